@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * err: how an operation went, here. What a Kafka client is told is `enum kerr`
+ * (wire/kerr.h), made from this one in one place.
+ *
+ * Thread: any.
+ */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include "base/macros.h"
+
+enum err {
+    ERR_OK = 0,
+    ERR_AGAIN,       /* not yet: park or wait for readiness, never spin */
+    ERR_IO,          /* the disk or the kernel failed: not retried */
+    ERR_NO_SPACE,    /* the disk is full */
+    ERR_NO_MEMORY,   /* a budget or the allocator said no */
+    ERR_FULL,        /* a limit of ours is reached */
+    ERR_CORRUPT,     /* bytes that break their format */
+    ERR_RANGE,       /* a number outside what exists (an offset, a position) */
+    ERR_NOT_FOUND,   /* no such thing */
+    ERR_EXISTS,      /* there is one already */
+    ERR_INVALID,     /* arguments or settings that make no sense */
+    ERR_UNSUPPORTED, /* valid elsewhere, not here */
+    ERR_TOO_LARGE,   /* over a configured size */
+    ERR_BUSY,        /* somebody else holds it */
+    ERR_CONFLICT,    /* the head moved; read again before deciding */
+    ERR_CLOSED,      /* the peer or the owner closed it */
+    ERR_TIMEOUT,     /* the deadline passed */
+    ERR_DENIED,      /* the kernel's permissions or ours say no */
+    ERR_STALE,       /* an older epoch or generation than what is here */
+    ERR_COUNT
+};
+
+/* "ERR_IO" and so on; a static string. */
+const char *err_name(enum err e);
+
+/* A few plain words for people, lower case: "disk full". A static string. */
+const char *err_text(enum err e);
+
+#endif
