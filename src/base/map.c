@@ -57,10 +57,10 @@ struct map_node *map_first(const struct map *m, uint64_t hash)
 struct map_node *map_next_same(const struct map_node *node)
 {
     uint64_t hash = node->hash;
-    do {
-        node = node->next;
-    } while (node != NULL && node->hash != hash);
-    return (struct map_node *)node;
+    struct map_node *at = node->next;
+    while (at != NULL && at->hash != hash)
+        at = at->next;
+    return at;
 }
 
 void map_insert(struct map *m, struct map_node *node, uint64_t hash)
