@@ -15,6 +15,14 @@
 
 #include <cmocka.h>
 
+static inline void check_equal(long long a, long long b, const char *text, const char *file,
+                               int line)
+{
+    if (a != b)
+        print_error("%s: %lld and %lld\n", text, a, b);
+    _assert_true(a == b, text, file, line);
+}
+
 struct unit_test {
     const char *file;
     const char *name;
@@ -34,14 +42,9 @@ void unit_test_register(struct unit_test *test);
     }                                                                                              \
     static void test_name(void **state __attribute__((unused)))
 
-#define CHECK(claim)      _assert_true(!!(claim), #claim, __FILE__, __LINE__)
-#define CHECK_EQUAL(a, b) CHECK_EQUAL_AT((long long)(a), (long long)(b), #a " == " #b)
-#define CHECK_EQUAL_AT(a, b, text)                                                                 \
-    do {                                                                                           \
-        if ((a) != (b))                                                                            \
-            print_error("%s: %lld and %lld\n", text, a, b);                                        \
-        _assert_true((a) == (b), text, __FILE__, __LINE__);                                        \
-    } while (0)
+#define CHECK(claim) _assert_true(!!(claim), #claim, __FILE__, __LINE__)
+#define CHECK_EQUAL(a, b)                                                                          \
+    check_equal((long long)(a), (long long)(b), #a " == " #b, __FILE__, __LINE__)
 #define CHECK_TEXT(a, b) assert_string_equal(a, b)
 
 #endif
