@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * log_dir: one entry of log.dirs: its lock, meta.properties, checkpoints, and the
+ * partitions found in it. Kafka's file names and formats, so that its tools read
+ * them; directly in the directory only plain files of our own.
+ *
+ * Thread: open, close and checkpoint block: at start, at stop and on a worker.
+ * Crash: every file is written beside and renamed over, then the directory synced.
+ */
+#ifndef LOG_LOG_DIR_H
+#define LOG_LOG_DIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "base/uuid.h"
+#include "env/env.h"
+
+struct log_dir;
+
+/* From meta.properties (version 1): node.id, cluster.id, directory.id. */
+struct log_dir_identity {
+    bool is_new; /* the directory was empty: nothing is written until log_dir_format */
+    int32_t node_id;
+    char cluster_id[64];
+    struct uuid directory_id;
+};
+
+/* Makes the directory when missing, takes the lock (.lock, an OFD lock that Java's conflicts with)
+ * and reads meta.properties. On failure one clear line in *why: "log directory X is in use by
+ * another process", "X belongs to cluster A, not B"... A directory with files but without
+ * meta.properties is refused unless it holds nothing but our own or lost+found. */
+enum err log_dir_open(struct env *env, const char *path, struct strbuf *why, struct log_dir **out)
+    MUST_USE;
+
+/* Releases the lock. Accepts NULL. */
+void log_dir_close(struct log_dir *dir);
+
+const char *log_dir_path(const struct log_dir *dir);
+const struct log_dir_identity *log_dir_identity(const struct log_dir *dir);
+
+/* Writes meta.properties of a new directory; durable when it returns. */
+enum err log_dir_format(struct log_dir *dir, int32_t node_id, const char *cluster_id,
+                        struct uuid directory_id) MUST_USE;
+
+/* Was .kafka_cleanshutdown there at open? (Removed by the first call of log_dir_mark_dirty.) */
+bool log_dir_was_clean(const struct log_dir *dir);
+enum err log_dir_mark_dirty(struct log_dir *dir) MUST_USE;
+enum err log_dir_mark_clean(struct log_dir *dir) MUST_USE;
+
+struct log_dir_checkpoint {
+    int64_t recovery_point;
+    int64_t log_start;
+    int64_t high_watermark;
+};
+
+/* What the three checkpoint files say about one partition; zeros when nothing. */
+struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const char *topic,
+                                                int32_t partition);
+
+/* Sets the values to be written at the next log_dir_checkpoint_write. Thread: any (a monitor). */
+void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
+                            const struct log_dir_checkpoint *values);
+void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t partition);
+enum err log_dir_checkpoint_write(struct log_dir *dir) MUST_USE;
+
+/* Calls `each` for every "topic-partition" directory found (not -delete, -future, -stray ones). */
+enum err log_dir_list(struct log_dir *dir,
+                      void (*each)(void *arg, const char *topic, int32_t partition), void *arg)
+    MUST_USE;
+
+/* Renames a partition directory that the metadata does not know to "...-stray", never deletes it.
+ */
+enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t partition) MUST_USE;
+
+/* Finishes deletions that a crash interrupted ("-delete" directories, .deleted files). */
+enum err log_dir_sweep(struct log_dir *dir) MUST_USE;
+
+/* "dir/topic-partition"; false when it does not fit. */
+bool log_dir_partition_path(const struct log_dir *dir, const char *topic, int32_t partition,
+                            char *out, size_t size);
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * partition_log: the records of one partition on this broker's disk: segments,
+ * indexes, producer state, leader epochs, and the first three of the four offsets:
+ *
+ *   assigned  the next batch gets this offset
+ *   written   what lies below can be read from the page cache
+ *   durable   what lies below survives a power cut (fdatasync returned)
+ *
+ * The fourth, the high watermark, belongs to replica/. This module knows batches,
+ * not leaders, clients or requests. Bytes on disk: docs/formats.md.
+ *
+ * Thread: two kinds of functions, marked at each.
+ *   [lock]   under the monitor of the partition that owns the log; never blocks.
+ *   [writer] on a disk worker, without the monitor, at most one such call per log
+ *            at a time (the owner sees to that). Blocks. It gives its results as
+ *            values; the owner enters the monitor and publishes them.
+ *   [any]    on views, which hold what they need by reference.
+ *
+ * Crash:   below `durable` everything survives; above, a tail may be torn, and
+ *          partition_log_open cuts it at the first bad batch.
+ */
+#ifndef LOG_PARTITION_LOG_H
+#define LOG_PARTITION_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/iobuf.h"
+#include "base/list.h"
+#include "base/uuid.h"
+#include "env/env.h"
+#include "wire/batch.h"
+
+struct partition_log;
+struct segment;
+
+/* What the log needs of the topic's configuration; a copy is kept and may be replaced. */
+struct log_config {
+    int64_t segment_bytes;
+    int64_t segment_ms;
+    int64_t segment_jitter_ms;
+    int64_t segment_index_bytes;
+    int64_t index_interval_bytes;
+    int64_t retention_ms;    /* -1: for ever */
+    int64_t retention_bytes; /* -1: no bound */
+    int64_t flush_messages;
+    int64_t flush_ms;
+    int64_t file_delete_delay_ms;
+    int64_t producer_expiration_ms;
+    bool cleanup_delete;
+    bool cleanup_compact;
+    bool preallocate;
+    bool ack_disk; /* klamm.ack=disk: every commit ends with fdatasync */
+};
+
+/* An offset and where it lies. */
+struct log_position {
+    int64_t offset;
+    int64_t segment_base; /* base offset of the segment that holds it */
+    int64_t pos;          /* bytes from that segment's start */
+};
+
+struct log_open_options {
+    const char *dir; /* path of "topic-partition"; copied */
+    struct uuid topic_id;
+    int64_t recovery_point; /* segments below it were synced; 0: scan all */
+    int64_t log_start;      /* from the checkpoint; 0: the first segment's base */
+    bool was_clean;         /* the last stop was clean: nothing to scan */
+    uint32_t jitter_seed;
+    const struct log_config *config;
+};
+
+/* What opening found, for one line of the log and for metrics. */
+struct log_open_report {
+    int64_t scanned_bytes;
+    int64_t cut_bytes; /* torn tail removed */
+    bool found_rot;    /* a valid batch lay behind a bad one: kept in a side file */
+    bool cut_below_recovery_point;
+    char detail[256]; /* file and position of what was bad; "" when all was well */
+};
+
+/* Creates the directory, partition.metadata and the first segment when they are not there, else
+ * recovers. The names are durable when it returns. Blocks; on a worker or at start.
+ * ERR_CORRUPT: a bad batch below the recovery point; report->detail says where.
+ * ERR_CONFLICT: partition.metadata holds another topic id. */
+enum err partition_log_open(struct env *env, const struct log_open_options *options,
+                            struct log_open_report *report, struct partition_log **out) MUST_USE;
+
+/* Closes files; syncs nothing. Nothing may be pending. Accepts NULL. */
+void partition_log_free(struct partition_log *log);
+
+/* [writer] Clean stop: writes all indexes and a producer snapshot, syncs; then *recovery_point may
+ * be checkpointed and the next open with was_clean scans nothing. */
+enum err partition_log_close_clean(struct partition_log *log, int64_t *recovery_point) MUST_USE;
+
+/* [lock] */
+void partition_log_set_config(struct partition_log *log, const struct log_config *config);
+const struct log_config *partition_log_config(const struct partition_log *log);
+
+/* ---- appending */
+
+/* What the producer state says to a batch, before it gets an offset. */
+enum producer_verdict {
+    PRODUCER_NEW,    /* append it */
+    PRODUCER_REPEAT, /* one of the last five of this producer: first_offset is the original's */
+    PRODUCER_OUT_OF_ORDER, /* a gap in the sequence, or a new epoch that does not begin at 0 */
+    PRODUCER_FENCED,       /* an older epoch */
+    PRODUCER_TOO_OLD,      /* a repeat from before the last five: DUPLICATE_SEQUENCE_NUMBER */
+};
+
+struct producer_check {
+    enum producer_verdict verdict;
+    int64_t first_offset; /* of the original, for PRODUCER_REPEAT */
+    int64_t last_offset;
+    int64_t timestamp_ms; /* log append time of the original or -1 */
+};
+
+/* [lock] Batches without a producer id (-1) are always PRODUCER_NEW. `from_client` false (replay,
+ * replication) accepts every sequence. KIP-98, KIP-360 and kafka.md B4. */
+struct producer_check partition_log_check_producer(const struct partition_log *log,
+                                                   const struct batch_header *batch,
+                                                   int64_t now_ms);
+
+/* One batch on its way to disk. Embedded in what waits for it; owned by the caller, untouched by
+ * the caller between assign and completion. */
+struct log_append {
+    struct list link;
+    struct iobuf_slice bytes;   /* one batch; stamped in place by assign; released at completion */
+    struct batch_header header; /* as stamped */
+    int64_t first_offset;
+    int64_t last_offset;
+    bool wants_sync;     /* somebody waits for `durable` (acks=all on a disk topic) */
+    void *producer_undo; /* owned by the log */
+};
+
+/* [lock] Gives the batch its offsets (header.base_offset, leader epoch; CRC untouched), remembers
+ * the producer's sequence, and puts it at the end of the pending list. ERR_NO_MEMORY: nothing
+ * changed. `append->bytes` and `append->header` are set by the caller (a validated batch). */
+enum err partition_log_assign(struct partition_log *log, struct log_append *append,
+                              int32_t leader_epoch, int64_t now_ms) MUST_USE;
+
+/* [lock] Is there something for the writer to do (pending appends, or unsynced bytes that are due)?
+ */
+bool partition_log_has_pending(const struct partition_log *log);
+
+/* One commit: what the writer takes, writes and syncs. Zero it before use. */
+struct log_commit {
+    struct list appends;         /* of struct log_append, in offset order */
+    bool sync;                   /* fdatasync is wanted */
+    struct log_position written; /* results: the new ends */
+    struct log_position durable;
+    struct list new_segments; /* internal: rolled during the write, published under the lock */
+    int64_t written_bytes;
+};
+
+/* [lock] Moves pending appends (up to a bound of bytes and buffers) into the commit and decides
+ * whether it syncs: any append wants it, flush.messages or flush.ms is due, or `force_sync`. */
+void partition_log_take(struct partition_log *log, struct log_commit *commit, bool force_sync,
+                        int64_t now_ms);
+
+/* [writer] Rolls where needed and writes the commit's batches and index entries. On an error
+ * nothing of this commit counts: call partition_log_fail. ERR_NO_SPACE or ERR_IO. */
+enum err partition_log_write(struct partition_log *log, struct log_commit *commit) MUST_USE;
+
+/* [lock] `written` moves; readers may see the bytes. */
+void partition_log_publish_written(struct partition_log *log, struct log_commit *commit);
+
+/* [writer] fdatasync of every segment that the commit touched and of the directory after a roll. */
+enum err partition_log_sync(struct partition_log *log, struct log_commit *commit) MUST_USE;
+
+/* [lock] `durable` moves, unless the log was truncated since (a generation is compared). */
+void partition_log_publish_durable(struct partition_log *log, struct log_commit *commit);
+
+/* [lock] A write failed: gives back the offsets and producer state of this commit and of everything
+ * pending behind it, and moves those pending to the end of commit->appends, so that the owner fails
+ * them all. With `written` published before (a sync failed) nothing is given back. */
+void partition_log_fail(struct partition_log *log, struct log_commit *commit);
+
+/* ---- what is there. [lock] */
+
+int64_t partition_log_start_offset(const struct partition_log *log);
+int64_t partition_log_assigned(const struct partition_log *log); /* the log end offset to be */
+struct log_position partition_log_written(const struct partition_log *log);
+struct log_position partition_log_durable(const struct partition_log *log);
+int64_t partition_log_size_bytes(const struct partition_log *log);
+uint32_t partition_log_segment_count(const struct partition_log *log);
+int64_t partition_log_recovery_point(const struct partition_log *log);
+
+/* [lock] Moves the log start up (DeleteRecords, retention); segments wholly below it become
+ * deletable. Lower or equal: no change. */
+void partition_log_raise_start(struct partition_log *log, int64_t offset);
+
+/* ---- leader epochs (leader-epoch-checkpoint; KIP-101). */
+
+/* [lock] The epoch begins at the assigned offset; written to its file by the next [writer] call. A
+ * lower or equal epoch: no change. */
+void partition_log_begin_epoch(struct partition_log *log, int32_t epoch);
+
+/* [lock] The end offset of the largest epoch <= `epoch` (the start of the next one, or the assigned
+ * offset for the last). *found_epoch = -1 and *end_offset = -1 when there is none. */
+void partition_log_epoch_end(const struct partition_log *log, int32_t epoch, int32_t *found_epoch,
+                             int64_t *end_offset);
+int32_t partition_log_last_epoch(const struct partition_log *log); /* -1: none */
+
+/* ---- reading */
+
+/* A reader's hold on one segment: it stays readable though retention deletes its name. */
+struct log_view {
+    struct segment *segment;  /* one reference */
+    int64_t end_pos;          /* readable bytes of this segment */
+    int64_t end_offset;       /* the first offset that is not readable through this view */
+    bool is_last;             /* no readable segment behind this one */
+    struct log_position hint; /* of the wanted offset, if known from recent appends; pos -1: not */
+};
+
+/* [lock] The segment that holds `offset`, readable below `limit` (a high watermark or the written
+ * end). ERR_RANGE: below the log start or above `limit`. At exactly `limit`: ERR_OK with an empty
+ * view (segment NULL). */
+enum err partition_log_view(struct partition_log *log, int64_t offset,
+                            const struct log_position *limit, struct log_view *out) MUST_USE;
+void log_view_release(struct log_view *view);
+
+/* [lock] Where an offset lies for use as `limit`: only for offsets that are batch borders between
+ * durable and written or that were seen recently; otherwise pos = -1 and the reader searches. */
+struct log_position partition_log_locate(const struct partition_log *log, int64_t offset);
+
+struct log_range {
+    struct env_file *file; /* one reference */
+    int64_t pos;
+    int64_t len;
+    int64_t first_batch_bytes;
+    int64_t base_offset; /* of the first batch */
+};
+
+/* [any] The bytes from the batch that holds `offset`: at most bytes_max, but with `whole_first` at
+ * least the whole first batch. The range may end inside a batch. An empty range (len 0): the first
+ * batch does not fit. ENV_NOWAIT: ERR_AGAIN when a disk would have to be asked: try again on a
+ * worker. ERR_CORRUPT: what is there is no batch. */
+enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
+                       bool whole_first, enum env_read_mode mode, struct log_range *out) MUST_USE;
+void log_range_release(struct log_range *range);
+
+/* ---- by time (ListOffsets). */
+
+struct log_time_match {
+    int64_t offset; /* -1: none */
+    int64_t timestamp_ms;
+    int32_t leader_epoch;
+};
+
+/* [lock] References to all segments from the log start on, for searching without the lock. */
+struct log_segments {
+    struct segment **segments; /* mem_alloc'ed */
+    uint32_t count;
+    int64_t log_start;
+    struct log_position limit;
+};
+void partition_log_segments(struct partition_log *log, const struct log_position *limit,
+                            struct log_segments *out);
+void log_segments_release(struct log_segments *segments);
+
+/* [any], blocks: the first record at or after the time (inside compressed batches too, bounded
+ * decode), or the record with the largest timestamp. */
+enum err log_segments_find_time(const struct log_segments *segments, int64_t timestamp_ms,
+                                struct log_time_match *out) MUST_USE;
+enum err log_segments_find_max_time(const struct log_segments *segments, struct log_time_match *out)
+    MUST_USE;
+
+/* ---- housekeeping */
+
+/* [lock] Takes segments that retention (time, size, log start) no longer wants out of the log; the
+ * active one only after a roll. Returns how many; then partition_log_delete_segments. The log start
+ * moves with them. High watermark: never delete above it. */
+uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t high_watermark,
+                              struct list *retired);
+/* [writer] Renames them to .deleted, writes the checkpoint-relevant facts; the files are unlinked
+ * by partition_log_unlink_retired after file.delete.delay.ms. */
+enum err partition_log_delete_segments(struct partition_log *log, struct list *retired) MUST_USE;
+void partition_log_unlink_retired(struct env *env, struct list *retired); /* blocks; frees them */
+
+/* [lock] When does something fall due (flush.ms, roll by time)? Monotonic-free wall ms; INT64_MAX:
+ * never. */
+int64_t partition_log_next_due_ms(const struct partition_log *log);
+
+/* [writer]+[lock by callee's owner] Cuts everything from `offset` on (followers; KIP-101). The
+ * owner makes sure that nothing is pending. Raises the generation. */
+enum err partition_log_truncate(struct partition_log *log, int64_t offset) MUST_USE;
+
+/* Removes the whole directory of a log that was freed: renamed to "<name>.<uuid>-delete" first.
+ * Blocks. */
+enum err partition_log_destroy_dir(struct env *env, const char *dir) MUST_USE;
+
+/* ---- producers, for DescribeProducers and tests. [lock] */
+struct producer_info {
+    int64_t producer_id;
+    int16_t epoch;
+    int32_t last_sequence;
+    int64_t last_timestamp_ms;
+    int64_t current_txn_first_offset; /* -1 */
+};
+uint32_t partition_log_producer_count(const struct partition_log *log);
+/* Fills at most `room` entries, returns how many. */
+uint32_t partition_log_producers(const struct partition_log *log, struct producer_info *out,
+                                 uint32_t room);
+/* [lock] Forgets producers idle for producer_expiration_ms. */
+void partition_log_expire_producers(struct partition_log *log, int64_t now_ms);
+
+#endif
