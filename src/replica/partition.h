@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * partition: one partition on this broker: its log, its leadership, its high watermark,
+ * and who waits for it.
+ *
+ * Appends are given offsets under the partition's monitor and put on disk by the
+ * partition's job, of which at most one runs: it takes all that is pending, writes it,
+ * syncs it where the topic wants that, and then completes those who waited. What else
+ * changes the log on disk (retention, closing) is done by the same job, so a log has
+ * one writer at any time.
+ *
+ * It does not know requests, connections or the metadata image.
+ *
+ * Thread: any, where nothing else is said; the monitor is held for microseconds and never
+ * across I/O or a callback. Callbacks come on disk workers or on the caller's thread.
+ * Crash: what was acknowledged with acks=all on a disk topic was below the durable end.
+ */
+#ifndef REPLICA_PARTITION_H
+#define REPLICA_PARTITION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/uuid.h"
+#include "env/env.h"
+#include "env/monitor.h"
+#include "log/log_dir.h"
+#include "log/partition_log.h"
+#include "replica/watcher.h"
+#include "wire/kerr.h"
+
+struct partition;
+
+enum { PARTITION_TOPIC_NAME_SIZE = 250 };
+
+/* Upward calls. Any thread, no monitor held. */
+struct partition_owner {
+    void *arg;
+    /* A write or sync failed: the log directory must go offline. */
+    void (*storage_failed)(void *arg, struct partition *p, enum err e);
+    /* Something of this partition falls due at this wall time (flush.ms, unlinking). */
+    void (*due)(void *arg, struct partition *p, int64_t wall_ms);
+};
+
+struct partition_options {
+    const char *topic;
+    struct uuid topic_id;
+    int32_t index;
+    struct log_dir *dir; /* borrowed for the partition's life */
+    const struct log_config *config;
+    int32_t leader_epoch;
+    const struct partition_owner *owner; /* copied */
+};
+
+/* Opens or creates the log. Blocks: a disk worker or start. One reference. Errors as
+ * partition_log_open; *report is filled in either case. */
+enum err partition_open(struct env *env, const struct partition_options *options,
+                        struct log_open_report *report, struct partition **out) MUST_USE;
+
+struct partition *partition_ref(struct partition *p);
+void partition_unref(struct partition *p); /* accepts NULL; the last one frees the log */
+
+const char *partition_topic(const struct partition *p);
+struct uuid partition_topic_id(const struct partition *p);
+int32_t partition_index(const struct partition *p);
+
+void partition_set_config(struct partition *p, const struct log_config *config);
+
+/* This broker leads with this epoch from now on (a lower or equal one changes nothing). */
+void partition_lead(struct partition *p, int32_t leader_epoch);
+
+/* ---- appending */
+
+enum partition_ack {
+    PARTITION_ACK_WRITTEN,   /* acks=1 and acks=0: readable from the page cache */
+    PARTITION_ACK_COMMITTED, /* acks=all: below the high watermark */
+};
+
+/* One batch on its way. Owned by the caller, untouched between partition_append and done. */
+struct partition_append {
+    struct log_append log; /* log.bytes and log.header are set by the caller; the slice is taken */
+    enum partition_ack ack;
+    void (*done)(struct partition_append *append); /* exactly once; may free it. Any thread. */
+    /* Results: */
+    enum kerr result;
+    int64_t base_offset;
+    int64_t log_start_offset;
+    bool is_repeat;
+    /* Internal: */
+    struct list wait_link;
+    int64_t wait_offset; /* complete when written or high watermark reach it */
+};
+
+/* Every outcome comes through append->done, refusals from within this call too:
+ * NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, OUT_OF_ORDER_SEQUENCE_NUMBER,
+ * INVALID_PRODUCER_EPOCH, DUPLICATE_SEQUENCE_NUMBER. A repeat is answered with its original's
+ * offset when that is committed. */
+void partition_append(struct partition *p, struct partition_append *append, int64_t now_wall_ms);
+
+/* ---- reading */
+
+enum partition_reader {
+    PARTITION_READER_CONSUMER, /* up to the high watermark */
+    PARTITION_READER_FOLLOWER, /* up to what is written */
+};
+
+struct partition_read {
+    int64_t offset;
+    int64_t bytes_max;
+    bool whole_first; /* the first batch whole, even when larger than bytes_max */
+    enum partition_reader reader;
+    int32_t current_leader_epoch; /* -1: not given. KIP-320 */
+    int32_t last_fetched_epoch;   /* -1: not given. KIP-595 */
+};
+
+struct partition_read_result {
+    enum kerr error;
+    int64_t high_watermark;
+    int64_t last_stable_offset;
+    int64_t log_start_offset;
+    int32_t diverging_epoch; /* -1: none */
+    int64_t diverging_end_offset;
+    struct log_range range; /* file NULL: nothing to send */
+};
+
+/* ERR_AGAIN (ENV_NOWAIT only): the disk must be asked: call again with ENV_WAIT on a worker.
+ * Every other outcome is ERR_OK with result->error. Release range when done. */
+enum err partition_read(struct partition *p, const struct partition_read *read,
+                        enum env_read_mode mode, struct partition_read_result *result) MUST_USE;
+
+/* Fires once when the end for this kind of reader moves past `offset`, or at once (before it
+ * returns) when it already has or the partition is not readable. The watch must not be linked. */
+void partition_watch_add(struct partition *p, struct watch *watch, struct watcher *watcher,
+                         int64_t offset, enum partition_reader reader);
+/* Harmless when it has fired. */
+void partition_watch_remove(struct partition *p, struct watch *watch);
+
+/* ---- offsets */
+
+struct partition_offsets {
+    enum kerr error; /* KERR_NONE, or why this partition serves nobody */
+    int64_t log_start;
+    int64_t high_watermark;
+    int64_t last_stable;
+    int64_t written;
+    int64_t durable;
+    int64_t assigned;
+    int64_t size_bytes;
+    uint32_t segment_count;
+    int32_t leader_epoch;
+    uint64_t high_watermark_lag; /* written - high watermark */
+};
+void partition_offsets(struct partition *p, struct partition_offsets *out);
+
+/* FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR or NONE;
+ * KIP-320. */
+enum kerr partition_check_epoch(struct partition *p, int32_t current_leader_epoch);
+
+/* OffsetForLeaderEpoch: -1 and -1 when there is no such epoch. */
+enum kerr partition_epoch_end(struct partition *p, int32_t current_leader_epoch, int32_t epoch,
+                              int32_t *found_epoch, int64_t *end_offset);
+
+/* ListOffsets by time, or by largest timestamp (timestamp_ms = -3). Blocks: on a worker. */
+enum kerr partition_find_time(struct partition *p, int64_t timestamp_ms,
+                              struct log_time_match *out);
+
+/* ---- housekeeping */
+
+/* Asks the partition's job for a round: retention, flush.ms, expiry of producers, unlinking of what
+ * was deleted, checkpoint values. */
+void partition_housekeep(struct partition *p);
+
+/* No new appends (NOT_LEADER_OR_FOLLOWER); pending ones end first; then the log is closed cleanly
+ * (clean = true) or simply (its directory will go), watches fire, and `done` is called on a worker.
+ * Called once. The partition stays as a husk that refuses everything until its last reference goes.
+ */
+void partition_close(struct partition *p, bool clean, void (*done)(void *arg, enum err e),
+                     void *arg);
+
+/* The log directory failed: all that wait get KAFKA_STORAGE_ERROR, and so does everything later. */
+void partition_fail(struct partition *p);
+
+#endif

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * partition_private: the inside of a partition, for the files partition*.c only.
+ *
+ * Thread: fields are under `monitor`, except those marked [job] (the partition's
+ * job, while is_job_busy) and [fixed] (set before anybody else sees it).
+ */
+#ifndef REPLICA_PARTITION_PRIVATE_H
+#define REPLICA_PARTITION_PRIVATE_H
+
+#include "replica/partition.h"
+
+enum partition_state {
+    PARTITION_LEADING,
+    PARTITION_CLOSING, /* the job ends what is pending and closes the log */
+    PARTITION_CLOSED,
+    PARTITION_OFFLINE, /* its directory failed */
+    PARTITION_STATE_COUNT
+};
+
+/* What the job does next. */
+enum partition_step { PARTITION_STEP_NEXT, PARTITION_STEP_SYNC };
+
+struct partition {
+    struct monitor monitor;
+    atomic_uint refs;
+    struct env *env;                       /* [fixed] */
+    struct partition_owner owner;          /* [fixed] */
+    struct log_dir *dir;                   /* [fixed] */
+    char topic[PARTITION_TOPIC_NAME_SIZE]; /* [fixed] */
+    struct uuid topic_id;                  /* [fixed] */
+    int32_t index;                         /* [fixed] */
+
+    uint32_t state;
+    int32_t leader_epoch;
+    struct partition_log *log; /* [fixed] until the last reference goes */
+    struct log_position high_watermark;
+
+    struct list wait_written;   /* partition_append.wait_link, by wait_offset */
+    struct list wait_committed; /* the same */
+    struct list watches;        /* struct watch of consumers: high watermark */
+    struct list watches_follower;
+
+    struct env_job job;
+    bool is_job_busy;
+    enum partition_step step; /* [job] */
+    struct log_commit commit; /* [job] */
+    struct list retired;      /* [job] segments whose names go at retired_due_ms */
+    int64_t retired_due_ms;   /* [job] wall time; INT64_MAX: nothing */
+    bool wants_housekeeping;
+    bool wants_close;
+    bool close_is_clean;
+    void (*close_done)(void *arg, enum err e);
+    void *close_arg;
+};
+
+/* Collected under the monitor, fired after leaving it. */
+struct partition_fire {
+    struct list done; /* partition_append.wait_link */
+    struct watcher *watchers[64];
+    uint32_t watcher_count;
+    bool has_more; /* more watchers than fit: come again */
+};
+
+void partition_fire_init(struct partition_fire *fire);
+
+/* [monitor] Moves who is complete into `fire`: written and high watermark as they are now. */
+void partition_collect(struct partition *p, struct partition_fire *fire);
+
+/* [monitor] Moves everybody who waits past `offset` into `fire` with this error. */
+void partition_collect_failed(struct partition *p, struct partition_fire *fire, int64_t offset,
+                              enum kerr error);
+
+/* Leaves the monitor, fires, and comes back for watchers that did not fit. */
+void partition_leave_and_fire(struct partition *p, struct partition_fire *fire);
+
+/* [monitor] Puts the job to work unless it is; true: the caller submits after leaving. */
+bool partition_job_claim(struct partition *p);
+void partition_job_submit(struct partition *p); /* takes a reference; no monitor held */
+
+/* [monitor] The high watermark of a partition whose ISR is this broker alone. */
+void partition_move_high_watermark(struct partition *p);
+
+/* [monitor] Why it does not serve; KERR_NONE when it leads. */
+enum kerr partition_refusal(const struct partition *p);
+
+bool partition_job_run(struct env_job *job);
+
+void partition_check(const struct partition *p);
+
+#endif
