@@ -26,6 +26,13 @@ void env_random(struct env *env, void *out, size_t len)
     env->ops->random(env, out, len);
 }
 
+void env_process_stats(struct env *env, struct env_process_stats *out)
+{
+    *out = (struct env_process_stats){0};
+    if (env->ops->process_stats != NULL)
+        env->ops->process_stats(env, out);
+}
+
 struct logger *env_logger(struct env *env)
 {
     ASSERT(env->logger != NULL);

@@ -43,6 +43,17 @@ void env_random(struct env *env, void *out, size_t len); /* fit for ids and secr
 /* Where people are told things; see env/logger.h. Never NULL. */
 struct logger *env_logger(struct env *env);
 
+/* What the metrics page tells of this process; zeros where there is none (mem, sim). */
+struct env_process_stats {
+    int64_t resident_bytes;
+    double cpu_seconds; /* user and system */
+    int64_t open_fds;
+    int64_t fds_max;
+    double start_time_seconds; /* since 1970 */
+};
+
+void env_process_stats(struct env *env, struct env_process_stats *out);
+
 /* ---- files. Thread: any; they block. Paths are NUL-terminated, relative to the env's root. */
 
 enum {
@@ -255,6 +266,7 @@ struct env_ops {
     void (*submit)(struct env *env, struct env_job *job);
     enum err (*resolve)(struct env *env, const char *host, uint16_t port, struct env_addr *out,
                         size_t *count);
+    void (*process_stats)(struct env *env, struct env_process_stats *out); /* may be NULL */
 };
 
 struct env {

@@ -4,7 +4,8 @@
  *
  * Leaf code returns errors; the loop, the handlers and main log them, once, with
  * the partition or peer named. A line never carries record contents or secrets;
- * bytes from peers are escaped.
+ * bytes from peers are escaped: a control byte becomes \\xHH, so a line stays one.
+ * The text is cut at LOG_TEXT_BYTES_MAX; the sink puts time and level in front.
  *
  * Thread: any; a line is written in one call.
  */
@@ -19,9 +20,11 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+enum { LOG_TEXT_BYTES_MAX = 2048 };
+
 struct logger {
     _Atomic int level; /* lines above it are dropped */
-    /* One finished line without a newline. Thread: any. */
+    /* One text, escaped and cut, without a newline. Thread: any. */
     void (*write)(struct logger *logger, enum log_level level, const char *line);
 };
 
