@@ -162,7 +162,9 @@ enum kerr partition_check_epoch(struct partition *p, int32_t current_leader_epoc
 enum kerr partition_epoch_end(struct partition *p, int32_t current_leader_epoch, int32_t epoch,
                               int32_t *found_epoch, int64_t *end_offset);
 
-/* ListOffsets by time, or by largest timestamp (timestamp_ms = -3). Blocks: on a worker. */
+enum { PARTITION_TIME_MAX = -3 }; /* the record with the largest timestamp (KIP-734) */
+
+/* ListOffsets by time, or PARTITION_TIME_MAX. Blocks: on a worker. */
 enum kerr partition_find_time(struct partition *p, int64_t timestamp_ms,
                               struct log_time_match *out);
 

@@ -67,6 +67,14 @@ void partition_fire_init(struct partition_fire *fire);
 /* [monitor] Moves who is complete into `fire`: written and high watermark as they are now. */
 void partition_collect(struct partition *p, struct partition_fire *fire);
 
+/* [monitor] Every watch (or only the followers') into `fire`: the ends have moved, or it serves no
+ * more. */
+void partition_wake_readers(struct partition *p, struct partition_fire *fire);
+void partition_wake_followers(struct partition *p, struct partition_fire *fire);
+
+/* [monitor] A move that the table of states allows. */
+void partition_set_state(struct partition *p, enum partition_state to);
+
 /* [monitor] Moves everybody who waits past `offset` into `fire` with this error. */
 void partition_collect_failed(struct partition *p, struct partition_fire *fire, int64_t offset,
                               enum kerr error);

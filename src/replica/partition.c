@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+/* partition: life cycle, waiting and waking. Appending is in partition_append.c, what runs on
+ * workers in partition_job.c, reading in partition_read.c. Thread: see partition.h. */
+#include "replica/partition.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/state.h"
+#include "replica/partition_private.h"
+
+static const char *const partition_state_names[] = {"leading", "closing", "closed", "offline"};
+static const uint32_t partition_edges[] = {
+    [PARTITION_LEADING] = STATE_EDGE(PARTITION_CLOSING) | STATE_EDGE(PARTITION_OFFLINE),
+    [PARTITION_CLOSING] = STATE_EDGE(PARTITION_CLOSED) | STATE_EDGE(PARTITION_OFFLINE),
+    [PARTITION_CLOSED] = 0,
+    [PARTITION_OFFLINE] = STATE_EDGE(PARTITION_CLOSED) | STATE_EDGE(PARTITION_OFFLINE),
+};
+static const struct state_table partition_states = {"partition", partition_state_names,
+                                                    partition_edges, PARTITION_STATE_COUNT};
+
+void partition_check(const struct partition *p)
+{
+    ASSERT(p->state < PARTITION_STATE_COUNT);
+    ASSERT(p->index >= 0);
+    struct log_position written = partition_log_written(p->log);
+    struct log_position durable = partition_log_durable(p->log);
+    ASSERT(durable.offset <= written.offset);
+    ASSERT(written.offset <= partition_log_assigned(p->log));
+    ASSERT(p->high_watermark.offset <= written.offset);
+}
+
+static struct partition *partition_blank(struct env *env, const struct partition_options *options)
+{
+    struct partition *p = mem_alloc(sizeof(*p));
+    monitor_init(&p->monitor, MONITOR_PARTITION);
+    atomic_init(&p->refs, 1);
+    p->env = env;
+    p->owner = *options->owner;
+    p->dir = options->dir;
+    snprintf(p->topic, sizeof(p->topic), "%s", options->topic);
+    p->topic_id = options->topic_id;
+    p->index = options->index;
+    p->state = PARTITION_LEADING;
+    p->leader_epoch = options->leader_epoch;
+    p->retired_due_ms = INT64_MAX;
+    p->job = (struct env_job){.run = partition_job_run, .queue = ENV_QUEUE_WRITE};
+    list_init(&p->wait_written);
+    list_init(&p->wait_committed);
+    list_init(&p->watches);
+    list_init(&p->watches_follower);
+    list_init(&p->retired);
+    return p;
+}
+
+enum err partition_open(struct env *env, const struct partition_options *options,
+                        struct log_open_report *report, struct partition **out)
+{
+    ASSERT(options->index >= 0);
+    char path[4096];
+    if (!log_dir_partition_path(options->dir, options->topic, options->index, path, sizeof(path)))
+        return ERR_TOO_LARGE;
+    struct log_dir_checkpoint at =
+        log_dir_checkpoint_of(options->dir, options->topic, options->index);
+    struct log_open_options open = {
+        .dir = path,
+        .topic_id = options->topic_id,
+        .recovery_point = at.recovery_point,
+        .log_start = at.log_start,
+        .was_clean = log_dir_was_clean(options->dir),
+        .config = options->config,
+    };
+    env_random(env, &open.jitter_seed, sizeof(open.jitter_seed));
+    struct partition *p = partition_blank(env, options);
+    enum err e = partition_log_open(env, &open, report, &p->log);
+    if (e != ERR_OK) {
+        monitor_deinit(&p->monitor);
+        mem_free(p);
+        return e;
+    }
+    partition_log_begin_epoch(p->log, p->leader_epoch);
+    p->high_watermark = partition_log_durable(p->log);
+    partition_check(p);
+    *out = p;
+    return ERR_OK;
+}
+
+struct partition *partition_ref(struct partition *p)
+{
+    unsigned before = atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    ASSERT(before > 0);
+    return p;
+}
+
+void partition_unref(struct partition *p)
+{
+    if (p == NULL)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel);
+    ASSERT(before > 0);
+    if (before > 1)
+        return;
+    ASSERT(!p->is_job_busy);
+    ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
+    ASSERT(list_is_empty(&p->watches) && list_is_empty(&p->watches_follower));
+    partition_log_unlink_retired(p->env, &p->retired);
+    partition_log_free(p->log);
+    monitor_deinit(&p->monitor);
+    mem_free(p);
+}
+
+const char *partition_topic(const struct partition *p)
+{
+    return p->topic;
+}
+
+struct uuid partition_topic_id(const struct partition *p)
+{
+    return p->topic_id;
+}
+
+int32_t partition_index(const struct partition *p)
+{
+    return p->index;
+}
+
+void partition_set_config(struct partition *p, const struct log_config *config)
+{
+    monitor_enter(&p->monitor);
+    partition_log_set_config(p->log, config);
+    monitor_leave(&p->monitor);
+}
+
+void partition_lead(struct partition *p, int32_t leader_epoch)
+{
+    monitor_enter(&p->monitor);
+    if (leader_epoch > p->leader_epoch) {
+        p->leader_epoch = leader_epoch;
+        partition_log_begin_epoch(p->log, leader_epoch);
+    }
+    monitor_leave(&p->monitor);
+}
+
+enum kerr partition_refusal(const struct partition *p)
+{
+    switch ((enum partition_state)p->state) {
+    case PARTITION_LEADING:
+        return KERR_NONE;
+    case PARTITION_OFFLINE:
+        return KERR_KAFKA_STORAGE_ERROR;
+    case PARTITION_CLOSING:
+    case PARTITION_CLOSED:
+    case PARTITION_STATE_COUNT:
+        break;
+    }
+    return KERR_NOT_LEADER_OR_FOLLOWER;
+}
+
+/* ---- the high watermark: ISR = {self}, so it is this broker's own end. */
+
+void partition_move_high_watermark(struct partition *p)
+{
+    struct log_position end = partition_log_config(p->log)->ack_disk
+                                  ? partition_log_durable(p->log)
+                                  : partition_log_written(p->log);
+    if (end.offset > p->high_watermark.offset)
+        p->high_watermark = end;
+    ASSERT(p->high_watermark.offset <= partition_log_assigned(p->log));
+}
+
+/* ---- collecting and firing */
+
+void partition_fire_init(struct partition_fire *fire)
+{
+    list_init(&fire->done);
+    fire->watcher_count = 0;
+    fire->has_more = false;
+}
+
+static void collect_appends(struct list *waiting, int64_t reached, struct list *done)
+{
+    while (!list_is_empty(waiting)) {
+        struct partition_append *first =
+            container_of(waiting->next, struct partition_append, wait_link);
+        if (first->wait_offset > reached)
+            break;
+        list_remove(&first->wait_link);
+        list_push_back(done, &first->wait_link);
+    }
+}
+
+static void collect_watches(struct list *watches, struct partition_fire *fire)
+{
+    while (!list_is_empty(watches)) {
+        if (fire->watcher_count == ARRAY_COUNT(fire->watchers)) {
+            fire->has_more = true;
+            return;
+        }
+        struct watch *watch = container_of(list_pop_front(watches), struct watch, link);
+        fire->watchers[fire->watcher_count++] = watch->watcher; /* its reference moves here */
+    }
+}
+
+void partition_collect(struct partition *p, struct partition_fire *fire)
+{
+    monitor_assert_held(&p->monitor);
+    int64_t written = partition_log_written(p->log).offset;
+    struct list done;
+    list_init(&done);
+    collect_appends(&p->wait_written, written, &done);
+    collect_appends(&p->wait_committed, p->high_watermark.offset, &done);
+    LIST_FOR_EACH (node, &done) {
+        struct partition_append *append = container_of(node, struct partition_append, wait_link);
+        append->result = KERR_NONE;
+        append->log_start_offset = partition_log_start_offset(p->log);
+    }
+    list_splice_back(&fire->done, &done);
+}
+
+static void collect_failed(struct list *waiting, int64_t offset, enum kerr error, struct list *done)
+{
+    LIST_FOR_EACH_SAFE (node, waiting) {
+        struct partition_append *append = container_of(node, struct partition_append, wait_link);
+        if (append->wait_offset <= offset)
+            continue;
+        append->result = error;
+        append->base_offset = -1;
+        list_remove(node);
+        list_push_back(done, node);
+    }
+}
+
+void partition_collect_failed(struct partition *p, struct partition_fire *fire, int64_t offset,
+                              enum kerr error)
+{
+    monitor_assert_held(&p->monitor);
+    ASSERT(error != KERR_NONE);
+    collect_failed(&p->wait_written, offset, error, &fire->done);
+    collect_failed(&p->wait_committed, offset, error, &fire->done);
+}
+
+void partition_leave_and_fire(struct partition *p, struct partition_fire *fire)
+{
+    monitor_leave(&p->monitor);
+    for (struct list *node; (node = list_pop_front(&fire->done)) != NULL;) {
+        struct partition_append *append = container_of(node, struct partition_append, wait_link);
+        iobuf_slice_release(&append->log.bytes);
+        append->done(append);
+    }
+    for (;;) {
+        for (uint32_t i = 0; i < fire->watcher_count; i++) {
+            watcher_wake(fire->watchers[i]);
+            watcher_unref(fire->watchers[i]);
+        }
+        fire->watcher_count = 0;
+        if (!fire->has_more)
+            return;
+        fire->has_more = false;
+        monitor_enter(&p->monitor);
+        collect_watches(&p->watches, fire);
+        collect_watches(&p->watches_follower, fire);
+        monitor_leave(&p->monitor);
+    }
+}
+
+/* ---- watches */
+
+static int64_t reader_end(const struct partition *p, enum partition_reader reader)
+{
+    return reader == PARTITION_READER_FOLLOWER ? partition_log_written(p->log).offset
+                                               : p->high_watermark.offset;
+}
+
+void partition_watch_add(struct partition *p, struct watch *watch, struct watcher *watcher,
+                         int64_t offset, enum partition_reader reader)
+{
+    ASSERT(!list_is_linked(&watch->link));
+    watch->watcher = watcher;
+    monitor_enter(&p->monitor);
+    bool is_due = partition_refusal(p) != KERR_NONE || reader_end(p, reader) > offset;
+    if (!is_due) {
+        watcher_ref(watcher);
+        list_push_back(reader == PARTITION_READER_FOLLOWER ? &p->watches_follower : &p->watches,
+                       &watch->link);
+    }
+    monitor_leave(&p->monitor);
+    if (is_due)
+        watcher_wake(watcher);
+}
+
+void partition_watch_remove(struct partition *p, struct watch *watch)
+{
+    monitor_enter(&p->monitor);
+    bool was_linked = list_is_linked(&watch->link);
+    list_remove(&watch->link);
+    monitor_leave(&p->monitor);
+    if (was_linked)
+        watcher_unref(watch->watcher);
+}
+
+/* ---- ending */
+
+void partition_wake_readers(struct partition *p, struct partition_fire *fire)
+{
+    monitor_assert_held(&p->monitor);
+    collect_watches(&p->watches, fire);
+    collect_watches(&p->watches_follower, fire);
+}
+
+void partition_wake_followers(struct partition *p, struct partition_fire *fire)
+{
+    monitor_assert_held(&p->monitor);
+    collect_watches(&p->watches_follower, fire);
+}
+
+void partition_set_state(struct partition *p, enum partition_state to)
+{
+    monitor_assert_held(&p->monitor);
+    state_move(&partition_states, &p->state, to);
+}
+
+void partition_close(struct partition *p, bool clean, void (*done)(void *arg, enum err e),
+                     void *arg)
+{
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    monitor_enter(&p->monitor);
+    ASSERT(!p->wants_close);
+    if (p->state == PARTITION_LEADING)
+        partition_set_state(p, PARTITION_CLOSING);
+    p->wants_close = true;
+    p->close_is_clean = clean;
+    p->close_done = done;
+    p->close_arg = arg;
+    partition_wake_readers(p, &fire);
+    bool submit = partition_job_claim(p);
+    partition_leave_and_fire(p, &fire);
+    if (submit)
+        partition_job_submit(p);
+}
+
+void partition_fail(struct partition *p)
+{
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    monitor_enter(&p->monitor);
+    if (p->state == PARTITION_LEADING || p->state == PARTITION_CLOSING) {
+        partition_set_state(p, PARTITION_OFFLINE);
+        partition_wake_readers(p, &fire);
+        /* What a running commit holds is completed by the job when it finds this state. */
+        if (!p->is_job_busy)
+            partition_collect_failed(p, &fire, -1, KERR_KAFKA_STORAGE_ERROR);
+    }
+    partition_leave_and_fire(p, &fire);
+}
+
+void partition_housekeep(struct partition *p)
+{
+    monitor_enter(&p->monitor);
+    bool submit = false;
+    if (p->state == PARTITION_LEADING) {
+        p->wants_housekeeping = true;
+        submit = partition_job_claim(p);
+    }
+    monitor_leave(&p->monitor);
+    if (submit)
+        partition_job_submit(p);
+}
+
+/* ---- offsets */
+
+void partition_offsets(struct partition *p, struct partition_offsets *out)
+{
+    monitor_enter(&p->monitor);
+    *out = (struct partition_offsets){
+        .error = partition_refusal(p),
+        .log_start = partition_log_start_offset(p->log),
+        .high_watermark = p->high_watermark.offset,
+        .last_stable = p->high_watermark.offset,
+        .written = partition_log_written(p->log).offset,
+        .durable = partition_log_durable(p->log).offset,
+        .assigned = partition_log_assigned(p->log),
+        .size_bytes = partition_log_size_bytes(p->log),
+        .segment_count = partition_log_segment_count(p->log),
+        .leader_epoch = p->leader_epoch,
+    };
+    monitor_leave(&p->monitor);
+    out->high_watermark_lag = (uint64_t)(out->written - out->high_watermark);
+}

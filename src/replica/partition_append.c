@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/* partition_append: a batch gets its offset, and its producer a place to wait. Nothing here
+ * touches the disk. Thread: any. */
+#include "base/assert.h"
+#include "replica/partition_private.h"
+
+static enum kerr kerr_of_verdict(enum producer_verdict verdict)
+{
+    switch (verdict) {
+    case PRODUCER_NEW:
+    case PRODUCER_REPEAT:
+        return KERR_NONE;
+    case PRODUCER_OUT_OF_ORDER:
+        return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    case PRODUCER_FENCED:
+        return KERR_INVALID_PRODUCER_EPOCH;
+    case PRODUCER_TOO_OLD:
+        return KERR_DUPLICATE_SEQUENCE_NUMBER;
+    }
+    ASSERT(false);
+    return KERR_UNKNOWN_SERVER_ERROR;
+}
+
+/* Keeps the list in order of wait_offset; new appends come at the end, only a repeat goes further
+ * up. */
+static void wait_insert(struct list *waiting, struct partition_append *append)
+{
+    struct list *at = waiting;
+    while (at->prev != waiting &&
+           container_of(at->prev, struct partition_append, wait_link)->wait_offset >
+               append->wait_offset)
+        at = at->prev;
+    list_insert_before(at, &append->wait_link);
+}
+
+/* The original may be on its way to disk: the repeat is answered when that is committed, else a
+ * crash could lose what the producer now believes to be kept. */
+static void append_repeat(struct partition *p, struct partition_append *append,
+                          const struct producer_check *check)
+{
+    append->is_repeat = true;
+    append->base_offset = check->first_offset;
+    append->wait_offset = check->last_offset + 1;
+    wait_insert(&p->wait_committed, append);
+}
+
+static enum kerr append_new(struct partition *p, struct partition_append *append, int64_t now_ms)
+{
+    bool ack_disk = partition_log_config(p->log)->ack_disk;
+    append->log.wants_sync = ack_disk && append->ack == PARTITION_ACK_COMMITTED;
+    enum err e = partition_log_assign(p->log, &append->log, p->leader_epoch, now_ms);
+    if (e != ERR_OK)
+        return kerr_from_err(e);
+    append->base_offset = append->log.first_offset;
+    append->wait_offset = append->log.last_offset + 1;
+    wait_insert(append->ack == PARTITION_ACK_COMMITTED ? &p->wait_committed : &p->wait_written,
+                append);
+    return KERR_NONE;
+}
+
+void partition_append(struct partition *p, struct partition_append *append, int64_t now_wall_ms)
+{
+    ASSERT(append->done != NULL);
+    ASSERT(append->log.bytes.len > 0);
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    bool submit = false;
+    append->is_repeat = false;
+    append->base_offset = -1;
+    append->log_start_offset = -1;
+
+    monitor_enter(&p->monitor);
+    enum kerr error = partition_refusal(p);
+    struct producer_check check = {.verdict = PRODUCER_NEW};
+    if (error == KERR_NONE) {
+        check = partition_log_check_producer(p->log, &append->log.header, now_wall_ms);
+        error = kerr_of_verdict(check.verdict);
+    }
+    if (error == KERR_NONE) {
+        if (check.verdict == PRODUCER_REPEAT)
+            append_repeat(p, append, &check);
+        else
+            error = append_new(p, append, now_wall_ms);
+    }
+    if (error != KERR_NONE) {
+        append->result = error;
+        list_push_back(&fire.done, &append->wait_link);
+    } else if (check.verdict == PRODUCER_REPEAT) {
+        partition_collect(p, &fire); /* the original may be committed long since */
+    } else {
+        submit = partition_job_claim(p);
+    }
+    partition_leave_and_fire(p, &fire);
+    if (submit)
+        partition_job_submit(p);
+}

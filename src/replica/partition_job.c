@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * partition_job: what a partition does on disk workers, one step at a time and one worker
+ * at a time: commit what is pending, keep house, close.
+ *
+ * A commit: take all that is pending; write it; `written` moves, who waited for that is
+ * answered; sync it where the topic wants that; `durable` and the high watermark move,
+ * the others are answered. What came in meanwhile is the next commit.
+ *
+ * It can fail: the disk is full (offsets are given back, the waiting get an error, the
+ * partition goes on), or anything else (the directory goes offline, nothing is tried again).
+ *
+ * Thread: the job's worker; is_job_busy keeps it alone.
+ */
+#include "base/assert.h"
+#include "replica/partition_private.h"
+
+bool partition_job_claim(struct partition *p)
+{
+    monitor_assert_held(&p->monitor);
+    if (p->is_job_busy)
+        return false;
+    p->is_job_busy = true;
+    return true;
+}
+
+void partition_job_submit(struct partition *p)
+{
+    partition_ref(p); /* dropped when the job rests */
+    p->step = PARTITION_STEP_NEXT;
+    env_submit(p->env, &p->job);
+}
+
+/* ---- commit */
+
+static void commit_release(struct log_commit *commit)
+{
+    for (struct list *node; (node = list_pop_front(&commit->appends)) != NULL;)
+        iobuf_slice_release(&container_of(node, struct log_append, link)->bytes);
+}
+
+/* Nothing of this commit was published. Everybody behind `written` is told. */
+static void commit_failed(struct partition *p, enum err e)
+{
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    monitor_enter(&p->monitor);
+    partition_log_fail(p->log, &p->commit);
+    commit_release(&p->commit);
+    bool is_fatal = e != ERR_NO_SPACE;
+    if (is_fatal && (p->state == PARTITION_LEADING || p->state == PARTITION_CLOSING))
+        partition_set_state(p, PARTITION_OFFLINE);
+    /* After a failed sync nothing that waits for durability can come true any more. */
+    int64_t kept = is_fatal ? p->high_watermark.offset : partition_log_assigned(p->log);
+    partition_collect_failed(p, &fire, kept, KERR_KAFKA_STORAGE_ERROR);
+    if (is_fatal)
+        partition_wake_readers(p, &fire);
+    partition_leave_and_fire(p, &fire);
+    if (is_fatal)
+        p->owner.storage_failed(p->owner.arg, p, e);
+}
+
+/* [monitor] */
+static void commit_take(struct partition *p, int64_t now_ms)
+{
+    p->commit = (struct log_commit){0};
+    list_init(&p->commit.appends);
+    list_init(&p->commit.new_segments);
+    partition_log_take(p->log, &p->commit, false, now_ms);
+}
+
+static void commit_written(struct partition *p)
+{
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    monitor_enter(&p->monitor);
+    int64_t before = p->high_watermark.offset;
+    partition_log_publish_written(p->log, &p->commit);
+    commit_release(&p->commit);
+    partition_move_high_watermark(p);
+    partition_collect(p, &fire);
+    partition_wake_followers(p, &fire);
+    if (p->high_watermark.offset > before)
+        partition_wake_readers(p, &fire);
+    partition_leave_and_fire(p, &fire);
+}
+
+static void commit_durable(struct partition *p)
+{
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    monitor_enter(&p->monitor);
+    partition_log_publish_durable(p->log, &p->commit);
+    partition_move_high_watermark(p);
+    partition_check(p);
+    partition_collect(p, &fire);
+    partition_wake_readers(p, &fire);
+    partition_leave_and_fire(p, &fire);
+}
+
+/* True: the sync is the next step. */
+static bool commit_write(struct partition *p)
+{
+    enum err e = partition_log_write(p->log, &p->commit);
+    if (e != ERR_OK) {
+        commit_failed(p, e);
+        return false;
+    }
+    commit_written(p);
+    return p->commit.sync;
+}
+
+static void commit_sync(struct partition *p)
+{
+    enum err e = partition_log_sync(p->log, &p->commit);
+    if (e != ERR_OK)
+        commit_failed(p, e == ERR_NO_SPACE ? ERR_IO : e);
+    else
+        commit_durable(p);
+}
+
+/* ---- housekeeping */
+
+static void unlink_what_is_due(struct partition *p, int64_t now_ms)
+{
+    if (now_ms < p->retired_due_ms)
+        return;
+    partition_log_unlink_retired(p->env, &p->retired);
+    p->retired_due_ms = INT64_MAX;
+}
+
+static void retire_segments(struct partition *p, int64_t now_ms)
+{
+    struct list retired;
+    list_init(&retired);
+    monitor_enter(&p->monitor);
+    uint32_t count = partition_log_retire(p->log, now_ms, p->high_watermark.offset, &retired);
+    int64_t delay_ms = partition_log_config(p->log)->file_delete_delay_ms;
+    partition_log_expire_producers(p->log, now_ms);
+    monitor_leave(&p->monitor);
+    if (count == 0)
+        return;
+    enum err e = partition_log_delete_segments(p->log, &retired);
+    list_splice_back(&p->retired, &retired);
+    if (p->retired_due_ms == INT64_MAX)
+        p->retired_due_ms = now_ms + delay_ms;
+    if (e != ERR_OK)
+        p->owner.storage_failed(p->owner.arg, p, e);
+    else
+        p->owner.due(p->owner.arg, p, p->retired_due_ms);
+}
+
+static void save_checkpoint(struct partition *p)
+{
+    monitor_enter(&p->monitor);
+    struct log_dir_checkpoint values = {
+        .recovery_point = partition_log_recovery_point(p->log),
+        .log_start = partition_log_start_offset(p->log),
+        .high_watermark = p->high_watermark.offset,
+    };
+    monitor_leave(&p->monitor);
+    log_dir_checkpoint_set(p->dir, p->topic, p->index, &values);
+}
+
+static void keep_house(struct partition *p)
+{
+    int64_t now_ms = env_wall_ms(p->env);
+    unlink_what_is_due(p, now_ms);
+    retire_segments(p, now_ms);
+    save_checkpoint(p);
+}
+
+/* ---- closing */
+
+static void close_log(struct partition *p)
+{
+    enum err e = ERR_OK;
+    monitor_enter(&p->monitor);
+    bool is_clean = p->close_is_clean && p->state == PARTITION_CLOSING;
+    monitor_leave(&p->monitor);
+    if (is_clean) {
+        int64_t recovery_point;
+        e = partition_log_close_clean(p->log, &recovery_point);
+        if (e == ERR_OK)
+            save_checkpoint(p);
+    }
+    partition_log_unlink_retired(p->env, &p->retired);
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    monitor_enter(&p->monitor);
+    partition_set_state(p, PARTITION_CLOSED);
+    partition_collect_failed(p, &fire, -1, KERR_NOT_LEADER_OR_FOLLOWER);
+    partition_wake_readers(p, &fire);
+    void (*done)(void *, enum err) = p->close_done;
+    void *arg = p->close_arg;
+    p->is_job_busy = false;
+    partition_leave_and_fire(p, &fire);
+    done(arg, e);
+}
+
+/* ---- the job */
+
+enum job_duty { DUTY_COMMIT, DUTY_HOUSE, DUTY_CLOSE, DUTY_NONE };
+
+/* [monitor] The directory failed: what is pending will never be written. */
+static void give_up_pending(struct partition *p, struct partition_fire *fire)
+{
+    p->commit = (struct log_commit){0};
+    list_init(&p->commit.appends);
+    list_init(&p->commit.new_segments);
+    partition_log_fail(p->log, &p->commit);
+    commit_release(&p->commit);
+    partition_collect_failed(p, fire, -1, KERR_KAFKA_STORAGE_ERROR);
+}
+
+/* With DUTY_NONE the job has given up its place: another may begin at once. */
+static enum job_duty next_duty(struct partition *p)
+{
+    int64_t now_ms = env_wall_ms(p->env);
+    enum job_duty duty = DUTY_NONE;
+    struct partition_fire fire;
+    partition_fire_init(&fire);
+    monitor_enter(&p->monitor);
+    if (p->state == PARTITION_OFFLINE)
+        give_up_pending(p, &fire);
+    if (partition_log_has_pending(p->log) && p->state != PARTITION_OFFLINE) {
+        duty = DUTY_COMMIT;
+        commit_take(p, now_ms);
+    } else if (p->wants_close && p->state != PARTITION_CLOSED) {
+        duty = DUTY_CLOSE;
+    } else if (p->wants_housekeeping && p->state == PARTITION_LEADING) {
+        p->wants_housekeeping = false;
+        duty = DUTY_HOUSE;
+    } else {
+        p->is_job_busy = false;
+    }
+    partition_leave_and_fire(p, &fire);
+    return duty;
+}
+
+bool partition_job_run(struct env_job *job)
+{
+    struct partition *p = container_of(job, struct partition, job);
+    if (p->step == PARTITION_STEP_SYNC) {
+        p->step = PARTITION_STEP_NEXT;
+        commit_sync(p);
+        return true;
+    }
+    switch (next_duty(p)) {
+    case DUTY_COMMIT:
+        if (commit_write(p))
+            p->step = PARTITION_STEP_SYNC;
+        return true;
+    case DUTY_HOUSE:
+        keep_house(p);
+        return true;
+    case DUTY_CLOSE:
+        close_log(p);
+        break;
+    case DUTY_NONE:
+        break;
+    }
+    partition_unref(p);
+    return false;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * partition_read: how far a reader may read, and where those bytes lie.
+ *
+ * Under the monitor only the segment and the limits are taken; the search inside the
+ * segment's index and file runs without it, on the caller's thread when the page cache
+ * has what is needed, else on a worker.
+ *
+ * Thread: any; ENV_WAIT only on workers.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "replica/partition_private.h"
+
+/* KIP-320: an older epoch than ours is fenced, a newer one is not known here yet. */
+static enum kerr check_epoch(const struct partition *p, int32_t current_leader_epoch)
+{
+    enum kerr refusal = partition_refusal(p);
+    if (refusal != KERR_NONE || current_leader_epoch < 0)
+        return refusal;
+    if (current_leader_epoch < p->leader_epoch)
+        return KERR_FENCED_LEADER_EPOCH;
+    if (current_leader_epoch > p->leader_epoch)
+        return KERR_UNKNOWN_LEADER_EPOCH;
+    return KERR_NONE;
+}
+
+/* KIP-595: the reader's last record has an epoch that ends here before the reader's position. */
+static bool has_diverged(const struct partition *p, const struct partition_read *read,
+                         struct partition_read_result *result)
+{
+    if (read->last_fetched_epoch < 0)
+        return false;
+    int32_t epoch;
+    int64_t end_offset;
+    partition_log_epoch_end(p->log, read->last_fetched_epoch, &epoch, &end_offset);
+    if (epoch == read->last_fetched_epoch && end_offset >= read->offset)
+        return false;
+    result->diverging_epoch = epoch;
+    result->diverging_end_offset = end_offset;
+    return true;
+}
+
+/* [monitor] Fills offsets and the view; a view without a segment means there is nothing to send. */
+static void read_begin(struct partition *p, const struct partition_read *read,
+                       struct partition_read_result *result, struct log_view *view)
+{
+    result->error = check_epoch(p, read->current_leader_epoch);
+    result->high_watermark = p->high_watermark.offset;
+    result->last_stable_offset = p->high_watermark.offset;
+    result->log_start_offset = partition_log_start_offset(p->log);
+    if (result->error != KERR_NONE || has_diverged(p, read, result))
+        return;
+    struct log_position limit = p->high_watermark;
+    struct log_position written = partition_log_written(p->log);
+    if (read->reader == PARTITION_READER_FOLLOWER)
+        limit = written;
+    /* Between high watermark and end there is nothing to read yet, but the offset exists. */
+    if (read->offset > limit.offset && read->offset <= partition_log_assigned(p->log))
+        return;
+    enum err e = partition_log_view(p->log, read->offset, &limit, view);
+    if (e != ERR_OK)
+        result->error = e == ERR_RANGE ? KERR_OFFSET_OUT_OF_RANGE : kerr_from_err(e);
+}
+
+enum err partition_read(struct partition *p, const struct partition_read *read,
+                        enum env_read_mode mode, struct partition_read_result *result)
+{
+    ASSERT(read->bytes_max >= 0);
+    struct log_view view = {0};
+    struct partition_read_result found = {.diverging_epoch = -1, .diverging_end_offset = -1};
+    monitor_enter(&p->monitor);
+    read_begin(p, read, &found, &view);
+    monitor_leave(&p->monitor);
+
+    enum err e = ERR_OK;
+    if (view.segment != NULL) {
+        e = log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode,
+                          &found.range);
+        log_view_release(&view);
+    }
+    if (e == ERR_AGAIN) {
+        ASSERT(mode == ENV_NOWAIT);
+        return ERR_AGAIN;
+    }
+    if (e != ERR_OK)
+        found.error = KERR_KAFKA_STORAGE_ERROR;
+    *result = found;
+    return ERR_OK;
+}
+
+enum kerr partition_check_epoch(struct partition *p, int32_t current_leader_epoch)
+{
+    monitor_enter(&p->monitor);
+    enum kerr error = check_epoch(p, current_leader_epoch);
+    monitor_leave(&p->monitor);
+    return error;
+}
+
+enum kerr partition_epoch_end(struct partition *p, int32_t current_leader_epoch, int32_t epoch,
+                              int32_t *found_epoch, int64_t *end_offset)
+{
+    monitor_enter(&p->monitor);
+    enum kerr error = check_epoch(p, current_leader_epoch);
+    if (error == KERR_NONE)
+        partition_log_epoch_end(p->log, epoch, found_epoch, end_offset);
+    monitor_leave(&p->monitor);
+    return error;
+}
+
+enum kerr partition_find_time(struct partition *p, int64_t timestamp_ms, struct log_time_match *out)
+{
+    struct log_segments segments = {0};
+    monitor_enter(&p->monitor);
+    enum kerr error = partition_refusal(p);
+    if (error == KERR_NONE)
+        partition_log_segments(p->log, &p->high_watermark, &segments);
+    monitor_leave(&p->monitor);
+    if (error != KERR_NONE)
+        return error;
+    struct log_time_match found = {.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
+    enum err e = timestamp_ms == PARTITION_TIME_MAX
+                     ? log_segments_find_max_time(&segments, &found)
+                     : log_segments_find_time(&segments, timestamp_ms, &found);
+    log_segments_release(&segments);
+    if (e != ERR_OK)
+        return kerr_from_err(e);
+    *out = found;
+    return KERR_NONE;
+}
