@@ -65,11 +65,11 @@ struct config_synonym {
 
 struct config_def {
     const char *name;
-    const char *default_text; /* NULL: none */
-    const char *doc;          /* NULL unless the key works */
-    const char *const *words; /* of the rules ONE and EACH, NULL at the end */
+    const char *default_text;              /* NULL: none */
+    const char *doc;                       /* NULL unless the key works */
+    const char *const *words;              /* of the rules ONE and EACH, NULL at the end */
     const struct config_synonym *synonyms; /* topic keys only, strongest first */
-    int64_t min, max, also;   /* whole numbers; `also` is allowed outside the bounds */
+    int64_t min, max, also;                /* whole numbers; `also` is allowed outside the bounds */
     double real_min, real_max;
     enum config_type type;
     enum config_status status;

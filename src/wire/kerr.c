@@ -11,7 +11,8 @@ bool kerr_is_known(int16_t code)
 
 static const struct kerr_def *kerr_find(enum kerr k)
 {
-    static const struct kerr_def unknown = {"UNKNOWN", "an error code that is not known here", false};
+    static const struct kerr_def unknown = {"UNKNOWN", "an error code that is not known here",
+                                            false};
     return kerr_is_known((int16_t)k) ? &kerr_defs[(int)k - KERR_FIRST] : &unknown;
 }
 

@@ -23,7 +23,7 @@ TEST(kerr_takes_codes_that_a_peer_made_up)
     CHECK(kerr_is_known(-1) && kerr_is_known(136));
     CHECK(!kerr_is_known(-2) && !kerr_is_known(137) && !kerr_is_known(INT16_MIN));
     CHECK_TEXT(kerr_name((enum kerr)30000), "UNKNOWN");
-    CHECK(kerr_message((enum kerr)-30000) != NULL);
+    CHECK(kerr_message((enum kerr) - 30000) != NULL);
 }
 
 TEST(kerr_messages_are_single_lines)

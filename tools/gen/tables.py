@@ -229,7 +229,7 @@ def make_kerr_h(tables):
     out += "#ifndef WIRE_KERR_CODES_H\n#define WIRE_KERR_CODES_H\n\nenum kerr {\n"
     for e in tables.errors:
         out += f"    KERR_{e.name} = {e.code}, /* {e.message} */\n"
-    out += f"}};\n\nenum {{ KERR_FIRST = -1, KERR_LAST = {tables.errors[-1].code} }};\n\n#endif\n"
+    out += f"    KERR_FIRST = -1,\n    KERR_LAST = {tables.errors[-1].code},\n}};\n\n#endif\n"
     return out
 
 
