@@ -54,6 +54,7 @@ struct mem_env {
     struct prng prng;
     struct list nodes; /* files and directories that have a name */
     struct list socks;
+    struct list *sock_cursor;
     struct list jobs[ENV_QUEUE_COUNT];
     struct mem_loop *loops[MEM_LOOPS_MAX];
     struct mem_loop *running;

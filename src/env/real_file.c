@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * real_file: files of the kernel, by position: no seeking, partial writes are
+ * continued, a short read means the end.
+ *
+ * Thread: any.
+ * Crash:  what env_file_sync returned ERR_OK for is on disk; of anything else any
+ *         part may be.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "env/real_errno.h"
+#include "env/real_private.h"
+
+struct real_file {
+    struct env_file file;
+    int fd;
+};
+
+static int fd_of(const struct env_file *file)
+{
+    return ((const struct real_file *)(const void *)file)->fd;
+}
+
+static void file_close(struct env_file *file)
+{
+    close(fd_of(file));
+    mem_free(file);
+}
+
+static enum err file_read(struct env_file *file, void *out, size_t len, int64_t pos,
+                          enum env_read_mode mode, size_t *got)
+{
+    size_t done = 0;
+    while (done < len) {
+        struct iovec iov = {.iov_base = (char *)out + done, .iov_len = len - done};
+        ssize_t n =
+            preadv2(fd_of(file), &iov, 1, pos + (int64_t)done, mode == ENV_NOWAIT ? RWF_NOWAIT : 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && mode == ENV_NOWAIT && (errno == EOPNOTSUPP || errno == ENOSYS))
+            return ERR_AGAIN; /* a file system that cannot tell: as if it were cold */
+        if (n < 0)
+            return real_errno(errno);
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    *got = done;
+    return ERR_OK;
+}
+
+/* Moves past the first `n` bytes. */
+static void iov_advance(struct iovec **iov, int *iov_count, size_t n)
+{
+    while (*iov_count > 0 && n >= (*iov)->iov_len) {
+        n -= (*iov)->iov_len;
+        (*iov)++;
+        (*iov_count)--;
+    }
+    if (n > 0) {
+        ASSERT(*iov_count > 0);
+        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+}
+
+static enum err file_write(struct env_file *file, struct iovec *iov, int iov_count, int64_t pos)
+{
+    iov_advance(&iov, &iov_count, 0); /* leading empty ones */
+    while (iov_count > 0) {
+        ssize_t n = pwritev(fd_of(file), iov, MIN(iov_count, IOV_MAX), pos);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return real_errno(errno);
+        if (n == 0)
+            return ERR_IO; /* nothing written and no reason given */
+        pos += n;
+        iov_advance(&iov, &iov_count, (size_t)n);
+    }
+    return ERR_OK;
+}
+
+static enum err file_sync(struct env_file *file)
+{
+    return fdatasync(fd_of(file)) == 0 ? ERR_OK : real_errno(errno);
+}
+
+static enum err file_truncate(struct env_file *file, int64_t size)
+{
+    int failed;
+    do {
+        failed = ftruncate(fd_of(file), size);
+    } while (failed != 0 && errno == EINTR);
+    return failed == 0 ? ERR_OK : real_errno(errno);
+}
+
+static enum err file_size(struct env_file *file, int64_t *out)
+{
+    struct stat st;
+    if (fstat(fd_of(file), &st) != 0)
+        return real_errno(errno);
+    *out = st.st_size;
+    return ERR_OK;
+}
+
+static enum err file_allocate(struct env_file *file, int64_t pos, int64_t len)
+{
+    int failed;
+    do {
+        failed = fallocate(fd_of(file), 0, pos, len);
+    } while (failed != 0 && errno == EINTR);
+    if (failed == 0)
+        return ERR_OK;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+        return real_errno(errno);
+    /* This file system cannot reserve: zeros at least. */
+    int64_t size;
+    enum err e = file_size(file, &size);
+    if (e == ERR_OK && size < pos + len)
+        e = file_truncate(file, pos + len);
+    return e;
+}
+
+static enum err file_lock(struct env_file *file)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd_of(file), F_OFD_SETLK, &lock) == 0)
+        return ERR_OK;
+    return errno == EAGAIN || errno == EACCES ? ERR_BUSY : real_errno(errno);
+}
+
+/* The kernel's answer to cachestat(2), since 6.5; glibc has no wrapper yet. */
+struct cache_range {
+    uint64_t pos;
+    uint64_t len;
+};
+
+struct cache_counts {
+    uint64_t cached;
+    uint64_t dirty;
+    uint64_t writeback;
+    uint64_t evicted;
+    uint64_t recently_evicted;
+};
+
+enum { CACHESTAT_CALL = 451, PAGE_BYTES = 4096 };
+
+static bool is_byte_cached(const struct env_file *file, int64_t pos)
+{
+    char byte;
+    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+    return preadv2(fd_of(file), &iov, 1, pos, RWF_NOWAIT) >= 0;
+}
+
+static bool file_is_cached(struct env_file *file, int64_t pos, int64_t len)
+{
+    ASSERT(pos >= 0 && len >= 0);
+    int64_t size;
+    if (file_size(file, &size) != ERR_OK || size <= pos)
+        return true; /* nothing to wait for */
+    len = MIN(len, size - pos);
+    if (len == 0)
+        return true;
+    struct cache_range range = {.pos = (uint64_t)pos, .len = (uint64_t)len};
+    struct cache_counts counts = {0};
+    if (syscall(CACHESTAT_CALL, fd_of(file), &range, &counts, 0) == 0) {
+        uint64_t pages = (uint64_t)((pos + len - 1) / PAGE_BYTES - pos / PAGE_BYTES) + 1;
+        return counts.cached >= pages;
+    }
+    return is_byte_cached(file, pos) && is_byte_cached(file, pos + len - 1);
+}
+
+static const struct env_file_ops file_ops = {
+    .close = file_close,
+    .read = file_read,
+    .write = file_write,
+    .sync = file_sync,
+    .truncate = file_truncate,
+    .size = file_size,
+    .allocate = file_allocate,
+    .lock = file_lock,
+    .is_cached = file_is_cached,
+};
+
+int real_file_fd(const struct env_file *file)
+{
+    ASSERT(file->ops == &file_ops);
+    return fd_of(file);
+}
+
+enum err real_file_open(struct env *env, const char *path, unsigned flags, struct env_file **out)
+{
+    int open_flags = O_CLOEXEC | O_NOCTTY;
+    ASSERT((flags & (ENV_READ | ENV_WRITE)) != 0);
+    if ((flags & ENV_WRITE) == 0)
+        open_flags |= O_RDONLY;
+    else
+        open_flags |= (flags & ENV_READ) != 0 ? O_RDWR : O_WRONLY;
+    if ((flags & ENV_CREATE) != 0)
+        open_flags |= O_CREAT;
+    if ((flags & ENV_EXCLUSIVE) != 0)
+        open_flags |= O_EXCL;
+    if ((flags & ENV_TRUNCATE) != 0)
+        open_flags |= O_TRUNC;
+    int fd;
+    do {
+        fd = open(path, open_flags, 0644);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return real_errno(errno);
+    struct real_file *file = mem_alloc(sizeof(*file));
+    file->file.ops = &file_ops;
+    atomic_init(&file->file.refs, 1);
+    file->fd = fd;
+    *out = &file->file;
+    return ERR_OK;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/* real_private: what the real_*.c files share. Thread: see each file. */
+#ifndef ENV_REAL_PRIVATE_H
+#define ENV_REAL_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "env/real_env.h"
+
+/* real_file.c */
+enum err real_file_open(struct env *env, const char *path, unsigned flags, struct env_file **out);
+int real_file_fd(const struct env_file *file);
+
+/* real_dir.c */
+enum err real_dir_make(struct env *env, const char *path);
+enum err real_dir_sync(struct env *env, const char *path);
+enum err real_dir_remove(struct env *env, const char *path);
+enum err real_dir_list(struct env *env, const char *path,
+                       void (*each)(void *arg, const char *name, bool is_dir), void *arg);
+enum err real_path_unlink(struct env *env, const char *path);
+enum err real_path_rename(struct env *env, const char *from, const char *to);
+enum err real_disk_space(struct env *env, const char *path, int64_t *free_bytes,
+                         int64_t *total_bytes);
+
+/* real_disk.c */
+struct real_disk {
+    pthread_mutex_t mutex;
+    pthread_cond_t is_work;
+    struct list waiting;    /* jobs that somebody waits for: appends, reads */
+    struct list background; /* jobs that nobody waits for */
+    unsigned worker_count;
+    unsigned idle_count;       /* workers in pthread_cond_wait */
+    unsigned background_count; /* workers in a background job */
+    bool is_stopping;
+    pthread_t *workers;
+};
+
+enum err real_disk_start(struct real_disk *disk, unsigned worker_count);
+void real_disk_stop(struct real_disk *disk);
+void real_disk_submit(struct real_disk *disk, struct env_job *job);
+
+/* real_env.c */
+struct real_env {
+    struct env env;
+    struct real_disk disk;
+    int64_t start_wall_ms;
+};
+
+int64_t real_mono_ns(void);
+
+/* Starts a thread with a small stack and all signals blocked. */
+enum err real_thread_start(pthread_t *out, const char *name, void *(*run)(void *arg), void *arg);
+
+/* real_loop.c */
+struct real_loop {
+    struct loop loop;
+    struct real_env *real;
+    int epoll_fd;
+    int event_fd; /* wakes epoll_wait */
+    int64_t now_ns;
+    struct heap timers;
+    struct list dead;    /* socks closed in this turn: freed at its end */
+    struct list signals; /* struct real_signal */
+    struct list socks;   /* attached */
+    bool has_thread;
+    pthread_t thread;
+
+    /* Under the mutex. */
+    pthread_mutex_t mutex;
+    struct list tasks;
+    bool is_asleep; /* in, or about to enter, epoll_wait: the next poster wakes it */
+
+    atomic_bool is_stopping;
+    atomic_bool is_running;
+    pthread_t owner; /* valid while is_running */
+};
+
+/* What epoll's data points to: the first member of whatever is registered. */
+struct real_source {
+    void (*on_events)(struct real_source *source, uint32_t events);
+};
+
+/* real_sock.c */
+enum err real_sock_listen(struct loop *loop, const struct env_addr *addr, struct sock **out);
+enum err real_sock_connect(struct loop *loop, const struct env_addr *to, struct sock **out);
+void real_sock_free_dead(struct real_loop *loop);
+void real_sock_close_all(struct real_loop *loop);
+
+/* real_resolve.c */
+enum err real_resolve(struct env *env, const char *host, uint16_t port, struct env_addr *out,
+                      size_t *count);
+
+/* real_signal.c */
+void real_signal_close_all(struct real_loop *loop);
+
+/* real_stats.c */
+void real_process_stats(struct env *env, struct env_process_stats *out);
+
+#endif
