@@ -126,6 +126,11 @@ int32_t partition_index(const struct partition *p)
     return p->index;
 }
 
+struct log_dir *partition_dir(const struct partition *p)
+{
+    return p->dir;
+}
+
 void partition_set_config(struct partition *p, const struct log_config *config)
 {
     monitor_enter(&p->monitor);

@@ -65,6 +65,7 @@ void partition_unref(struct partition *p); /* accepts NULL; the last one frees t
 const char *partition_topic(const struct partition *p);
 struct uuid partition_topic_id(const struct partition *p);
 int32_t partition_index(const struct partition *p);
+struct log_dir *partition_dir(const struct partition *p);
 
 void partition_set_config(struct partition *p, const struct log_config *config);
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fetch_response: what a Fetch found, in the form of its answer. An incremental answer
+ * names only partitions with records, an error, or a high watermark or log start that the
+ * client does not know yet (KIP-227).
+ *
+ * Thread: the fetch's reactor.
+ */
+#include "base/assert.h"
+#include "broker/broker_private.h"
+#include "broker/fetch_op.h"
+#include "metadata/image.h"
+
+enum { READ_COMMITTED = 1, NO_PREFERRED_REPLICA = -1 };
+
+static bool is_answered(const struct fetch_op *op, const struct fetch_part *part)
+{
+    if (op->kind != FETCH_INCREMENTAL)
+        return true;
+    const struct partition_read_result *found = &part->result;
+    return found->range.len > 0 || found->error != KERR_NONE || found->diverging_epoch >= 0 ||
+           part->item->sent_error || found->high_watermark != part->item->sent_high_watermark ||
+           found->log_start_offset != part->item->sent_log_start;
+}
+
+static bool is_same_topic(const struct fetch_part *a, const struct fetch_part *b)
+{
+    return wire_str_equal(a->topic, b->topic) && uuid_equals(a->topic_id, b->topic_id);
+}
+
+/* KIP-951: tells a client with an old or unknown leader who leads now. */
+static void fill_leader(const struct fetch_op *op, const struct fetch_part *part,
+                        struct fetch_response_partition_data *out)
+{
+    enum kerr error = part->result.error;
+    if (op->rq->version < 16 || part->partition == NULL ||
+        (error != KERR_NOT_LEADER_OR_FOLLOWER && error != KERR_FENCED_LEADER_EPOCH))
+        return;
+    const struct topic_image *topic =
+        image_topic_by_id(request_image(op->rq), partition_topic_id(part->partition));
+    const struct partition_image *now =
+        topic != NULL ? topic_partition(topic, part->want.partition) : NULL;
+    if (now == NULL)
+        return;
+    out->current_leader.leader_id = now->leader;
+    out->current_leader.leader_epoch = now->leader_epoch;
+}
+
+static void fill_partition(const struct fetch_op *op, struct fetch_part *part,
+                           struct fetch_response_partition_data *out)
+{
+    struct partition_read_result *found = &part->result;
+    const struct fetch_request *request = op->rq->body;
+    out->partition_index = part->want.partition;
+    out->error_code = (int16_t)found->error;
+    out->high_watermark = found->high_watermark;
+    out->last_stable_offset = found->last_stable_offset;
+    out->log_start_offset = found->log_start_offset;
+    out->preferred_read_replica = NO_PREFERRED_REPLICA;
+    out->aborted_transactions.count = request->isolation_level == READ_COMMITTED ? 0 : -1;
+    if (found->diverging_epoch >= 0) {
+        out->diverging_epoch.epoch = found->diverging_epoch;
+        out->diverging_epoch.end_offset = found->diverging_end_offset;
+    }
+    fill_leader(op, part, out);
+    out->records = (struct wire_records){.len = (int32_t)found->range.len};
+    if (found->range.len > 0)
+        out->records.ref = &found->range;
+    if (part->item != NULL) {
+        part->item->sent_high_watermark = found->high_watermark;
+        part->item->sent_log_start = found->log_start_offset;
+        part->item->sent_error = found->error != KERR_NONE;
+        if (found->range.len > 0)
+            fetch_session_rotate(op->session, part->item);
+    }
+}
+
+static uint32_t count_topics(const struct fetch_op *op, uint32_t *answered)
+{
+    uint32_t topics = 0;
+    const struct fetch_part *last = NULL;
+    *answered = 0;
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        if (!is_answered(op, &op->parts[i]))
+            continue;
+        if (last == NULL || !is_same_topic(last, &op->parts[i]))
+            topics++;
+        last = &op->parts[i];
+        (*answered)++;
+    }
+    return topics;
+}
+
+/* Partitions that follow one another and are of one topic share its entry. */
+static void fill_topics(struct fetch_op *op, struct fetch_response *response,
+                        struct fetch_response_partition_data *data)
+{
+    struct fetch_response_fetchable_topic_response *topic = NULL;
+    const struct fetch_part *last = NULL;
+    int32_t topics = 0;
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        struct fetch_part *part = &op->parts[i];
+        if (!is_answered(op, part))
+            continue;
+        if (last == NULL || !is_same_topic(last, part)) {
+            ASSERT(topics < response->responses.count);
+            topic = &response->responses.items[topics++];
+            topic->topic = part->topic;
+            topic->topic_id = part->topic_id;
+            topic->partitions.items = data;
+        }
+        last = part;
+        fill_partition(op, part, data++);
+        topic->partitions.count++;
+    }
+}
+
+bool fetch_op_fill_response(struct fetch_op *op)
+{
+    struct fetch_response *response = op->rq->response;
+    uint32_t answered;
+    uint32_t topics = count_topics(op, &answered);
+    response->session_id = op->session != NULL ? op->session->id : 0;
+    struct fetch_response_partition_data_array data = {0};
+    if (wire_array_new(&op->arena, &fetch_response_fetchable_topic_response_layout, (int32_t)topics,
+                       &response->responses) != ERR_OK ||
+        wire_array_new(&op->arena, &fetch_response_partition_data_layout, (int32_t)answered,
+                       &data) != ERR_OK)
+        return false;
+    fill_topics(op, response, data.items);
+    return true;
+}

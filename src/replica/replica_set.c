@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+/* replica_set: the table, and following updates. The timer and failures are in
+ * replica_set_upkeep.c. Thread: see replica_set.h. */
+#include "replica/replica_set.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "env/logger.h"
+#include "replica/replica_set_private.h"
+
+static uint64_t replica_hash(struct uuid topic_id, int32_t index)
+{
+    uint64_t half[2];
+    memcpy(half, topic_id.bytes, sizeof(half)); /* random by itself */
+    return hash_u64(half[0] ^ half[1] ^ (uint64_t)(uint32_t)index);
+}
+
+/* [monitor] */
+static struct replica *table_find(const struct replica_set *set, struct uuid topic_id,
+                                  int32_t index)
+{
+    struct map_node *node = map_first(&set->table, replica_hash(topic_id, index));
+    for (; node != NULL; node = map_next_same(node)) {
+        struct replica *replica = container_of(node, struct replica, node);
+        if (replica->index == index && uuid_equals(replica->topic_id, topic_id))
+            return replica;
+    }
+    return NULL;
+}
+
+struct replica_set *replica_set_new(struct env *env, const struct replica_set_options *options)
+{
+    ASSERT(options->dir_count > 0);
+    struct replica_set *set = mem_alloc(sizeof(*set));
+    set->env = env;
+    set->options = *options;
+    monitor_init(&set->monitor, MONITOR_TABLE);
+    map_init(&set->table);
+    list_init(&set->found);
+    set->dir_partitions = mem_alloc(options->dir_count * sizeof(uint32_t));
+    set->dir_is_offline = mem_alloc(options->dir_count * sizeof(bool));
+    atomic_init(&set->due_ms, INT64_MAX);
+    atomic_init(&set->due_is_posted, false);
+    atomic_init(&set->failed_is_posted, false);
+    replica_set_scan(set);
+    return set;
+}
+
+static void replica_free(struct replica *replica)
+{
+    partition_unref(replica->partition);
+    mem_free(replica);
+}
+
+void replica_set_free(struct replica_set *set)
+{
+    if (set == NULL)
+        return;
+    ASSERT(!set->is_following && !set->checkpoint_is_busy);
+    MAP_FOR_EACH (node, &set->table) {
+        map_remove(&set->table, node);
+        replica_free(container_of(node, struct replica, node));
+    }
+    map_deinit(&set->table);
+    replica_set_forget_found(set);
+    monitor_deinit(&set->monitor);
+    mem_free(set->dir_partitions);
+    mem_free(set->dir_is_offline);
+    mem_free(set);
+}
+
+struct partition *replica_set_find(struct replica_set *set, struct uuid topic_id, int32_t index,
+                                   enum kerr *error)
+{
+    struct partition *partition = NULL;
+    *error = KERR_NOT_LEADER_OR_FOLLOWER;
+    monitor_enter(&set->monitor);
+    struct replica *replica = table_find(set, topic_id, index);
+    if (replica != NULL && replica->partition != NULL) {
+        partition = partition_ref(replica->partition);
+        *error = KERR_NONE;
+    } else if (replica != NULL && replica->error != ERR_OK) {
+        *error = KERR_KAFKA_STORAGE_ERROR;
+    }
+    monitor_leave(&set->monitor);
+    return partition;
+}
+
+struct log_config log_config_of_topic(const struct topic_config *config,
+                                      int64_t producer_expiration_ms)
+{
+    return (struct log_config){
+        .segment_bytes = config->segment_bytes,
+        .segment_ms = config->segment_ms,
+        .segment_jitter_ms = config->segment_jitter_ms,
+        .segment_index_bytes = config->segment_index_bytes,
+        .index_interval_bytes = config->index_interval_bytes,
+        .retention_ms = config->retention_ms,
+        .retention_bytes = config->retention_bytes,
+        .flush_messages = config->flush_messages,
+        .flush_ms = config->flush_ms,
+        .file_delete_delay_ms = config->file_delete_delay_ms,
+        .producer_expiration_ms = producer_expiration_ms,
+        .cleanup_delete = config->cleanup_delete,
+        .cleanup_compact = config->cleanup_compact,
+        .preallocate = config->preallocate,
+        .ack_disk = config->ack_disk,
+    };
+}
+
+static struct log_config config_of(const struct replica_set *set, const struct topic_image *topic)
+{
+    struct config_set own;
+    config_set_init(&own);
+    struct config_pairs pairs = topic_configs(topic);
+    for (size_t i = 0; i < pairs.count; i++) {
+        int key = config_topic_find(pairs.items[i].key, strlen(pairs.items[i].key));
+        if (key < 0)
+            continue; /* written by a later version: it does not apply here */
+        if (config_set_put(&own, key, pairs.items[i].value, strlen(pairs.items[i].value)) != ERR_OK)
+            log_error(set->env, "topic %s: no memory for its configuration", topic_name(topic));
+    }
+    struct topic_config config;
+    config_topic_compute(&own, set->options.layers, &config);
+    config_set_deinit(&own);
+    return log_config_of_topic(&config, set->options.producer_expiration_ms);
+}
+
+/* ---- following an update */
+
+struct loop_call {
+    struct loop_task task;
+    struct replica *replica;
+};
+
+static void opened_on_loop(struct loop_task *task)
+{
+    struct loop_call *call = container_of(task, struct loop_call, task);
+    struct replica *replica = call->replica;
+    struct replica_set *set = replica->set;
+    mem_free(call);
+    const struct log_open_report *report = &replica->report;
+    if (replica->error != ERR_OK)
+        log_error(set->env, "%s-%d is offline: %s%s%s", replica->topic, replica->index,
+                  err_text(replica->error), report->detail[0] != '\0' ? ": " : "", report->detail);
+    else if (report->cut_bytes > 0)
+        log_warn(set->env, "%s-%d: %lld bytes behind the last whole batch were cut%s: %s",
+                 replica->topic, replica->index, (long long)report->cut_bytes,
+                 report->found_rot ? " and kept in a side file (damaged, not torn)" : "",
+                 report->detail);
+    set->follow.opening--;
+    replica_set_follow_step(set);
+}
+
+static bool open_on_worker(struct env_job *job)
+{
+    struct replica *replica = container_of(job, struct replica, job);
+    struct replica_set *set = replica->set;
+    struct partition_owner owner = {set, replica_storage_failed, replica_due};
+    struct partition_options options = {
+        .topic = replica->topic,
+        .topic_id = replica->topic_id,
+        .index = replica->index,
+        .dir = set->options.dirs[replica->dir],
+        .config = &replica->config,
+        .leader_epoch = replica->leader_epoch,
+        .owner = &owner,
+    };
+    struct partition *partition = NULL;
+    struct loop_call *call = mem_alloc(sizeof(*call));
+    *call = (struct loop_call){.task = {.run = opened_on_loop}, .replica = replica};
+    enum err e = partition_open(set->env, &options, &replica->report, &partition);
+    monitor_enter(&set->monitor);
+    replica->error = e;
+    replica->partition = partition;
+    set->recovered_bytes += replica->report.scanned_bytes;
+    set->cut_bytes += replica->report.cut_bytes;
+    if (e != ERR_OK)
+        set->offline_count++;
+    monitor_leave(&set->monitor);
+    loop_post(set->options.loop, &call->task);
+    return false;
+}
+
+static void start_opening(struct replica_set *set, struct replica *replica)
+{
+    replica->dir = replica_set_found_dir(set, replica->topic, replica->index);
+    if (replica->dir == SIZE_MAX)
+        replica->dir = replica_set_pick_dir(set);
+    if (replica->dir == SIZE_MAX) {
+        monitor_enter(&set->monitor);
+        replica->error = ERR_IO;
+        set->offline_count++;
+        monitor_leave(&set->monitor);
+        return;
+    }
+    set->dir_partitions[replica->dir]++;
+    set->follow.opening++;
+    replica->job = (struct env_job){.run = open_on_worker, .queue = ENV_QUEUE_READ};
+    env_submit(set->env, &replica->job);
+}
+
+static void closed_on_loop(struct loop_task *task)
+{
+    struct loop_call *call = container_of(task, struct loop_call, task);
+    struct replica *replica = call->replica;
+    struct replica_set *set = replica->set;
+    mem_free(call);
+    if (replica->error != ERR_OK) {
+        log_error(set->env, "%s-%d: closing failed: %s", replica->topic, replica->index,
+                  err_text(replica->error));
+        set->follow.error = replica->error;
+    }
+    set->follow.closing--;
+    replica_free(replica);
+    replica_set_follow_step(set);
+}
+
+/* On a worker: the log is closed. When the topic is gone its directory goes too. */
+static void replica_closed(void *arg, enum err e)
+{
+    struct replica *replica = arg;
+    struct replica_set *set = replica->set;
+    char path[4096];
+    struct log_dir *dir = set->options.dirs[replica->dir];
+    if (!set->follow.is_stopping && !set->dir_is_offline[replica->dir]) {
+        log_dir_checkpoint_drop(dir, replica->topic, replica->index);
+        if (log_dir_partition_path(dir, replica->topic, replica->index, path, sizeof(path)))
+            e = partition_log_destroy_dir(set->env, path);
+    }
+    replica->error = e;
+    struct loop_call *call = mem_alloc(sizeof(*call));
+    *call = (struct loop_call){.task = {.run = closed_on_loop}, .replica = replica};
+    loop_post(set->options.loop, &call->task);
+}
+
+static bool destroy_unopened(struct env_job *job)
+{
+    replica_closed(container_of(job, struct replica, job), ERR_OK);
+    return false;
+}
+
+static void start_closing(struct replica_set *set, struct replica *replica)
+{
+    set->follow.closing++;
+    if (replica->partition != NULL) {
+        partition_close(replica->partition, set->follow.is_stopping, replica_closed, replica);
+    } else {
+        replica->job = (struct env_job){.run = destroy_unopened, .queue = ENV_QUEUE_BACKGROUND};
+        env_submit(set->env, &replica->job);
+    }
+}
+
+void replica_set_follow_end(struct replica_set *set)
+{
+    struct follow follow = set->follow;
+    set->follow = (struct follow){0};
+    set->is_following = false;
+    image_unref(follow.after);
+    if (follow.is_stopping)
+        follow.closed(follow.arg, follow.error);
+    else
+        follow.done(follow.arg);
+}
+
+/* Closing first; then opening, a bounded number at a time; then the end. */
+void replica_set_follow_step(struct replica_set *set)
+{
+    struct follow *follow = &set->follow;
+    ASSERT(set->is_following);
+    for (struct list *node; (node = list_pop_front(&follow->to_close)) != NULL;)
+        start_closing(set, container_of(node, struct replica, link));
+    if (follow->closing > 0)
+        return;
+    if (follow->is_stopping) {
+        replica_set_finish_stop(set);
+        return;
+    }
+    while (follow->opening < set->options.opening_max && !list_is_empty(&follow->to_open))
+        start_opening(set, container_of(list_pop_front(&follow->to_open), struct replica, link));
+    if (follow->opening == 0 && list_is_empty(&follow->to_open))
+        replica_set_follow_end(set);
+}
+
+/* Out of the table at once, so that nobody finds it any more. */
+static void take_out(struct replica_set *set, struct replica *replica)
+{
+    monitor_enter(&set->monitor);
+    map_remove(&set->table, &replica->node);
+    if (replica->error != ERR_OK)
+        set->offline_count--;
+    monitor_leave(&set->monitor);
+    list_push_back(&set->follow.to_close, &replica->link);
+}
+
+static void add_replica(struct replica_set *set, const struct topic_image *topic, int32_t index,
+                        const struct log_config *config)
+{
+    struct replica *replica = mem_alloc(sizeof(*replica));
+    replica->set = set;
+    replica->topic_id = topic_id(topic);
+    replica->index = index;
+    replica->config = *config;
+    replica->leader_epoch = topic_partition(topic, index)->leader_epoch;
+    snprintf(replica->topic, sizeof(replica->topic), "%s", topic_name(topic));
+    list_init(&replica->link);
+    monitor_enter(&set->monitor);
+    map_insert(&set->table, &replica->node, replica_hash(replica->topic_id, index));
+    monitor_leave(&set->monitor);
+    list_push_back(&set->follow.to_open, &replica->link);
+}
+
+static void follow_partition(struct replica_set *set, const struct topic_delta *delta,
+                             int32_t index, const struct log_config *config)
+{
+    const struct topic_image *topic = delta->after != NULL ? delta->after : delta->before;
+    const struct partition_image *after =
+        delta->after != NULL ? topic_partition(delta->after, index) : NULL;
+    bool is_ours = after != NULL && partition_has_replica(after, set->options.node_id);
+    monitor_enter(&set->monitor);
+    struct replica *replica = table_find(set, topic_id(topic), index);
+    struct partition *partition = replica != NULL ? replica->partition : NULL;
+    monitor_leave(&set->monitor);
+    if (replica == NULL && is_ours)
+        add_replica(set, topic, index, config);
+    else if (replica != NULL && !is_ours)
+        take_out(set, replica);
+    else if (partition != NULL && after->leader == set->options.node_id)
+        partition_lead(partition, after->leader_epoch);
+}
+
+static void follow_config(struct replica_set *set, const struct topic_image *topic,
+                          const struct log_config *config)
+{
+    for (int32_t i = 0; i < topic_partition_count(topic); i++) {
+        enum kerr error;
+        struct partition *partition = replica_set_find(set, topic_id(topic), i, &error);
+        if (partition != NULL)
+            partition_set_config(partition, config);
+        partition_unref(partition);
+    }
+}
+
+static void follow_topic(struct replica_set *set, const struct topic_delta *delta)
+{
+    struct log_config config = {0};
+    if (delta->after != NULL)
+        config = config_of(set, delta->after);
+    if (delta->before != NULL && delta->after != NULL && topic_delta_configs_changed(delta))
+        follow_config(set, delta->after, &config);
+    for (int32_t i = topic_delta_next_partition(delta, 0); i >= 0;
+         i = topic_delta_next_partition(delta, i + 1))
+        follow_partition(set, delta, i, &config);
+}
+
+void replica_set_follow(struct replica_set *set, struct image *after,
+                        const struct image_delta *delta, void (*done)(void *arg), void *arg)
+{
+    ASSERT(!set->is_following && !set->is_closed);
+    bool is_first = set->timer.fire == NULL;
+    set->is_following = true;
+    set->follow = (struct follow){.after = image_ref(after), .done = done, .arg = arg};
+    list_init(&set->follow.to_open);
+    list_init(&set->follow.to_close);
+    for (size_t i = 0; i < delta->topic_count; i++)
+        follow_topic(set, &delta->topics[i]);
+    if (is_first)
+        replica_set_timer_start(set);
+    replica_set_follow_step(set);
+}
+
+/* ---- closing all */
+
+void replica_set_close(struct replica_set *set, void (*done)(void *arg, enum err e), void *arg)
+{
+    ASSERT(!set->is_following && !set->is_closed);
+    set->is_closed = true;
+    set->is_following = true;
+    replica_set_timer_stop(set);
+    set->follow = (struct follow){.is_stopping = true, .closed = done, .arg = arg};
+    list_init(&set->follow.to_open);
+    list_init(&set->follow.to_close);
+    monitor_enter(&set->monitor);
+    MAP_FOR_EACH (node, &set->table) {
+        struct replica *replica = container_of(node, struct replica, node);
+        map_remove(&set->table, node);
+        list_push_back(&set->follow.to_close, &replica->link);
+    }
+    monitor_leave(&set->monitor);
+    replica_set_follow_step(set);
+}
+
+/* ---- looking */
+
+void replica_set_each(struct replica_set *set, void (*each)(void *arg, struct partition *p),
+                      void *arg)
+{
+    monitor_enter(&set->monitor);
+    size_t count = 0;
+    struct partition **all = mem_alloc((set->table.count + 1) * sizeof(struct partition *));
+    MAP_FOR_EACH (node, &set->table) {
+        struct replica *replica = container_of(node, struct replica, node);
+        if (replica->partition != NULL)
+            all[count++] = partition_ref(replica->partition);
+    }
+    monitor_leave(&set->monitor);
+    for (size_t i = 0; i < count; i++) {
+        each(arg, all[i]);
+        partition_unref(all[i]);
+    }
+    mem_free(all);
+}
+
+void replica_set_counts(struct replica_set *set, struct replica_set_counts *out)
+{
+    monitor_enter(&set->monitor);
+    *out = (struct replica_set_counts){
+        .partitions = (uint32_t)set->table.count,
+        .offline = set->offline_count,
+        .recovered_bytes = set->recovered_bytes,
+        .cut_bytes = set->cut_bytes,
+    };
+    monitor_leave(&set->monitor);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * replica_set: all partitions of this broker: opened, led and deleted as the metadata
+ * image says, found by topic id and index, kept in order by one timer.
+ *
+ * An update is followed in two phases: first what is gone is closed and its directory
+ * renamed away, then what is new is opened; so a topic that was deleted and made again
+ * never meets its old files. Partitions open in parallel on disk workers. One that cannot
+ * be opened is offline; the others serve.
+ *
+ * Thread: follow, close and the timer: the loop given to replica_set_new. Finding: any.
+ */
+#ifndef REPLICA_REPLICA_SET_H
+#define REPLICA_REPLICA_SET_H
+
+#include "log/log_dir.h"
+#include "metadata/config_topic.h"
+#include "metadata/image.h"
+#include "replica/partition.h"
+
+struct replica_set;
+
+struct replica_set_options {
+    struct loop *loop;
+    struct log_dir *const *dirs; /* borrowed */
+    size_t dir_count;
+    int32_t node_id;
+    const struct config_layers *layers; /* borrowed */
+    int64_t retention_check_ms;
+    int64_t producer_expiration_ms;
+    uint32_t opening_max;               /* partitions that are opened at a time */
+    void (*all_dirs_failed)(void *arg); /* no directory is left to serve from; on the loop */
+    void *arg;
+};
+
+struct replica_set *replica_set_new(struct env *env, const struct replica_set_options *options);
+
+/* Nothing may be under way. Accepts NULL. Partitions still referenced elsewhere outlive it. */
+void replica_set_free(struct replica_set *set);
+
+/* Follows the step from one image to the next; `done` is called on the loop when every new
+ * partition takes records (or is offline) and what is gone is renamed away. One at a time. The
+ * image is held until then. */
+void replica_set_follow(struct replica_set *set, struct image *after,
+                        const struct image_delta *delta, void (*done)(void *arg), void *arg);
+
+/* After the first update: directories of partitions that the metadata does not know are renamed to
+ * "-stray". Blocks; on a worker or at start. Returns how many. */
+uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct image *image);
+
+/* One reference or NULL; then *error says why: UNKNOWN_TOPIC_OR_PARTITION (no such index),
+ * KAFKA_STORAGE_ERROR (its directory failed), NOT_LEADER_OR_FOLLOWER (not here, or not yet). */
+struct partition *replica_set_find(struct replica_set *set, struct uuid topic_id, int32_t index,
+                                   enum kerr *error);
+
+/* Closes all partitions cleanly, writes checkpoints and the clean markers; `done` on the loop. */
+void replica_set_close(struct replica_set *set, void (*done)(void *arg, enum err e), void *arg);
+
+/* Calls `each` with every partition, with no monitor held. */
+void replica_set_each(struct replica_set *set, void (*each)(void *arg, struct partition *p),
+                      void *arg);
+
+struct replica_set_counts {
+    uint32_t partitions;
+    uint32_t offline;
+    int64_t recovered_bytes;
+    int64_t cut_bytes;
+};
+void replica_set_counts(struct replica_set *set, struct replica_set_counts *out);
+
+bool replica_set_dir_is_offline(struct replica_set *set, size_t index);
+
+/* What the log needs to know of a topic's effective configuration. */
+struct log_config log_config_of_topic(const struct topic_config *config,
+                                      int64_t producer_expiration_ms);
+
+#endif

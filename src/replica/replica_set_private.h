@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* replica_set_private: shared by replica_set*.c only. Thread: see replica_set.h. */
+#ifndef REPLICA_REPLICA_SET_PRIVATE_H
+#define REPLICA_REPLICA_SET_PRIVATE_H
+
+#include "base/map.h"
+#include "replica/replica_set.h"
+
+/* A partition's place in the set. */
+struct replica {
+    struct map_node node; /* in the set, by topic id and index */
+    struct list link;     /* in the list of the update under way */
+    struct replica_set *set;
+    struct partition *partition; /* NULL: could not be opened */
+    struct uuid topic_id;
+    int32_t index;
+    size_t dir;
+    char topic[PARTITION_TOPIC_NAME_SIZE];
+    /* While it is opened or closed: */
+    struct env_job job;
+    struct log_config config;
+    int32_t leader_epoch;
+    struct log_open_report report;
+    enum err error;
+};
+
+/* An update, or the closing of all, under way. On the loop. */
+struct follow {
+    struct image *after;
+    struct list to_open;  /* replica.link; waiting for a place or for the first phase */
+    struct list to_close; /* replica.link; out of the table */
+    uint32_t opening;
+    uint32_t closing;
+    bool is_stopping; /* close all, cleanly */
+    enum err error;
+    void (*done)(void *arg);
+    void (*closed)(void *arg, enum err e);
+    void *arg;
+};
+
+struct replica_set {
+    struct env *env;
+    struct replica_set_options options;
+    struct monitor monitor; /* table, counts, offline marks */
+    struct map table;
+    uint32_t *dir_partitions; /* by directory */
+    bool *dir_is_offline;
+    uint32_t offline_count;
+    int64_t recovered_bytes;
+    int64_t cut_bytes;
+    struct list found; /* struct found_dir: what the directories held at start */
+    struct follow follow;
+    bool is_following;
+    bool is_closed;
+    struct loop_timer timer;
+    int64_t next_check_ms;  /* monotonic */
+    _Atomic int64_t due_ms; /* the earliest wall time that a partition named; INT64_MAX: none */
+    struct loop_task due_task;
+    atomic_bool due_is_posted;
+    struct env_job checkpoint_job;
+    bool checkpoint_is_busy;
+    struct loop_task checkpoint_task;
+    bool stop_is_written; /* the last checkpoints and clean markers are being written */
+    struct loop_task failed_task;
+    atomic_bool failed_is_posted;
+};
+
+/* Where a partition's directory was found at start; SIZE_MAX: nowhere. */
+size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);
+void replica_set_scan(struct replica_set *set);
+void replica_set_forget_found(struct replica_set *set);
+
+/* The directory for a new partition: the one in service with the fewest. SIZE_MAX: none. */
+size_t replica_set_pick_dir(struct replica_set *set);
+
+/* The next step of the update under way, and its end. On the loop. */
+void replica_set_follow_step(struct replica_set *set);
+void replica_set_follow_end(struct replica_set *set);
+
+/* All partitions are closed: checkpoints and clean markers, then the end. On the loop. */
+void replica_set_finish_stop(struct replica_set *set);
+
+/* Upward calls of partitions. */
+void replica_storage_failed(void *arg, struct partition *p, enum err e);
+void replica_due(void *arg, struct partition *p, int64_t wall_ms);
+
+void replica_set_timer_start(struct replica_set *set);
+void replica_set_timer_stop(struct replica_set *set);
+
+#endif

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * replica_set_upkeep: what the set does besides following updates: where directories were
+ * found, the one timer for retention and what falls due, checkpoints, failed directories.
+ *
+ * Thread: the set's loop; replica_storage_failed and replica_due: any; checkpoints are written
+ * on a worker.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "env/logger.h"
+#include "replica/replica_set_private.h"
+
+struct found_dir {
+    struct list link;
+    struct map_node node;
+    size_t dir;
+    int32_t index;
+    char topic[PARTITION_TOPIC_NAME_SIZE];
+};
+
+/* ---- what the directories held at start */
+
+struct scan {
+    struct replica_set *set;
+    size_t dir;
+};
+
+static void scan_found(void *arg, const char *topic, int32_t partition)
+{
+    struct scan *scan = arg;
+    struct found_dir *found = mem_alloc(sizeof(*found));
+    found->dir = scan->dir;
+    found->index = partition;
+    snprintf(found->topic, sizeof(found->topic), "%s", topic);
+    list_push_back(&scan->set->found, &found->link);
+}
+
+void replica_set_scan(struct replica_set *set)
+{
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        struct scan scan = {set, i};
+        enum err e = log_dir_list(set->options.dirs[i], scan_found, &scan);
+        if (e != ERR_OK)
+            log_error(set->env, "log directory %s cannot be listed: %s",
+                      log_dir_path(set->options.dirs[i]), err_text(e));
+    }
+}
+
+void replica_set_forget_found(struct replica_set *set)
+{
+    for (struct list *node; (node = list_pop_front(&set->found)) != NULL;)
+        mem_free(container_of(node, struct found_dir, link));
+}
+
+size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index)
+{
+    LIST_FOR_EACH (node, &set->found) {
+        const struct found_dir *found = container_of(node, struct found_dir, link);
+        if (found->index == index && strcmp(found->topic, topic) == 0)
+            return found->dir;
+    }
+    return SIZE_MAX;
+}
+
+static bool is_known(const struct image *image, const struct found_dir *found)
+{
+    const struct topic_image *topic = image_topic(image, found->topic, strlen(found->topic));
+    return topic != NULL && topic_partition(topic, found->index) != NULL;
+}
+
+uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct image *image)
+{
+    uint32_t count = 0;
+    LIST_FOR_EACH (node, &set->found) {
+        const struct found_dir *found = container_of(node, struct found_dir, link);
+        if (is_known(image, found))
+            continue;
+        struct log_dir *dir = set->options.dirs[found->dir];
+        enum err e = log_dir_set_aside(dir, found->topic, found->index);
+        log_warn(set->env, "%s/%s-%d is of no known topic: %s", log_dir_path(dir), found->topic,
+                 found->index, e == ERR_OK ? "renamed to -stray" : err_text(e));
+        count++;
+    }
+    replica_set_forget_found(set);
+    return count;
+}
+
+size_t replica_set_pick_dir(struct replica_set *set)
+{
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        if (replica_set_dir_is_offline(set, i))
+            continue;
+        if (best == SIZE_MAX || set->dir_partitions[i] < set->dir_partitions[best])
+            best = i;
+    }
+    return best;
+}
+
+bool replica_set_dir_is_offline(struct replica_set *set, size_t index)
+{
+    ASSERT(index < set->options.dir_count);
+    monitor_enter(&set->monitor);
+    bool is_offline = set->dir_is_offline[index];
+    monitor_leave(&set->monitor);
+    return is_offline;
+}
+
+/* ---- the timer */
+
+static void arm_timer(struct replica_set *set)
+{
+    int64_t wait_ms = set->next_check_ms - env_mono_ns(set->env) / 1000000;
+    int64_t due_ms = atomic_load(&set->due_ms);
+    if (due_ms != INT64_MAX)
+        wait_ms = MIN(wait_ms, due_ms - env_wall_ms(set->env));
+    loop_timer_start(set->options.loop, &set->timer,
+                     env_mono_ns(set->env) + MAX(wait_ms, (int64_t)1) * 1000000);
+}
+
+static void housekeep(void *arg, struct partition *p)
+{
+    partition_housekeep(p);
+}
+
+static void checkpoint_written(struct loop_task *task)
+{
+    struct replica_set *set = container_of(task, struct replica_set, checkpoint_task);
+    set->checkpoint_is_busy = false;
+    if (set->stop_is_written)
+        replica_set_follow_end(set);
+    else if (set->is_closed && set->is_following)
+        replica_set_follow_step(set); /* the stop waited for this */
+}
+
+static bool write_checkpoints(struct env_job *job)
+{
+    struct replica_set *set = container_of(job, struct replica_set, checkpoint_job);
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        if (replica_set_dir_is_offline(set, i))
+            continue;
+        enum err e = log_dir_checkpoint_write(set->options.dirs[i]);
+        if (e != ERR_OK)
+            log_warn(set->env, "checkpoints of %s could not be written: %s",
+                     log_dir_path(set->options.dirs[i]), err_text(e));
+    }
+    loop_post(set->options.loop, &set->checkpoint_task);
+    return false;
+}
+
+static void start_checkpoints(struct replica_set *set)
+{
+    if (set->checkpoint_is_busy)
+        return;
+    set->checkpoint_is_busy = true;
+    set->checkpoint_task = (struct loop_task){.run = checkpoint_written};
+    set->checkpoint_job = (struct env_job){.run = write_checkpoints, .queue = ENV_QUEUE_BACKGROUND};
+    env_submit(set->env, &set->checkpoint_job);
+}
+
+static void timer_fired(struct loop_timer *timer)
+{
+    struct replica_set *set = container_of(timer, struct replica_set, timer);
+    int64_t now_ms = env_mono_ns(set->env) / 1000000;
+    if (now_ms >= set->next_check_ms)
+        set->next_check_ms = now_ms + set->options.retention_check_ms;
+    atomic_store(&set->due_ms, INT64_MAX);
+    start_checkpoints(set); /* what the last round left; this round's follow with the next */
+    replica_set_each(set, housekeep, NULL);
+    arm_timer(set);
+}
+
+static void due_changed(struct loop_task *task)
+{
+    struct replica_set *set = container_of(task, struct replica_set, due_task);
+    atomic_store(&set->due_is_posted, false);
+    if (!set->is_closed)
+        arm_timer(set);
+}
+
+void replica_due(void *arg, struct partition *p, int64_t wall_ms)
+{
+    struct replica_set *set = arg;
+    int64_t due_ms = atomic_load(&set->due_ms);
+    while (wall_ms < due_ms && !atomic_compare_exchange_weak(&set->due_ms, &due_ms, wall_ms)) {
+    }
+    if (!atomic_exchange(&set->due_is_posted, true))
+        loop_post(set->options.loop, &set->due_task);
+}
+
+void replica_set_timer_start(struct replica_set *set)
+{
+    set->timer = (struct loop_timer){.fire = timer_fired};
+    set->due_task = (struct loop_task){.run = due_changed};
+    set->next_check_ms = env_mono_ns(set->env) / 1000000 + set->options.retention_check_ms;
+    arm_timer(set);
+}
+
+void replica_set_timer_stop(struct replica_set *set)
+{
+    if (set->timer.fire != NULL)
+        loop_timer_stop(set->options.loop, &set->timer);
+}
+
+/* ---- the end */
+
+/* A directory is clean when every partition in it was closed cleanly. */
+static bool write_stop(struct env_job *job)
+{
+    struct replica_set *set = container_of(job, struct replica_set, checkpoint_job);
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        if (replica_set_dir_is_offline(set, i))
+            continue;
+        enum err e = log_dir_checkpoint_write(set->options.dirs[i]);
+        if (e == ERR_OK && set->follow.error == ERR_OK)
+            e = log_dir_mark_clean(set->options.dirs[i]);
+        if (e != ERR_OK)
+            set->follow.error = e;
+    }
+    loop_post(set->options.loop, &set->checkpoint_task);
+    return false;
+}
+
+void replica_set_finish_stop(struct replica_set *set)
+{
+    ASSERT(set->follow.is_stopping);
+    if (set->checkpoint_is_busy)
+        return; /* its end comes back here */
+    set->checkpoint_is_busy = true;
+    set->stop_is_written = true;
+    set->checkpoint_task = (struct loop_task){.run = checkpoint_written};
+    set->checkpoint_job = (struct env_job){.run = write_stop, .queue = ENV_QUEUE_WRITE};
+    env_submit(set->env, &set->checkpoint_job);
+}
+
+/* ---- failures */
+
+struct failing {
+    struct replica_set *set;
+    struct log_dir *dir;
+};
+
+static void fail_if_inside(void *arg, struct partition *p)
+{
+    const struct failing *failing = arg;
+    if (partition_dir(p) == failing->dir)
+        partition_fail(p);
+}
+
+static void all_failed(struct loop_task *task)
+{
+    struct replica_set *set = container_of(task, struct replica_set, failed_task);
+    set->options.all_dirs_failed(set->options.arg);
+}
+
+void replica_storage_failed(void *arg, struct partition *p, enum err e)
+{
+    struct replica_set *set = arg;
+    struct log_dir *dir = partition_dir(p);
+    bool is_new = false;
+    bool is_any_left = false;
+    monitor_enter(&set->monitor);
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        if (set->options.dirs[i] == dir) {
+            is_new = !set->dir_is_offline[i];
+            set->dir_is_offline[i] = true;
+        }
+        is_any_left |= !set->dir_is_offline[i];
+    }
+    monitor_leave(&set->monitor);
+    if (!is_new)
+        return;
+    log_error(set->env, "log directory %s goes offline: %s at %s-%d; nothing there is retried",
+              log_dir_path(dir), err_text(e), partition_topic(p), partition_index(p));
+    struct failing failing = {set, dir};
+    replica_set_each(set, fail_if_inside, &failing);
+    if (is_any_left || atomic_exchange(&set->failed_is_posted, true))
+        return;
+    set->failed_task = (struct loop_task){.run = all_failed};
+    loop_post(set->options.loop, &set->failed_task);
+}
