@@ -126,7 +126,7 @@ static void dump_struct(const struct wire_struct *s, int16_t version, const uint
         strbuf_printf(out, "%s\"%s\": ", comma, f->name);
         comma = ", ";
         if (f->flags & WIRE_POINTER)
-            memcpy(&value, value, sizeof(value));
+            memcpy(&value, in + f->at, sizeof(value));
         if (f->flags & WIRE_ARRAY)
             dump_array(f, version, value, out);
         else if (value == NULL)

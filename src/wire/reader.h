@@ -28,7 +28,8 @@ struct wire_reader {
 static inline struct wire_reader wire_reader_of(const void *data, size_t size)
 {
     const uint8_t *bytes = data;
-    return (struct wire_reader){bytes, bytes + size, false};
+    return (struct wire_reader){bytes, size > 0 ? bytes + size : bytes,
+                                false}; /* NULL may be empty */
 }
 
 /* Bytes not read yet; 0 once it failed. */
