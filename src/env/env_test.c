@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+/* env_test: what is special to one kind of env: the logger, mem's failures, real's threads and
+ * signals. Thread: main and those it starts. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/testing.h"
+#include "env/logger_file.h"
+#include "env/mem_env.h"
+#include "env/monitor.h"
+#include "env/real_env.h"
+
+/* ---- logger */
+
+TEST(a_log_line_is_one_safe_line)
+{
+    struct mem_env m;
+    mem_env_init(&m);
+    log_info(&m.env, "from %s", "a\nb\x1b[31m\x7f\tc");
+    CHECK_TEXT(m.last_line, "from a\\x0ab\\x1b[31m\\x7f\tc");
+    m.logger.level = LOG_INFO;
+    log_debug(&m.env, "not seen");
+    CHECK_EQUAL(m.log_lines[LOG_DEBUG], 0);
+    CHECK_EQUAL(m.log_lines[LOG_INFO], 1);
+    mem_env_deinit(&m);
+}
+
+static char long_line[4096];
+
+static void keep_line(struct logger *logger, enum log_level level, const char *line)
+{
+    snprintf(long_line, sizeof(long_line), "%s", line);
+}
+
+TEST(a_long_log_line_is_cut)
+{
+    struct logger logger = {.level = LOG_INFO, .write = keep_line};
+    char text[6000];
+    for (int fill = 0; fill < 2; fill++) {
+        memset(text, fill == 0 ? 'x' : '\n', sizeof(text) - 1);
+        text[sizeof(text) - 1] = '\0';
+        logger_printf(&logger, LOG_INFO, "%s", text);
+        CHECK(strlen(long_line) < LOG_TEXT_BYTES_MAX);
+        CHECK(strlen(long_line) > LOG_TEXT_BYTES_MAX - 8);
+        CHECK_TEXT(long_line + strlen(long_line) - 3, "...");
+    }
+    enum log_level level = LOG_ERROR;
+    CHECK(log_level_parse("WARN", &level) && level == LOG_WARN);
+    CHECK(!log_level_parse("loud", &level));
+    CHECK_TEXT(log_level_name(LOG_DEBUG), "debug");
+}
+
+static void slurp(const char *path, char *out, size_t size)
+{
+    FILE *f = fopen(path, "r");
+    CHECK(f != NULL);
+    out[fread(out, 1, size - 1, f)] = '\0';
+    fclose(f);
+}
+
+TEST(a_log_file_is_reopened_under_its_name)
+{
+    char path[256], moved[300], text[512];
+    const char *tmp = getenv("TMPDIR");
+    snprintf(path, sizeof(path), "%s/klamm-log-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    close(fd);
+    struct logger_file *file = NULL;
+    CHECK_EQUAL(logger_file_open(path, LOG_INFO, &file), ERR_OK);
+    logger_printf(logger_file_logger(file), LOG_WARN, "before");
+    snprintf(moved, sizeof(moved), "%s.1", path);
+    CHECK_EQUAL(rename(path, moved), 0);
+    logger_printf(logger_file_logger(file), LOG_INFO, "meanwhile");
+    CHECK_EQUAL(logger_file_reopen(file), ERR_OK);
+    logger_printf(logger_file_logger(file), LOG_INFO, "after");
+    slurp(moved, text, sizeof(text));
+    CHECK(strstr(text, " WARN  before\n") != NULL);
+    CHECK(strstr(text, " INFO  meanwhile\n") != NULL);
+    slurp(path, text, sizeof(text));
+    CHECK(strlen(text) == strlen("2026-11-23 22:51:07.123 INFO  after\n"));
+    logger_file_close(file);
+    unlink(path);
+    unlink(moved);
+    CHECK_EQUAL(logger_file_open("/nowhere/at/all", LOG_INFO, &file), ERR_NOT_FOUND);
+}
+
+/* ---- mem */
+
+/* Makes, writes, syncs and reads a file; the calls that may fail are counted by the env. */
+static enum err work_with_files(struct mem_env *m, struct env_file **file)
+{
+    char text[] = "12345678";
+    struct iovec iov = {text, 8};
+    size_t got;
+    enum err e = env_dir_make(&m->env, "d");
+    if (e == ERR_OK)
+        e = env_file_open(&m->env, "d/f", ENV_READ | ENV_WRITE | ENV_CREATE, file);
+    if (e == ERR_OK)
+        e = env_file_write(*file, &iov, 1, 0);
+    if (e == ERR_OK)
+        e = env_file_sync(*file);
+    if (e == ERR_OK)
+        e = env_dir_sync(&m->env, "d");
+    if (e == ERR_OK)
+        e = env_file_read(*file, text, 8, 0, ENV_WAIT, &got);
+    return e;
+}
+
+TEST(mem_fails_the_nth_call)
+{
+    int fail_at = 1;
+    for (enum err e = ERR_IO; e != ERR_OK; fail_at++) {
+        struct mem_env m;
+        struct env_file *file = NULL;
+        mem_env_init(&m);
+        m.fail_at = fail_at;
+        m.fail_with = ERR_NO_SPACE;
+        e = work_with_files(&m, &file);
+        CHECK(e == ERR_OK || e == ERR_NO_SPACE);
+        CHECK_EQUAL(e == ERR_OK, fail_at == 7);
+        if (fail_at == 3) {
+            size_t size = 0;
+            CHECK(mem_env_file_bytes(&m, "d/f", &size) != NULL);
+            CHECK_EQUAL(size, 4); /* half of a failed write is there */
+        }
+        env_file_unref(file);
+        CHECK_EQUAL(m.open_fds, 0);
+        mem_env_deinit(&m);
+    }
+    CHECK_EQUAL(fail_at, 8);
+}
+
+TEST(mem_has_a_full_disk_and_a_cold_cache)
+{
+    struct mem_env m;
+    struct env_file *file = NULL;
+    char text[] = "12345678";
+    struct iovec iov = {text, 8};
+    size_t got;
+    mem_env_init(&m);
+    CHECK_EQUAL(work_with_files(&m, &file), ERR_OK);
+    m.space_bytes = 10;
+    CHECK_EQUAL(env_file_write(file, &iov, 1, 3), ERR_NO_SPACE);
+    CHECK_EQUAL(env_file_truncate(file, 0), ERR_OK);
+    CHECK_EQUAL(env_file_write(file, &iov, 1, 0), ERR_OK);
+    m.is_cold = true;
+    CHECK(!env_file_is_cached(file, 0, 1));
+    CHECK_EQUAL(env_file_read(file, text, 8, 0, ENV_NOWAIT, &got), ERR_AGAIN);
+    CHECK_EQUAL(env_file_read(file, text, 8, 0, ENV_WAIT, &got), ERR_OK);
+    env_file_unref(file);
+    mem_env_deinit(&m);
+}
+
+TEST(mem_clock_stands_until_moved)
+{
+    struct mem_env m;
+    mem_env_init(&m);
+    int64_t mono = env_mono_ns(&m.env), wall = env_wall_ms(&m.env);
+    mem_env_advance_ms(&m, 250);
+    CHECK_EQUAL(env_mono_ns(&m.env) - mono, 250000000);
+    CHECK_EQUAL(env_wall_ms(&m.env) - wall, 250);
+    mem_env_jump_wall_ms(&m, -1000);
+    CHECK_EQUAL(env_wall_ms(&m.env) - wall, -750);
+    CHECK_EQUAL(env_mono_ns(&m.env) - mono, 250000000);
+    struct env_process_stats stats;
+    env_process_stats(&m.env, &stats);
+    CHECK_EQUAL(stats.resident_bytes, 0);
+    mem_env_deinit(&m);
+}
+
+/* ---- real */
+
+struct gate {
+    struct env_job job;
+    pthread_mutex_t *mutex;
+    pthread_cond_t *cond;
+    int *stage;
+    int wait_for; /* background: until the stage is this */
+};
+
+static bool wait_at_gate(struct env_job *job)
+{
+    struct gate *g = container_of(job, struct gate, job);
+    pthread_mutex_lock(g->mutex);
+    while (*g->stage < g->wait_for)
+        pthread_cond_wait(g->cond, g->mutex);
+    ++*g->stage;
+    pthread_cond_broadcast(g->cond);
+    pthread_mutex_unlock(g->mutex);
+    return false;
+}
+
+TEST(background_jobs_never_hold_the_last_worker)
+{
+    struct logger_file *log = NULL;
+    struct real_env *real = NULL;
+    CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &log), ERR_OK);
+    struct real_env_options options = {.workers = 2, .logger = logger_file_logger(log)};
+    CHECK_EQUAL(real_env_new(&options, &real), ERR_OK);
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+    int stage = 0;
+    struct gate gates[5];
+    for (int i = 0; i < 5; i++) {
+        /* Four background jobs that wait for the append, which is submitted last. */
+        gates[i] = (struct gate){.job.run = wait_at_gate,
+                                 .mutex = &mutex,
+                                 .cond = &cond,
+                                 .stage = &stage,
+                                 .wait_for = i < 4 ? 1 : 0};
+        gates[i].job.queue = i < 4 ? ENV_QUEUE_BACKGROUND : ENV_QUEUE_WRITE;
+        env_submit(real_env_env(real), &gates[i].job);
+    }
+    real_env_free(real); /* runs what is submitted to its end */
+    CHECK_EQUAL(stage, 5);
+    logger_file_close(log);
+}
+
+enum { POSTERS = 3, POSTS_EACH = 2000 };
+
+struct poster {
+    pthread_t thread;
+    struct loop *loop;
+    struct counted {
+        struct loop_task task;
+        struct poster *poster;
+        int number;
+    } tasks[POSTS_EACH];
+    int next;
+    int *finished;
+    struct real_loop *real_loop;
+};
+
+static void count_task(struct loop_task *task)
+{
+    struct counted *c = container_of(task, struct counted, task);
+    CHECK_EQUAL(c->number, c->poster->next);
+    c->poster->next++;
+    if (c->poster->next == POSTS_EACH && ++*c->poster->finished == POSTERS)
+        real_loop_stop(c->poster->real_loop);
+}
+
+static void *post_many(void *arg)
+{
+    struct poster *p = arg;
+    for (int i = 0; i < POSTS_EACH; i++) {
+        p->tasks[i] = (struct counted){.task.run = count_task, .poster = p, .number = i};
+        loop_post(p->loop, &p->tasks[i].task);
+    }
+    return NULL;
+}
+
+static void bump(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void on_hangup(void *arg)
+{
+    real_loop_stop(arg);
+}
+
+TEST(posts_of_many_threads_keep_their_order)
+{
+    struct logger_file *log = NULL;
+    struct real_env *real = NULL;
+    struct real_loop *loop = NULL;
+    CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &log), ERR_OK);
+    struct real_env_options options = {.workers = 1, .logger = logger_file_logger(log)};
+    CHECK_EQUAL(real_env_new(&options, &real), ERR_OK);
+    CHECK_EQUAL(real_loop_new(real, &loop), ERR_OK);
+    int finished = 0, turns = 0;
+    loop_set_turn_hook(real_loop_loop(loop), bump, &turns);
+    struct poster *posters = mem_alloc(POSTERS * sizeof(posters[0]));
+    for (int i = 0; i < POSTERS; i++) {
+        posters[i].loop = real_loop_loop(loop);
+        posters[i].real_loop = loop;
+        posters[i].finished = &finished;
+        CHECK_EQUAL(pthread_create(&posters[i].thread, NULL, post_many, &posters[i]), 0);
+    }
+    CHECK_EQUAL(real_loop_start(loop, "klamm-test"), ERR_OK);
+    real_loop_join(loop);
+    for (int i = 0; i < POSTERS; i++) {
+        pthread_join(posters[i].thread, NULL);
+        CHECK_EQUAL(posters[i].next, POSTS_EACH);
+    }
+    CHECK(turns > 0);
+    mem_free(posters);
+    real_loop_free(loop);
+    real_env_free(real);
+    logger_file_close(log);
+}
+
+TEST(a_signal_is_an_event_of_the_loop)
+{
+    struct logger_file *log = NULL;
+    struct real_env *real = NULL;
+    struct real_loop *loop = NULL;
+    CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &log), ERR_OK);
+    struct real_env_options options = {.workers = 1, .logger = logger_file_logger(log)};
+    CHECK_EQUAL(real_env_new(&options, &real), ERR_OK);
+    CHECK_EQUAL(real_loop_new(real, &loop), ERR_OK);
+    CHECK_EQUAL(real_loop_on_signal(loop, SIGHUP, on_hangup, loop), ERR_OK);
+    CHECK_EQUAL(kill(getpid(), SIGHUP), 0);
+    real_loop_run(loop);
+    struct env_process_stats stats;
+    env_process_stats(real_env_env(real), &stats);
+    CHECK(stats.resident_bytes > 0 && stats.cpu_seconds > 0);
+    CHECK(stats.open_fds > 3 && stats.fds_max >= stats.open_fds);
+    CHECK(stats.start_time_seconds > 1e9);
+    real_loop_free(loop);
+    real_env_free(real);
+    logger_file_close(log);
+}
+
+/* ---- monitors */
+
+TEST(a_monitor_is_entered_and_left)
+{
+    struct monitor m;
+    monitor_init(&m, MONITOR_TABLE);
+    monitor_assert_none();
+    monitor_enter(&m);
+    monitor_assert_held(&m);
+    monitor_leave(&m);
+    monitor_assert_none();
+    monitor_deinit(&m);
+}
