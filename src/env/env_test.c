@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* env_test: what is special to one kind of env: the logger, mem's failures, real's threads and
  * signals. Thread: main and those it starts. */
-#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,18 +184,25 @@ struct gate {
     int wait_for; /* background: until the stage is this */
 };
 
+static void raise_stage(struct gate *g, int wait_for)
+{
+    pthread_mutex_lock(g->mutex);
+    ++*g->stage;
+    pthread_cond_broadcast(g->cond);
+    while (*g->stage < wait_for)
+        pthread_cond_wait(g->cond, g->mutex);
+    pthread_mutex_unlock(g->mutex);
+}
+
 static bool wait_at_gate(struct env_job *job)
 {
     struct gate *g = container_of(job, struct gate, job);
-    pthread_mutex_lock(g->mutex);
-    while (*g->stage < g->wait_for)
-        pthread_cond_wait(g->cond, g->mutex);
-    ++*g->stage;
-    pthread_cond_broadcast(g->cond);
-    pthread_mutex_unlock(g->mutex);
+    raise_stage(g, g->wait_for);
     return false;
 }
 
+/* The first background job runs and waits for an append; three more are submitted, and time is
+ * given to a free worker to take one by mistake; then the append comes. */
 TEST(background_jobs_never_hold_the_last_worker)
 {
     struct logger_file *log = NULL;
@@ -206,19 +213,27 @@ TEST(background_jobs_never_hold_the_last_worker)
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
     int stage = 0;
-    struct gate gates[5];
-    for (int i = 0; i < 5; i++) {
-        /* Four background jobs that wait for the append, which is submitted last. */
+    struct gate gates[6];
+    for (int i = 0; i < 6; i++) {
         gates[i] = (struct gate){.job.run = wait_at_gate,
                                  .mutex = &mutex,
                                  .cond = &cond,
                                  .stage = &stage,
-                                 .wait_for = i < 4 ? 1 : 0};
+                                 .wait_for = 3}; /* main, the first job, the append */
         gates[i].job.queue = i < 4 ? ENV_QUEUE_BACKGROUND : ENV_QUEUE_WRITE;
-        env_submit(real_env_env(real), &gates[i].job);
     }
+    env_submit(real_env_env(real), &gates[0].job);
+    raise_stage(&gates[5], 2); /* it runs */
+    for (int i = 1; i < 4; i++)
+        env_submit(real_env_env(real), &gates[i].job);
+    for (int i = 0; i < 1000; i++)
+        sched_yield();
+    pthread_mutex_lock(&mutex);
+    CHECK_EQUAL(stage, 2);
+    pthread_mutex_unlock(&mutex);
+    env_submit(real_env_env(real), &gates[4].job);
     real_env_free(real); /* runs what is submitted to its end */
-    CHECK_EQUAL(stage, 5);
+    CHECK_EQUAL(stage, 6);
     logger_file_close(log);
 }
 
