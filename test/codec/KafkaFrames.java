@@ -125,7 +125,8 @@ public final class KafkaFrames {
 
     private static int readFromC(Path path) throws IOException {
         int count = 0;
-        try (DataInputStream in = new DataInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16))) {
+        try (DataInputStream in = new DataInputStream(
+                new BufferedInputStream(Files.newInputStream(path), 1 << 16))) {
             while (true) {
                 short key;
                 try {
@@ -138,7 +139,8 @@ public final class KafkaFrames {
                 byte[] bytes = in.readNBytes(in.readInt());
                 in.readNBytes(in.readInt());
                 count++;
-                String what = newMessage(key, direction).getClass().getSimpleName() + " v" + version;
+                String name = newMessage(key, direction).getClass().getSimpleName();
+                String what = name + " v" + version;
                 try {
                     ApiMessage message = read(key, direction, version, bytes);
                     if (!Arrays.equals(bytes, write(message, version))) {
@@ -155,8 +157,16 @@ public final class KafkaFrames {
 
     private static final String LETTERS = "abcXYZ019._-\u00e9\u20ac";
 
+    /* Most are short; some are empty, some need a length of two bytes. */
+    private static int length(Random random) {
+        if (random.nextInt(8) == 0) {
+            return 0;
+        }
+        return random.nextInt(random.nextInt(12) == 0 ? 300 : 30);
+    }
+
     private static String text(Random random) {
-        int length = random.nextInt(8) == 0 ? 0 : random.nextInt(random.nextInt(12) == 0 ? 200 : 30);
+        int length = length(random);
         StringBuilder out = new StringBuilder();
         for (int i = 0; i < length; i++) {
             out.append(LETTERS.charAt(random.nextInt(LETTERS.length())));
@@ -165,7 +175,7 @@ public final class KafkaFrames {
     }
 
     private static byte[] bytes(Random random) {
-        byte[] out = new byte[random.nextInt(8) == 0 ? 0 : random.nextInt(random.nextInt(12) == 0 ? 300 : 30)];
+        byte[] out = new byte[length(random)];
         random.nextBytes(out);
         return out;
     }
@@ -192,9 +202,12 @@ public final class KafkaFrames {
             case "INT64" -> number(random);
             case "FLOAT64" -> random.nextGaussian();
             case "UUID" -> new Uuid(random.nextLong(), random.nextLong());
-            case "STRING", "NULLABLE_STRING", "COMPACT_STRING", "COMPACT_NULLABLE_STRING" -> text(random);
-            case "BYTES", "NULLABLE_BYTES", "COMPACT_BYTES", "COMPACT_NULLABLE_BYTES" -> ByteBuffer.wrap(bytes(random));
-            case "RECORDS", "NULLABLE_RECORDS", "COMPACT_RECORDS", "COMPACT_NULLABLE_RECORDS" -> MemoryRecords.readableRecords(ByteBuffer.wrap(bytes(random)));
+            case "STRING", "NULLABLE_STRING", "COMPACT_STRING", "COMPACT_NULLABLE_STRING" ->
+                text(random);
+            case "BYTES", "NULLABLE_BYTES", "COMPACT_BYTES", "COMPACT_NULLABLE_BYTES" ->
+                ByteBuffer.wrap(bytes(random));
+            case "RECORDS", "NULLABLE_RECORDS", "COMPACT_RECORDS", "COMPACT_NULLABLE_RECORDS" ->
+                MemoryRecords.readableRecords(ByteBuffer.wrap(bytes(random)));
             default -> throw new IllegalStateException("no random value for " + name);
         };
     }
@@ -237,8 +250,8 @@ public final class KafkaFrames {
         return out;
     }
 
-    private static void emit(DataOutputStream out, short key, int direction, short version, Random random)
-        throws IOException {
+    private static void emit(DataOutputStream out, short key, int direction, short version,
+                             Random random) throws IOException {
         Schema schema = schema(key, direction, version);
         Struct struct = struct(schema, random, 0);
         ByteBuffer generic = ByteBuffer.allocate(schema.sizeOf(struct));
@@ -265,7 +278,8 @@ public final class KafkaFrames {
                         continue;
                     }
                     ApiMessage message = newMessage(key, direction);
-                    for (short v = message.lowestSupportedVersion(); v <= message.highestSupportedVersion(); v++) {
+                    short last = message.highestSupportedVersion();
+                    for (short v = message.lowestSupportedVersion(); v <= last; v++) {
                         for (int round = 0; round < rounds; round++, count++) {
                             emit(out, key, direction, v, random);
                         }
@@ -280,9 +294,11 @@ public final class KafkaFrames {
         Path facts = Path.of(args[0]);
         int apis = compareFacts(facts);
         int read = readFromC(Path.of(args[1]));
-        int written = writeToC(facts, Path.of(args[2]), Long.parseLong(args[3]), Integer.parseInt(args[4]));
-        System.out.printf("codec: %d APIs announced as Kafka does; %d messages of ours read and written again by Kafka, "
-            + "%d failed; %d written for us%n", apis, read, failures, written);
+        int written = writeToC(facts, Path.of(args[2]), Long.parseLong(args[3]),
+            Integer.parseInt(args[4]));
+        System.out.printf("codec: %d APIs announced as Kafka does; %d messages of ours read and "
+            + "written again by Kafka, %d failed; %d written for us%n",
+            apis, read, failures, written);
         System.exit(failures > 0 || apis == 0 || read == 0 || written == 0 ? 1 : 0);
     }
 }

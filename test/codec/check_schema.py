@@ -24,9 +24,10 @@ import kafka  # noqa: E402
 import schema  # noqa: E402
 
 # APIs of Kafka's own quorum, which Klamm does not have.
-LEFT_OUT = {52: "Vote", 53: "BeginQuorumEpoch", 54: "EndQuorumEpoch", 58: "Envelope", 59: "FetchSnapshot",
-            70: "ControllerRegistration", 73: "AssignReplicasToDirs", 80: "AddRaftVoter",
-            81: "RemoveRaftVoter", 82: "UpdateRaftVoter", 94: "UnregisterController"}
+LEFT_OUT = {52: "Vote", 53: "BeginQuorumEpoch", 54: "EndQuorumEpoch", 58: "Envelope",
+            59: "FetchSnapshot", 70: "ControllerRegistration", 73: "AssignReplicasToDirs",
+            80: "AddRaftVoter", 81: "RemoveRaftVoter", 82: "UpdateRaftVoter",
+            94: "UnregisterController"}
 
 EVER = 32767
 
@@ -189,17 +190,21 @@ def main():
     for key, api in apis.items():
         comparison.expect(f"api {key}", "name", api.name, live.get(key))
         if live.get(key) == api.name:
-            comparison.compare_api(api, definitions[api.name + "Request"], definitions[api.name + "Response"])
+            comparison.compare_api(api, definitions[api.name + "Request"],
+                                   definitions[api.name + "Response"])
     for file in files:
         if file.api is None and file.log is None:
             for message in file.messages:
                 comparison.compare_message(message, definitions[message.name])
     print("\n".join(comparison.problems), end="\n" if comparison.problems else "")
-    print(f"schema: {len(apis)} APIs, {comparison.messages} messages in {comparison.versions} versions, "
-          f"{comparison.fields} fields compared with kafka-clients {kafka.VERSION}: "
+    print(f"schema: {len(apis)} APIs, {comparison.messages} messages in {comparison.versions} "
+          f"versions, {comparison.fields} fields compared with kafka-clients {kafka.VERSION}: "
           f"{len(comparison.problems)} differences")
     sys.exit(1 if comparison.problems or comparison.fields == 0 else 0)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (schema.SchemaError, kafka.KafkaError) as e:
+        sys.exit(f"check_schema: {e}")

@@ -16,20 +16,22 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import schema  # noqa: E402
 from schema import snake  # noqa: E402
 
-C_WORDS = set("""auto bool break case char const continue default do double else enum extern float for
-goto if inline int long register restrict return short signed sizeof static struct switch typedef union
-unsigned void volatile while""".split())
+C_WORDS = set("""auto bool break case char const continue default do double else enum extern
+float for goto if inline int long register restrict return short signed sizeof static struct
+switch typedef union unsigned void volatile while""".split())
 
-C_TYPES = {"bool": "bool", "int8": "int8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t",
-           "uint32": "uint32_t", "int64": "int64_t", "float64": "double", "string": "struct wire_str",
-           "uuid": "struct uuid", "bytes": "struct wire_bytes", "records": "struct wire_records"}
+C_TYPES = {"bool": "bool", "int8": "int8_t", "int16": "int16_t", "uint16": "uint16_t",
+           "int32": "int32_t", "uint32": "uint32_t", "int64": "int64_t", "float64": "double",
+           "string": "struct wire_str", "uuid": "struct uuid", "bytes": "struct wire_bytes",
+           "records": "struct wire_records"}
 
 ARRAY_TYPES = {"int8": "wire_i8_array", "int16": "wire_i16_array", "int32": "wire_i32_array",
                "int64": "wire_i64_array", "string": "wire_str_array", "uuid": "wire_uuid_array"}
 
 KIND_NAMES = {"bool": "WIRE_BOOL", "int8": "WIRE_I8", "int16": "WIRE_I16", "uint16": "WIRE_U16",
               "int32": "WIRE_I32", "uint32": "WIRE_U32", "int64": "WIRE_I64", "float64": "WIRE_F64",
-              "string": "WIRE_STR", "uuid": "WIRE_UUID", "bytes": "WIRE_BYTES", "records": "WIRE_RECORDS"}
+              "string": "WIRE_STR", "uuid": "WIRE_UUID", "bytes": "WIRE_BYTES",
+              "records": "WIRE_RECORDS"}
 
 FIXED_SIZES = {"bool": 1, "int8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8,
                "float64": 8, "uuid": 16}
@@ -97,7 +99,9 @@ def default_value(message, field):
     if field.kind in ("string", "bytes"):
         if null:
             return "{NULL, -1}"
-        return None if field.default in (None, '""') else f"{{{field.default}, sizeof({field.default}) - 1}}"
+        if field.default in (None, '""'):
+            return None
+        return f"{{{field.default}, sizeof({field.default}) - 1}}"
     if field.default in (None, "0", "false"):
         return None
     if field.kind == "int64":
@@ -126,7 +130,7 @@ def array_structs(message):
     return found
 
 
-def comment(message, struct, field):
+def comment(message, field):
     notes = []
     if field.versions != message.versions:
         first, last = field.versions
@@ -144,7 +148,8 @@ def emit_structs(message, out):
         name = struct_name(message, struct)
         out.append(f"struct {name} {{")
         for field in struct.fields:
-            out.append(f"    {member_type(message, field)}{member_name(field)};{comment(message, struct, field)}")
+            note = comment(message, field)
+            out.append(f"    {member_type(message, field)}{member_name(field)};{note}")
         if not struct.fields:
             out.append("    uint8_t nothing;")
         out.append("};")
@@ -168,7 +173,8 @@ def record_union(file, out):
     log = snake(file.log)
     out.append(f"enum {log}_record_type {{")
     for number, message in file.records:
-        out.append(f"    {log.upper()}_{snake(message.name).removesuffix('_record').upper()} = {number},")
+        kind = snake(message.name).removesuffix("_record")
+        out.append(f"    {log.upper()}_{kind.upper()} = {number},")
     out.append("};")
     out.append("")
     out.append(f"struct {log}_record {{")
@@ -239,20 +245,20 @@ def emit_struct_table(message, struct, out):
             null = field.nullable or NO_VERSION
             tag = "WIRE_NO_TAG" if field.tag is None else str(field.tag)
             sub = f"&{struct_name(message, field.struct)}_layout" if field.is_struct else "NULL"
-            out.append(f"    {{offsetof(struct {name}, {member_name(field)}), {kind}, {field_flags(field)}, "
-                       f"{field.versions[0]}, {field.versions[1]}, {null[0]}, {null[1]}, {tag}, {sub}, "
-                       f"\"{field.name}\"}},")
+            out.append(f"    {{offsetof(struct {name}, {member_name(field)}), {kind}, "
+                       f"{field_flags(field)}, {field.versions[0]}, {field.versions[1]}, "
+                       f"{null[0]}, {null[1]}, {tag}, {sub}, \"{field.name}\"}},")
         out.append("};")
     out.append(f"const struct wire_struct {name}_layout = {{\"{struct.name}\", "
                f"{'&' + name + '_defaults' if defaults else 'NULL'}, "
-               f"{name + '_fields' if fields else 'NULL'}, {name}_size_min, sizeof(struct {name}), "
-               f"{len(struct.plain_fields())}, {len(fields)}}};")
+               f"{name + '_fields' if fields else 'NULL'}, {name}_size_min, "
+               f"sizeof(struct {name}), {len(struct.plain_fields())}, {len(fields)}}};")
     out.append("")
 
 
 def emit_messages(files):
     out = ["// SPDX-License-Identifier: Apache-2.0",
-           "/* The codec's tables for every message: made from schema/ by tools/gen/codec.py. Thread: any. */"]
+           "/* The codec's tables: made from schema/ by tools/gen/codec.py. Thread: any. */"]
     out += [f'#include "wire/{header_name(f)}"' for f in files]
     out.append("")
     for file in files:
@@ -260,9 +266,12 @@ def emit_messages(files):
             for struct in message.in_order():
                 emit_struct_table(message, struct, out)
             name = snake(message.name)
-            flexible = "WIRE_NEVER_FLEXIBLE" if message.flexible_from is None else message.flexible_from
-            out.append(f"const struct wire_message {name}_message = {{\"{message.name}\", &{name}_layout, "
-                       f"{message.versions[0]}, {message.versions[1]}, {flexible}}};")
+            flexible = message.flexible_from
+            if flexible is None:
+                flexible = "WIRE_NEVER_FLEXIBLE"
+            out.append(f"const struct wire_message {name}_message = {{\"{message.name}\", "
+                       f"&{name}_layout, {message.versions[0]}, {message.versions[1]}, "
+                       f"{flexible}}};")
             out.append("")
         if file.log:
             emit_record_set(file, out)
@@ -277,8 +286,9 @@ def emit_record_set(file, out):
     out.append("};")
     first = snake(file.records[0][1].name).removesuffix("_record")
     count = max(number for number, _ in file.records) + 1
-    out.append(f"const struct wire_record_set {log}_record_set = {{\"{file.log}\", {log}_record_messages, {count}, "
-               f"offsetof(struct {log}_record, {first}), sizeof(struct {log}_record)}};")
+    out.append(f"const struct wire_record_set {log}_record_set = {{\"{file.log}\", "
+               f"{log}_record_messages, {count}, offsetof(struct {log}_record, {first}), "
+               f"sizeof(struct {log}_record)}};")
     out.append("")
 
 
@@ -292,8 +302,10 @@ def emit_api_table(files):
     for api in apis:
         listeners = " | ".join(f"WIRE_LISTENER_{name.upper()}" for name in api.listeners) or "0"
         first = (api.announce or api.request.versions)[0]
-        out.append(f"    {{\"{api.name}\", &{snake(api.request.name)}_message, &{snake(api.response.name)}_message, "
-                   f"{api.key}, {first}, {listeners}, {'true' if api.is_latest_unstable else 'false'}}},")
+        unstable = "true" if api.is_latest_unstable else "false"
+        out.append(f"    {{\"{api.name}\", &{snake(api.request.name)}_message, "
+                   f"&{snake(api.response.name)}_message, {api.key}, {first}, {listeners}, "
+                   f"{unstable}}},")
     out += ["};", "", f"const uint16_t wire_api_count = {len(apis)};"]
     return out
 

@@ -115,7 +115,7 @@ def snake(name):
 
 
 def parse_range(text, last):
-    """"3-13", "7" or, when the last version is known, "9+"."""
+    """From "3-13", "7" or, when the last version is known, "9+"."""
     m = re.fullmatch(r"(\d+)(?:-(\d+)|(\+))?", text)
     if not m:
         raise SchemaError(f"not a version range: {text}")
@@ -181,7 +181,8 @@ class Parser:
         elif word == "message":
             self.open_message(words[1], words[2:])
         elif word == "record":
-            self.file.records.append((int(words[1]), self.open_message(words[2] + "Record", words[3:])))
+            message = self.open_message(words[2] + "Record", words[3:])
+            file.records.append((int(words[1]), message))
         else:
             raise SchemaError(f"unknown word {word}")
 
@@ -286,7 +287,8 @@ def check(message):
                 raise SchemaError(f"{where}: a number cannot be null")
             if field.default == "null" and not field.nullable:
                 raise SchemaError(f"{where}: default null, but never nullable")
-            if field.is_struct and not field.is_array and field.nullable and field.default != "null":
+            is_pointer = field.is_struct and not field.is_array and field.nullable
+            if is_pointer and field.default != "null":
                 raise SchemaError(f"{where}: a nullable struct has the default null")
             if field.is_array and field.kind in ("bytes", "records"):
                 raise SchemaError(f"{where}: no arrays of {field.kind}")
