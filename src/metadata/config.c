@@ -331,24 +331,36 @@ static bool is_throttled_replica(const char *item, size_t len)
     return true;
 }
 
+/* "*" alone, or replicas; Kafka does not mind empty elements in between. */
+static enum err check_throttled(const struct config_def *def, const char *text, struct strbuf *why)
+{
+    const char *item;
+    size_t pos = 0, len, stars = 0, replicas = 0;
+    while (config_list_next(text, &pos, &item, &len)) {
+        if (text_is(item, len, "*"))
+            stars++;
+        else if (is_throttled_replica(item, len))
+            replicas++;
+        else if (len > 0)
+            return refuse(def, text, why, "is neither * nor a list of partition:broker");
+    }
+    if (stars > 1 || (stars == 1 && replicas > 0))
+        return refuse(def, text, why, "has more than the *");
+    return ERR_OK;
+}
+
 static enum err check_list(const struct config_def *def, const char *text, struct strbuf *why)
 {
     const char *item;
-    size_t pos = 0, len, count = 0;
-    bool has_star = false;
+    size_t pos = 0, len;
+    if (def->rule == CONFIG_RULE_THROTTLED)
+        return check_throttled(def, text, why);
     while (config_list_next(text, &pos, &item, &len)) {
-        count++;
         if (len == 0)
             return refuse(def, text, why, "has an empty element");
         if (def->rule == CONFIG_RULE_EACH && !word_is_known(def, item, len))
             return refuse_word(def, text, why);
-        bool is_star = text_is(item, len, "*");
-        has_star = has_star || is_star;
-        if (def->rule == CONFIG_RULE_THROTTLED && !is_star && !is_throttled_replica(item, len))
-            return refuse(def, text, why, "is neither * nor a list of partition:broker");
     }
-    if (def->rule == CONFIG_RULE_THROTTLED && has_star && count > 1)
-        return refuse(def, text, why, "has more than the *");
     return ERR_OK;
 }
 

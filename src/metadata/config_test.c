@@ -153,6 +153,8 @@ TEST(config_words_and_lists_are_read_as_kafka_reads_them)
     check_value("leader.replication.throttled.replicas", "0:1,x", NULL);
     check_value("leader.replication.throttled.replicas", "*,0:1", NULL);
     check_value("leader.replication.throttled.replicas", "*,*", NULL);
+    check_value("leader.replication.throttled.replicas", "*, ", "*,");
+    check_value("leader.replication.throttled.replicas", "0:1,,1:2", "0:1,,1:2");
     check_value("leader.replication.throttled.replicas", "none", NULL);
     check_value("klamm.ack", "cache", "cache");
     check_value("klamm.ack", "memory", NULL);

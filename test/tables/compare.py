@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds schema/*.table against what Kafka's jars say.
+
+compare.py facts FILE          FILE is the output of KafkaFacts
+compare.py values SEED COUNT   prints random topic configs, "key<TAB>value", for both sides to judge
+"""
+
+import pathlib
+import random
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools" / "gen"))
+import tables  # noqa: E402
+
+SCHEMA = str(ROOT / "schema")
+MODES = {"static": "read-only", "broker": "per-broker", "cluster": "cluster-wide"}
+
+
+def read_default(text):
+    """KafkaFacts writes a class as Java does, and nothing as a dash."""
+    if text == "-":
+        return None
+    return "" if text == "(empty)" else re.sub(r"^class ", "", text)
+
+
+def read_rule(text, kind):
+    """Kafka's description of a validator, in the words of our column `valid`."""
+    bounds = re.fullmatch(r"\[(-?[\d.]+?),\.\.\.(?:,(-?[\d.]+))?\](?: or (-?\d+))?", text)
+    if bounds:
+        low, high, also = bounds.groups()
+        return f"{low}..{high or ''}" + (f" or {also}" if also else "")
+    words = re.fullmatch(r"(\(case insensitive\) )?\[([\w, ]+)\]", text)
+    if words:
+        how = "one-nocase" if words[1] else "each" if kind == "list" else "one"
+        return f"{how} {words[2].replace(',', '')}"
+    if text.startswith("[partitionId]"):
+        return "throttled"
+    return "nonempty" if text == "non-empty string" else "-"
+
+
+def read_synonyms(text):
+    if text == "(empty)":
+        return []
+    pairs = (word.split(":") for word in text.split(","))
+    return [(name, int(factor)) for name, factor in pairs]
+
+
+class Comparison:
+    def __init__(self):
+        self.count = 0
+        self.failures = []
+
+    def expect(self, what, ours, kafkas):
+        self.count += 1
+        if ours != kafkas:
+            self.failures.append(f"{what}: {ours!r} here, {kafkas!r} in Kafka")
+
+    def names(self, what, ours, kafkas):
+        self.expect(f"{what} that only we have", sorted(set(ours) - set(kafkas)), [])
+        self.expect(f"{what} that only Kafka has", sorted(set(kafkas) - set(ours)), [])
+
+
+def compare_errors(c, errors, facts):
+    c.names("error codes", [e.code for e in errors], [int(f[0]) for f in facts])
+    by_code = {int(f[0]): f for f in facts}
+    for e in errors:
+        if e.code in by_code:
+            c.expect(f"error {e.code}", (e.name, e.is_retriable), (by_code[e.code][1], by_code[e.code][2] == "true"))
+
+
+def compare_config(c, ours, kind, default, internal, rule):
+    c.expect(f"{ours.name} type", ours.type, kind.lower())
+    c.expect(f"{ours.name} default", ours.kafka_default, read_default(default))
+    c.expect(f"{ours.name} internal", ours.is_internal, internal == "true")
+    c.expect(f"{ours.name} valid", ours.rule.text, read_rule(rule, ours.type))
+
+
+def compare_broker(c, configs, facts):
+    ours = {x.name: x for x in configs if x.section == "kafka"}
+    c.names("broker keys", ours, [f[0] for f in facts])
+    for name, kind, default, mode, internal, rule in facts:
+        if name in ours:
+            compare_config(c, ours[name], kind, default, internal, rule)
+            c.expect(f"{name} set how", MODES[ours[name].mode], mode)
+
+
+def compare_topic(c, configs, facts):
+    ours = {x.name: x for x in configs if x.section == "kafka"}
+    c.names("topic keys", ours, [f[0] for f in facts])
+    for name, kind, default, internal, rule, synonyms in facts:
+        if name in ours:
+            compare_config(c, ours[name], kind, default, internal, rule)
+            c.expect(f"{name} broker keys", ours[name].synonyms, read_synonyms(synonyms))
+
+
+def compare_facts(path):
+    facts = {"error": [], "broker": [], "topic": []}
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            kind, *fields = line.rstrip("\n").split("\t")
+            facts[kind].append(fields)
+    c, t = Comparison(), tables.Tables(SCHEMA)
+    compare_errors(c, t.errors, facts["error"])
+    compare_broker(c, t.broker, facts["broker"])
+    compare_topic(c, t.topic, facts["topic"])
+    for failure in c.failures:
+        print(failure)
+    print(f"tables: {len(facts['error'])} errors, {len(facts['broker'])} broker keys, {len(facts['topic'])} topic keys, "
+          f"{c.count} comparisons, {len(c.failures)} failed")
+    return 1 if c.failures else 0
+
+
+WORDS = ["", "*", "0", "1", "-1", "+7", "00", "2147483647", "2147483648", "-2147483649", "9223372036854775807",
+         "9223372036854775808", "0.5", "1e-1", ".25", "1.", "true", "False", "gzip", "producer", "compact", "delete",
+         "CreateTime", "LogAppendTime", "0:1", "12:34", "1:", ":1", "1:2:3", "x", "1 2", "0x10", "1_000", "1,5"]
+
+
+def random_value(r, config):
+    near = [str(b + d) for b in (config.rule.low, config.rule.high, config.rule.also) if b is not None for d in (-1, 0, 1)]
+    pool = WORDS + 4 * (near + config.rule.words + ([config.default] if config.default else []))
+    parts = [r.choice(pool) for _ in range(r.choice((1, 1, 1, 2, 3)))]
+    blank = lambda: r.choice(("", "", "", " ", "  "))  # noqa: E731
+    return blank() + (blank() + "," + blank()).join(parts) + blank()
+
+
+def print_values(seed, count):
+    r = random.Random(seed)
+    configs = [c for c in tables.Tables(SCHEMA).topic if c.section == "kafka"]
+    for _ in range(count):
+        config = r.choice(configs)
+        print(f"{config.name}\t{random_value(r, config)}")
+    return 0
+
+
+def main(args):
+    if len(args) == 2 and args[0] == "facts":
+        return compare_facts(args[1])
+    if len(args) == 3 and args[0] == "values":
+        return print_values(args[1], int(args[2]))
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
