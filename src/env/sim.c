@@ -15,20 +15,13 @@
 const char *sim_fault_name(enum sim_fault fault)
 {
     static const char *const names[SIM_FAULT_COUNT] = {
-        [SIM_FAULT_POWER_CUT] = "power cut",
-        [SIM_FAULT_PROCESS_KILL] = "process kill",
-        [SIM_FAULT_CRASH_IN_IO] = "crash in i/o",
-        [SIM_FAULT_LOST_SECTOR] = "lost sector",
-        [SIM_FAULT_TORN_FILE] = "torn file",
-        [SIM_FAULT_LOST_SIZE] = "lost size",
-        [SIM_FAULT_LOST_NAME] = "lost name",
-        [SIM_FAULT_RESET] = "reset",
-        [SIM_FAULT_REFUSED] = "refused",
-        [SIM_FAULT_BACK_PRESSURE] = "back-pressure",
-        [SIM_FAULT_PART_SENT] = "part sent",
-        [SIM_FAULT_COLD_READ] = "cold read",
-        [SIM_FAULT_SLOW_DISK] = "slow disk",
-        [SIM_FAULT_CLOCK_JUMP] = "clock jump",
+        [SIM_FAULT_POWER_CUT] = "power cut",      [SIM_FAULT_PROCESS_KILL] = "process kill",
+        [SIM_FAULT_CRASH_IN_IO] = "crash in i/o", [SIM_FAULT_LOST_SECTOR] = "lost sector",
+        [SIM_FAULT_TORN_FILE] = "torn file",      [SIM_FAULT_LOST_SIZE] = "lost size",
+        [SIM_FAULT_LOST_NAME] = "lost name",      [SIM_FAULT_RESET] = "reset",
+        [SIM_FAULT_REFUSED] = "refused",          [SIM_FAULT_BACK_PRESSURE] = "back-pressure",
+        [SIM_FAULT_PART_SENT] = "part sent",      [SIM_FAULT_COLD_READ] = "cold read",
+        [SIM_FAULT_SLOW_DISK] = "slow disk",      [SIM_FAULT_CLOCK_JUMP] = "clock jump",
         [SIM_FAULT_CLEAN_STOP] = "clean stop",
     };
     ASSERT(fault < SIM_FAULT_COUNT);
@@ -40,6 +33,7 @@ struct sim_tuning sim_tuning_calm(void)
     return (struct sim_tuning){
         .net_delay_min = 20 * SIM_US,
         .net_delay_max = 200 * SIM_US,
+        .net_reset_delay_max = 200 * SIM_MS,
         .net_segment_max = 1 << 20,
         .net_window_min = 256 << 10,
         .net_window_max = 256 << 10,

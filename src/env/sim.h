@@ -59,8 +59,9 @@ struct sim_tuning {
     int64_t net_delay_max;
     int32_t net_slow_ppm; /* of segments: delayed by up to net_slow_max */
     int64_t net_slow_max;
-    int32_t net_segment_max; /* bytes */
-    int32_t net_window_min;  /* bytes in flight and unread, drawn per connection and direction */
+    int64_t net_reset_delay_max; /* until an end learns of a cut */
+    int32_t net_segment_max;     /* bytes */
+    int32_t net_window_min; /* bytes in flight and unread, drawn per connection and direction */
     int32_t net_window_max;
     int32_t part_percent; /* sends and receives that take less than they could */
     int64_t disk_delay_min;

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sim_file: an env's files and directories on the simulated disk, with the time
+ * that they take, errors, and deaths in the middle.
+ *
+ * Every blocking call goes the same way: it waits for its latency (others run), may
+ * be the operation in which the machine dies, may fail, and then happens at once.
+ *
+ * Thread: one; blocking calls on fibers, or where no loop runs.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "env/sim_env.h"
+#include "env/sim_fiber.h"
+
+struct sim_file {
+    struct env_file file;
+    struct list link;
+    struct sim_env *env;
+    struct sim_inode *inode;
+    bool can_write;
+};
+
+enum io_kind { IO_META, IO_READ, IO_WRITE, IO_SYNC };
+
+static struct sim_file *file_of(struct env_file *file)
+{
+    return container_of(file, struct sim_file, file);
+}
+
+static int64_t latency(struct sim *sim, enum io_kind kind)
+{
+    const struct sim_tuning *t = &sim->tuning;
+    int64_t ns = kind == IO_SYNC ? sim_draw(sim, t->sync_delay_min, t->sync_delay_max)
+                                 : sim_draw(sim, t->disk_delay_min, t->disk_delay_max);
+    if (sim_ppm(sim, t->disk_slow_ppm)) {
+        sim_count(sim, SIM_FAULT_SLOW_DISK);
+        ns += sim_draw(sim, 0, t->disk_slow_max);
+    }
+    return ns;
+}
+
+/* True when this is the operation in which the machine dies: the caller does as much of it as
+ * it likes and calls die_here. */
+static bool begin(struct sim_env *env, enum io_kind kind)
+{
+    if (env->sim->fiber != NULL)
+        sim_env_sleep(env, latency(env->sim, kind));
+    else
+        ASSERT(env->running_loop == NULL); /* a blocking call on a loop */
+    env->io_count++;
+    return env->io_count == env->die_at_io;
+}
+
+/* Returns only outside of fibers; then the caller gives up. */
+static void die_here(struct sim_env *env)
+{
+    sim_count(env->sim, SIM_FAULT_CRASH_IN_IO);
+    sim_env_die(env, env->die_how);
+    if (env->sim->fiber != NULL)
+        sim_fiber_yield(env->sim); /* for ever */
+}
+
+static bool fails(struct sim_env *env)
+{
+    return env->is_dead || sim_ppm(env->sim, env->sim->tuning.disk_error_ppm);
+}
+
+/* Dies before or after what `begin` announced. */
+static bool dies_before(struct sim_env *env, bool is_last)
+{
+    if (!is_last || sim_percent(env->sim, 50))
+        return false;
+    die_here(env);
+    return true;
+}
+
+/* ---- an open file */
+
+static void file_close(struct env_file *f)
+{
+    struct sim_file *file = file_of(f);
+    if (!file->env->is_dead && file->inode->owner == file)
+        file->inode->owner = NULL;
+    file->env->open_files--;
+    list_remove(&file->link);
+    mem_free(file);
+}
+
+static enum err file_read(struct env_file *f, void *out, size_t len, int64_t pos,
+                          enum env_read_mode mode, size_t *got)
+{
+    struct sim_file *file = file_of(f);
+    struct sim_env *env = file->env;
+    if (env->is_dead)
+        return ERR_IO;
+    if (mode == ENV_NOWAIT) {
+        if (len > 0 && sim_percent(env->sim, env->sim->tuning.cold_percent)) {
+            sim_count(env->sim, SIM_FAULT_COLD_READ);
+            return ERR_AGAIN;
+        }
+    } else if (begin(env, IO_READ)) {
+        die_here(env);
+        return ERR_IO;
+    }
+    *got = sim_inode_read(file->inode, out, len, pos);
+    sim_trace(env->sim, "read", file->inode->id, (uint64_t)pos, *got);
+    return ERR_OK;
+}
+
+/* Writes the vector's first `limit` bytes. */
+static enum err write_part(struct sim_file *file, const struct iovec *iov, int iov_count,
+                           int64_t pos, size_t limit)
+{
+    for (int i = 0; i < iov_count && limit > 0; i++) {
+        size_t len = MIN(iov[i].iov_len, limit);
+        enum err e = sim_inode_write(file->env->disk, file->inode, iov[i].iov_base, len, pos);
+        if (e != ERR_OK)
+            return e;
+        pos += (int64_t)len;
+        limit -= len;
+    }
+    return ERR_OK;
+}
+
+static enum err file_write(struct env_file *f, struct iovec *iov, int iov_count, int64_t pos)
+{
+    struct sim_file *file = file_of(f);
+    struct sim_env *env = file->env;
+    ASSERT(file->can_write);
+    size_t total = 0;
+    for (int i = 0; i < iov_count; i++)
+        total += iov[i].iov_len;
+    bool is_last = begin(env, IO_WRITE);
+    if (env->is_dead)
+        return ERR_IO;
+    if (is_last || fails(env)) {
+        (void)!write_part(file, iov, iov_count, pos, (size_t)sim_draw(env->sim, 0, (int64_t)total));
+        if (is_last)
+            die_here(env);
+        return ERR_IO;
+    }
+    sim_trace(env->sim, "write", file->inode->id, (uint64_t)pos, total);
+    return write_part(file, iov, iov_count, pos, total);
+}
+
+static enum err file_sync(struct env_file *f)
+{
+    struct sim_file *file = file_of(f);
+    struct sim_env *env = file->env;
+    if (env->is_dead)
+        return ERR_IO;
+    struct sim_sync sync;
+    sim_sync_begin(file->inode, &sync);
+    bool is_last = begin(env, IO_SYNC);
+    bool happens = is_last ? sim_percent(env->sim, 50) : !fails(env);
+    if (happens && !env->is_dead) {
+        sim_trace(env->sim, "sync", file->inode->id, sync.count, (uint64_t)sync.size);
+        sim_sync_end(file->inode, &sync);
+    }
+    sim_sync_drop(&sync);
+    if (is_last)
+        die_here(env);
+    return happens && !env->is_dead ? ERR_OK : ERR_IO;
+}
+
+static enum err file_resize(struct sim_file *file, int64_t size)
+{
+    struct sim_env *env = file->env;
+    bool is_last = begin(env, IO_META);
+    if (env->is_dead || dies_before(env, is_last))
+        return ERR_IO;
+    enum err e = sim_inode_resize(env->disk, file->inode, size);
+    sim_trace(env->sim, "resize", file->inode->id, (uint64_t)size, 0);
+    if (is_last)
+        die_here(env);
+    return is_last ? ERR_IO : e;
+}
+
+static enum err file_truncate(struct env_file *f, int64_t size)
+{
+    ASSERT(file_of(f)->can_write);
+    return file_resize(file_of(f), size);
+}
+
+static enum err file_allocate(struct env_file *f, int64_t pos, int64_t len)
+{
+    struct sim_file *file = file_of(f);
+    ASSERT(file->can_write);
+    return file_resize(file, MAX(file->inode->size, pos + len));
+}
+
+static enum err file_size(struct env_file *f, int64_t *out)
+{
+    struct sim_file *file = file_of(f);
+    if (file->env->is_dead)
+        return ERR_IO;
+    *out = file->inode->size;
+    return ERR_OK;
+}
+
+static enum err file_lock(struct env_file *f)
+{
+    struct sim_file *file = file_of(f);
+    if (file->env->is_dead)
+        return ERR_IO;
+    if (file->inode->owner != NULL && file->inode->owner != file)
+        return ERR_BUSY;
+    file->inode->owner = file;
+    return ERR_OK;
+}
+
+static bool file_is_cached(struct env_file *f, int64_t pos, int64_t len)
+{
+    struct sim *sim = file_of(f)->env->sim;
+    bool is_cold = sim_percent(sim, sim->tuning.cold_percent);
+    if (is_cold)
+        sim_count(sim, SIM_FAULT_COLD_READ);
+    return !is_cold;
+}
+
+static const struct env_file_ops file_ops = {
+    .close = file_close,
+    .read = file_read,
+    .write = file_write,
+    .sync = file_sync,
+    .truncate = file_truncate,
+    .size = file_size,
+    .allocate = file_allocate,
+    .lock = file_lock,
+    .is_cached = file_is_cached,
+};
+
+bool sim_file_peek(struct env_file *f, int64_t pos, uint8_t *out, size_t len)
+{
+    struct sim_file *file = file_of(f);
+    return !file->env->is_dead && sim_inode_read(file->inode, out, len, pos) == len;
+}
+
+void sim_files_free(struct sim_env *env)
+{
+    for (struct list *node; (node = list_pop_front(&env->files)) != NULL;)
+        mem_free(container_of(node, struct sim_file, link));
+}
+
+/* ---- names */
+
+enum err sim_file_open(struct env *e_, const char *path, unsigned flags, struct env_file **out)
+{
+    struct sim_env *env = sim_env_of(e_);
+    if (env->disk == NULL)
+        return ERR_NOT_FOUND;
+    bool is_last = begin(env, IO_META);
+    if (env->is_dead || dies_before(env, is_last))
+        return ERR_IO;
+    struct sim_inode *inode;
+    enum err e = sim_disk_open(env->disk, path, (flags & ENV_CREATE) != 0,
+                               (flags & ENV_EXCLUSIVE) != 0, &inode);
+    if (e == ERR_OK && (flags & ENV_TRUNCATE) != 0)
+        e = sim_inode_resize(env->disk, inode, 0);
+    if (is_last)
+        die_here(env);
+    if (e != ERR_OK || is_last)
+        return is_last ? ERR_IO : e;
+    sim_trace(env->sim, "open", env->id, inode->id, flags);
+    struct sim_file *file = mem_alloc(sizeof(*file));
+    *file = (struct sim_file){.file = {.ops = &file_ops, .refs = 1},
+                              .env = env,
+                              .inode = inode,
+                              .can_write = (flags & ENV_WRITE) != 0};
+    list_push_back(&env->files, &file->link);
+    env->open_files++;
+    *out = &file->file;
+    return ERR_OK;
+}
+
+struct name_call {
+    const char *what;
+    const char *path;
+    const char *to;
+    enum err (*run)(struct sim_disk *disk, const struct name_call *call);
+};
+
+static enum err call_disk(struct env *e_, const struct name_call *call)
+{
+    struct sim_env *env = sim_env_of(e_);
+    if (env->disk == NULL)
+        return ERR_NOT_FOUND;
+    bool is_last = begin(env, IO_META);
+    if (env->is_dead || dies_before(env, is_last))
+        return ERR_IO;
+    enum err e = call->run(env->disk, call);
+    sim_trace_line(env->sim, call->what, (uint64_t)e, call->path);
+    if (is_last)
+        die_here(env);
+    return is_last ? ERR_IO : e;
+}
+
+static enum err run_make(struct sim_disk *disk, const struct name_call *call)
+{
+    return sim_disk_make_dir(disk, call->path);
+}
+
+static enum err run_sync(struct sim_disk *disk, const struct name_call *call)
+{
+    return sim_disk_sync_dir(disk, call->path);
+}
+
+static enum err run_remove(struct sim_disk *disk, const struct name_call *call)
+{
+    return sim_disk_remove_dir(disk, call->path);
+}
+
+static enum err run_unlink(struct sim_disk *disk, const struct name_call *call)
+{
+    return sim_disk_unlink(disk, call->path);
+}
+
+static enum err run_rename(struct sim_disk *disk, const struct name_call *call)
+{
+    return sim_disk_rename(disk, call->path, call->to);
+}
+
+enum err sim_dir_make(struct env *env, const char *path)
+{
+    return call_disk(env, &(struct name_call){"make dir", path, NULL, run_make});
+}
+
+enum err sim_dir_sync(struct env *env, const char *path)
+{
+    return call_disk(env, &(struct name_call){"sync dir", path, NULL, run_sync});
+}
+
+enum err sim_dir_remove(struct env *env, const char *path)
+{
+    return call_disk(env, &(struct name_call){"remove dir", path, NULL, run_remove});
+}
+
+enum err sim_path_unlink(struct env *env, const char *path)
+{
+    return call_disk(env, &(struct name_call){"unlink", path, NULL, run_unlink});
+}
+
+enum err sim_path_rename(struct env *env, const char *from, const char *to)
+{
+    return call_disk(env, &(struct name_call){"rename", from, to, run_rename});
+}
+
+enum err sim_dir_list(struct env *e_, const char *path,
+                      void (*each)(void *arg, const char *name, bool is_dir), void *arg)
+{
+    struct sim_env *env = sim_env_of(e_);
+    if (env->disk == NULL)
+        return ERR_NOT_FOUND;
+    bool is_last = begin(env, IO_META);
+    if (is_last)
+        die_here(env);
+    if (env->is_dead)
+        return ERR_IO;
+    return sim_disk_list(env->disk, path, each, arg);
+}
+
+enum err sim_disk_space(struct env *e_, const char *path, int64_t *free_bytes, int64_t *total_bytes)
+{
+    struct sim_disk *disk = sim_env_of(e_)->disk;
+    if (disk == NULL || sim_disk_find(disk, path) == NULL)
+        return ERR_NOT_FOUND;
+    *total_bytes = MIN(disk->space_bytes, INT64_C(1) << 40);
+    *free_bytes = *total_bytes - MIN(disk->used_bytes, *total_bytes);
+    return ERR_OK;
+}
