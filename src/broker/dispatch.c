@@ -107,9 +107,23 @@ static bool request_prepare(struct request *rq, struct wire_reader *r, enum brok
     return e == ERR_OK;
 }
 
+/* Before the partitions are open a request waits; when the broker stops it is closed. */
+static bool is_too_early(struct broker *broker, struct net_request *net)
+{
+    if (broker_is_ready(broker))
+        return false;
+    if (atomic_load(&broker->is_stopping))
+        net_request_answer_close(net);
+    else
+        list_push_back(&broker_reactor_of(broker, net->loop)->early, &net->link);
+    return true;
+}
+
 void broker_on_request(void *arg, struct net_request *net)
 {
     struct broker *broker = arg;
+    if (is_too_early(broker, net))
+        return;
     struct wire_reader r = wire_reader_of(net->payload, net->payload_len);
     struct request_header header = {0};
     const struct wire_api *api = NULL;

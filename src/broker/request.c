@@ -3,9 +3,9 @@
 #include "broker/request.h"
 
 #include "base/assert.h"
-#include "env/logger.h"
 #include "base/mem.h"
 #include "broker/broker_private.h"
+#include "env/logger.h"
 #include "log/partition_log.h"
 
 struct image *request_image(const struct request *rq)

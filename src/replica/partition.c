@@ -32,6 +32,28 @@ void partition_check(const struct partition *p)
     ASSERT(p->high_watermark.offset <= written.offset);
 }
 
+static struct log_config log_config_of(const struct topic_config *config,
+                                       int64_t producer_expiration_ms)
+{
+    return (struct log_config){
+        .segment_bytes = config->segment_bytes,
+        .segment_ms = config->segment_ms,
+        .segment_jitter_ms = config->segment_jitter_ms,
+        .segment_index_bytes = config->segment_index_bytes,
+        .index_interval_bytes = config->index_interval_bytes,
+        .retention_ms = config->retention_ms,
+        .retention_bytes = config->retention_bytes,
+        .flush_messages = config->flush_messages,
+        .flush_ms = config->flush_ms,
+        .file_delete_delay_ms = config->file_delete_delay_ms,
+        .producer_expiration_ms = producer_expiration_ms,
+        .cleanup_delete = config->cleanup_delete,
+        .cleanup_compact = config->cleanup_compact,
+        .preallocate = config->preallocate,
+        .ack_disk = config->ack_disk,
+    };
+}
+
 static struct partition *partition_blank(struct env *env, const struct partition_options *options)
 {
     struct partition *p = mem_alloc(sizeof(*p));
@@ -43,6 +65,8 @@ static struct partition *partition_blank(struct env *env, const struct partition
     snprintf(p->topic, sizeof(p->topic), "%s", options->topic);
     p->topic_id = options->topic_id;
     p->index = options->index;
+    p->config = *options->config;
+    p->producer_expiration_ms = options->producer_expiration_ms;
     p->state = PARTITION_LEADING;
     p->leader_epoch = options->leader_epoch;
     p->retired_due_ms = INT64_MAX;
@@ -64,13 +88,14 @@ enum err partition_open(struct env *env, const struct partition_options *options
         return ERR_TOO_LARGE;
     struct log_dir_checkpoint at =
         log_dir_checkpoint_of(options->dir, options->topic, options->index);
+    struct log_config config = log_config_of(options->config, options->producer_expiration_ms);
     struct log_open_options open = {
         .dir = path,
         .topic_id = options->topic_id,
         .recovery_point = at.recovery_point,
         .log_start = at.log_start,
         .was_clean = log_dir_was_clean(options->dir),
-        .config = options->config,
+        .config = &config,
     };
     env_random(env, &open.jitter_seed, sizeof(open.jitter_seed));
     struct partition *p = partition_blank(env, options);
@@ -131,10 +156,19 @@ struct log_dir *partition_dir(const struct partition *p)
     return p->dir;
 }
 
-void partition_set_config(struct partition *p, const struct log_config *config)
+void partition_set_config(struct partition *p, const struct topic_config *config)
+{
+    struct log_config log_config = log_config_of(config, p->producer_expiration_ms);
+    monitor_enter(&p->monitor);
+    p->config = *config;
+    partition_log_set_config(p->log, &log_config);
+    monitor_leave(&p->monitor);
+}
+
+void partition_topic_config(struct partition *p, struct topic_config *out)
 {
     monitor_enter(&p->monitor);
-    partition_log_set_config(p->log, config);
+    *out = p->config;
     monitor_leave(&p->monitor);
 }
 

@@ -28,6 +28,7 @@
 #include "env/monitor.h"
 #include "log/log_dir.h"
 #include "log/partition_log.h"
+#include "metadata/config_topic.h"
 #include "replica/watcher.h"
 #include "wire/kerr.h"
 
@@ -49,7 +50,8 @@ struct partition_options {
     struct uuid topic_id;
     int32_t index;
     struct log_dir *dir; /* borrowed for the partition's life */
-    const struct log_config *config;
+    const struct topic_config *config;
+    int64_t producer_expiration_ms;
     int32_t leader_epoch;
     const struct partition_owner *owner; /* copied */
 };
@@ -67,7 +69,8 @@ struct uuid partition_topic_id(const struct partition *p);
 int32_t partition_index(const struct partition *p);
 struct log_dir *partition_dir(const struct partition *p);
 
-void partition_set_config(struct partition *p, const struct log_config *config);
+void partition_set_config(struct partition *p, const struct topic_config *config);
+void partition_topic_config(struct partition *p, struct topic_config *out);
 
 /* This broker leads with this epoch from now on (a lower or equal one changes nothing). */
 void partition_lead(struct partition *p, int32_t leader_epoch);

@@ -30,6 +30,8 @@ struct partition {
     char topic[PARTITION_TOPIC_NAME_SIZE]; /* [fixed] */
     struct uuid topic_id;                  /* [fixed] */
     int32_t index;                         /* [fixed] */
+    int64_t producer_expiration_ms;        /* [fixed] */
+    struct topic_config config;
 
     uint32_t state;
     int32_t leader_epoch;

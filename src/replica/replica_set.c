@@ -89,29 +89,7 @@ struct partition *replica_set_find(struct replica_set *set, struct uuid topic_id
     return partition;
 }
 
-struct log_config log_config_of_topic(const struct topic_config *config,
-                                      int64_t producer_expiration_ms)
-{
-    return (struct log_config){
-        .segment_bytes = config->segment_bytes,
-        .segment_ms = config->segment_ms,
-        .segment_jitter_ms = config->segment_jitter_ms,
-        .segment_index_bytes = config->segment_index_bytes,
-        .index_interval_bytes = config->index_interval_bytes,
-        .retention_ms = config->retention_ms,
-        .retention_bytes = config->retention_bytes,
-        .flush_messages = config->flush_messages,
-        .flush_ms = config->flush_ms,
-        .file_delete_delay_ms = config->file_delete_delay_ms,
-        .producer_expiration_ms = producer_expiration_ms,
-        .cleanup_delete = config->cleanup_delete,
-        .cleanup_compact = config->cleanup_compact,
-        .preallocate = config->preallocate,
-        .ack_disk = config->ack_disk,
-    };
-}
-
-static struct log_config config_of(const struct replica_set *set, const struct topic_image *topic)
+static struct topic_config config_of(const struct replica_set *set, const struct topic_image *topic)
 {
     struct config_set own;
     config_set_init(&own);
@@ -126,7 +104,7 @@ static struct log_config config_of(const struct replica_set *set, const struct t
     struct topic_config config;
     config_topic_compute(&own, set->options.layers, &config);
     config_set_deinit(&own);
-    return log_config_of_topic(&config, set->options.producer_expiration_ms);
+    return config;
 }
 
 /* ---- following an update */
@@ -166,6 +144,7 @@ static bool open_on_worker(struct env_job *job)
         .index = replica->index,
         .dir = set->options.dirs[replica->dir],
         .config = &replica->config,
+        .producer_expiration_ms = set->options.producer_expiration_ms,
         .leader_epoch = replica->leader_epoch,
         .owner = &owner,
     };
@@ -297,7 +276,7 @@ static void take_out(struct replica_set *set, struct replica *replica)
 }
 
 static void add_replica(struct replica_set *set, const struct topic_image *topic, int32_t index,
-                        const struct log_config *config)
+                        const struct topic_config *config)
 {
     struct replica *replica = mem_alloc(sizeof(*replica));
     replica->set = set;
@@ -314,7 +293,7 @@ static void add_replica(struct replica_set *set, const struct topic_image *topic
 }
 
 static void follow_partition(struct replica_set *set, const struct topic_delta *delta,
-                             int32_t index, const struct log_config *config)
+                             int32_t index, const struct topic_config *config)
 {
     const struct topic_image *topic = delta->after != NULL ? delta->after : delta->before;
     const struct partition_image *after =
@@ -333,7 +312,7 @@ static void follow_partition(struct replica_set *set, const struct topic_delta *
 }
 
 static void follow_config(struct replica_set *set, const struct topic_image *topic,
-                          const struct log_config *config)
+                          const struct topic_config *config)
 {
     for (int32_t i = 0; i < topic_partition_count(topic); i++) {
         enum kerr error;
@@ -346,7 +325,7 @@ static void follow_config(struct replica_set *set, const struct topic_image *top
 
 static void follow_topic(struct replica_set *set, const struct topic_delta *delta)
 {
-    struct log_config config = {0};
+    struct topic_config config = {0};
     if (delta->after != NULL)
         config = config_of(set, delta->after);
     if (delta->before != NULL && delta->after != NULL && topic_delta_configs_changed(delta))

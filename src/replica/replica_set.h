@@ -70,8 +70,4 @@ void replica_set_counts(struct replica_set *set, struct replica_set_counts *out)
 
 bool replica_set_dir_is_offline(struct replica_set *set, size_t index);
 
-/* What the log needs to know of a topic's effective configuration. */
-struct log_config log_config_of_topic(const struct topic_config *config,
-                                      int64_t producer_expiration_ms);
-
 #endif

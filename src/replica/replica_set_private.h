@@ -18,7 +18,7 @@ struct replica {
     char topic[PARTITION_TOPIC_NAME_SIZE];
     /* While it is opened or closed: */
     struct env_job job;
-    struct log_config config;
+    struct topic_config config;
     int32_t leader_epoch;
     struct log_open_report report;
     enum err error;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * broker_change: takes a request's change to the controller and its answer back to the
+ * request's reactor, whose image then has the change in it (read your own writes).
+ *
+ * Thread: submit: the request's reactor; in between the controller's loop has the request.
+ */
+#include "base/assert.h"
+#include "broker/broker_private.h"
+
+static enum err change_decide(struct change *change, struct decision *d)
+{
+    struct broker_change *bc = container_of(change, struct broker_change, change);
+    return bc->decide(bc, d);
+}
+
+static void change_back(struct loop_task *task)
+{
+    struct broker_change *bc = container_of(task, struct broker_change, task);
+    bc->finish(bc, bc->change.error);
+}
+
+static void change_done(struct change *change)
+{
+    struct broker_change *bc = container_of(change, struct broker_change, change);
+    loop_post(bc->rq->net->loop, &bc->task);
+}
+
+void broker_submit_change(struct broker_change *bc)
+{
+    ASSERT(bc->decide != NULL && bc->finish != NULL);
+    bc->change = (struct change){.decide = change_decide, .done = change_done};
+    bc->task = (struct loop_task){.run = change_back};
+    controller_submit(bc->rq->broker->controller, &bc->change);
+}

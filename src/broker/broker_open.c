@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * broker_open: the log directories at start: locked, of one cluster and one node, and made
+ * whole where they are new. There is no format step: an empty directory becomes a broker's.
+ *
+ * Thread: start; blocks.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "broker/broker_private.h"
+#include "env/logger.h"
+
+enum { DEFAULT_NODE_ID = 1 };
+
+/* The directories that were used before must agree with each other and with the configuration. */
+static enum err check_identity(struct broker *broker, size_t index, struct strbuf *why)
+{
+    const char *path = log_dir_path(broker->dirs[index]);
+    const struct log_dir_identity *id = log_dir_identity(broker->dirs[index]);
+    if (id->is_new)
+        return ERR_OK;
+    if (broker->cluster_id[0] == '\0')
+        snprintf(broker->cluster_id, sizeof(broker->cluster_id), "%s", id->cluster_id);
+    if (strcmp(broker->cluster_id, id->cluster_id) != 0) {
+        strbuf_printf(why, "log directory %s belongs to cluster %s, the others to cluster %s", path,
+                      id->cluster_id, broker->cluster_id);
+        return ERR_CONFLICT;
+    }
+    if (broker->node_id < 0)
+        broker->node_id = id->node_id;
+    if (broker->node_id != id->node_id) {
+        strbuf_printf(why, "log directory %s belongs to node %d, this is node %d (node.id)", path,
+                      id->node_id, broker->node_id);
+        return ERR_CONFLICT;
+    }
+    return ERR_OK;
+}
+
+static struct uuid new_uuid(struct broker *broker)
+{
+    uint8_t random[16];
+    struct uuid u;
+    do {
+        env_random(broker->env, random, sizeof(random));
+        u = uuid_from_random(random);
+    } while (u.bytes[0] >> 2 == 62); /* Kafka's: no text that begins with a dash */
+    return u;
+}
+
+static enum err format_new(struct broker *broker, size_t index, struct strbuf *why)
+{
+    struct log_dir *dir = broker->dirs[index];
+    if (!log_dir_identity(dir)->is_new)
+        return ERR_OK;
+    enum err e = log_dir_format(dir, broker->node_id, broker->cluster_id, new_uuid(broker));
+    if (e != ERR_OK)
+        strbuf_printf(why, "log directory %s cannot be written: %s", log_dir_path(dir),
+                      err_text(e));
+    else
+        log_info(broker->env, "%s is a new log directory of node %d, cluster %s", log_dir_path(dir),
+                 broker->node_id, broker->cluster_id);
+    return e;
+}
+
+enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
+{
+    const struct server_config *config = broker->config;
+    ASSERT(config->log_dir_count > 0);
+    broker->dirs = mem_alloc((size_t)config->log_dir_count * sizeof(struct log_dir *));
+    broker->dir_ids = mem_alloc((size_t)config->log_dir_count * sizeof(struct uuid));
+    broker->node_id = config->node_id;
+    for (int i = 0; i < config->log_dir_count; i++) {
+        enum err e = log_dir_open(broker->env, config->log_dirs[i], why, &broker->dirs[i]);
+        if (e != ERR_OK)
+            return e;
+        broker->dir_count++;
+        e = check_identity(broker, (size_t)i, why);
+        if (e != ERR_OK)
+            return e;
+    }
+    if (broker->node_id < 0)
+        broker->node_id = DEFAULT_NODE_ID;
+    if (broker->cluster_id[0] == '\0')
+        uuid_format(new_uuid(broker), broker->cluster_id);
+    for (size_t i = 0; i < broker->dir_count; i++) {
+        enum err e = format_new(broker, i, why);
+        if (e == ERR_OK) {
+            e = log_dir_sweep(broker->dirs[i]);
+            if (e == ERR_OK)
+                e = log_dir_mark_dirty(broker->dirs[i]);
+            if (e != ERR_OK)
+                strbuf_printf(why, "log directory %s cannot be used: %s",
+                              log_dir_path(broker->dirs[i]), err_text(e));
+        }
+        if (e != ERR_OK)
+            return e;
+        broker->dir_ids[i] = log_dir_identity(broker->dirs[i])->directory_id;
+    }
+    return ERR_OK;
+}
+
+void broker_close_dirs(struct broker *broker)
+{
+    for (size_t i = 0; i < broker->dir_count; i++)
+        log_dir_close(broker->dirs[i]);
+    broker->dir_count = 0;
+    mem_free(broker->dirs);
+    mem_free(broker->dir_ids);
+    broker->dirs = NULL;
+    broker->dir_ids = NULL;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * broker_stats: what the broker counts, for the metrics page. Relaxed atomics: a page shows
+ * each number as it was at some moment, not all at the same one.
+ *
+ * Thread: any.
+ */
+#ifndef BROKER_BROKER_STATS_H
+#define BROKER_BROKER_STATS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "net/net.h"
+#include "replica/replica_set.h"
+
+struct broker;
+struct request;
+
+enum broker_refusal {
+    BROKER_REFUSED_API, /* unknown, or not served */
+    BROKER_REFUSED_VERSION,
+    BROKER_REFUSED_MALFORMED,
+    BROKER_REFUSED_MEMORY, /* the request's arena was too small for it */
+    BROKER_REFUSAL_COUNT
+};
+const char *broker_refusal_name(enum broker_refusal reason);
+
+enum {
+    BROKER_APIS_MAX = 96,     /* API keys */
+    BROKER_TIME_BUCKETS = 20, /* powers of two from 64 microseconds up, the last is infinite */
+    BROKER_TIME_BUCKET_NS = 64000,
+};
+
+struct broker_api_stats {
+    _Atomic uint64_t requests;
+    _Atomic uint64_t time_ns;
+    _Atomic uint64_t buckets[BROKER_TIME_BUCKETS]; /* requests that took up to that long */
+};
+
+struct broker_stats {
+    struct broker_api_stats apis[BROKER_APIS_MAX];
+    _Atomic uint64_t refused[BROKER_REFUSAL_COUNT];
+    _Atomic uint64_t throttled;
+    _Atomic uint64_t cold_reads;
+    _Atomic uint64_t records_in;
+    _Atomic uint64_t batches_in;
+    _Atomic uint64_t batch_bytes_in;
+    _Atomic uint64_t batches_refused;
+    _Atomic uint64_t batches_repeated;
+    _Atomic uint64_t fetched_bytes;
+};
+
+/* Borrowed for the broker's life. */
+const struct broker_stats *broker_stats(const struct broker *broker);
+const struct net_stats *broker_net_stats(const struct broker *broker);
+struct replica_set *broker_replicas(const struct broker *broker);
+
+struct broker_gauges {
+    struct replica_set_counts replicas;
+    uint64_t topics;
+    uint32_t fetch_sessions;
+    uint64_t fetch_sessions_evicted;
+    uint64_t memory_limit_bytes;
+    double start_time_seconds; /* when it became ready, since 1970; 0: it is not */
+};
+void broker_gauges(struct broker *broker, struct broker_gauges *out);
+
+/* Log directories: paths, and whether they have failed. */
+size_t broker_log_dir_count(const struct broker *broker);
+const char *broker_log_dir_path(const struct broker *broker, size_t index);
+bool broker_log_dir_is_offline(const struct broker *broker, size_t index);
+
+#endif
