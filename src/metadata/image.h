@@ -23,6 +23,7 @@
 #include "base/strbuf.h"
 #include "base/uuid.h"
 #include "metadata/config_set.h"
+#include "metadata/image_tree.h"
 #include "wire/metadata_records.h"
 
 struct image;
@@ -147,9 +148,7 @@ const struct topic_image *image_topic_after(const struct image *image, const cha
 
 /* Walks all topics in byte order of names: a step costs nothing much. */
 struct topic_cursor {
-    const void *nodes[12]; /* internal */
-    uint16_t slots[12];
-    int depth;
+    struct image_tree_cursor tree; /* internal */
 };
 
 const struct topic_image *topic_cursor_first(struct topic_cursor *cursor,
