@@ -416,8 +416,9 @@ struct echo {
 static void echo_server_ready(void *arg, unsigned events)
 {
     struct echo *e = arg;
+    enum err r;
     if (e->kept_len == 0) {
-        enum err r = sock_recv(e->server, e->kept, sizeof(e->kept), &e->kept_len);
+        r = sock_recv(e->server, e->kept, sizeof(e->kept), &e->kept_len);
         if (r == ERR_CLOSED) {
             sock_close(e->server);
             e->server = NULL;
@@ -427,7 +428,12 @@ static void echo_server_ready(void *arg, unsigned events)
     }
     size_t sent = 0;
     struct sock_part part = {.data = e->kept, .len = e->kept_len};
-    enum err r = sock_send(e->server, &part, 1, &sent);
+    r = sock_send(e->server, &part, 1, &sent);
+    if (r == ERR_CLOSED) {
+        sock_close(e->server);
+        e->server = NULL;
+        return;
+    }
     if (r != ERR_OK)
         sent = 0;
     memmove(e->kept, e->kept + sent, e->kept_len - sent);
