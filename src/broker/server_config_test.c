@@ -203,12 +203,13 @@ TEST(server_config_harmless_security_values_pass)
 TEST(server_config_reads_listeners)
 {
     struct server_config *c =
-        load_good("listeners = in://10.0.0.1:9092 , OUT://[::1]:0,V6://[2001:db8::1]:9092\n"
-                  "listener.security.protocol.map = IN:PLAINTEXT, out : PLAINTEXT ,V6:PLAINTEXT\n"
+        load_good("listeners = in://10.0.0.1:9092 , OUT://[::1]:0,V6://[2001:db8::1]:9092,B://:0\n"
+                  "listener.security.protocol.map = IN:PLAINTEXT, out : PLAINTEXT ,V6:PLAINTEXT,"
+                  "B:PLAINTEXT\n"
                   "advertised.listeners=OUT://broker-1.example:1234,IN://10.0.0.1:0\n"
                   "inter.broker.listener.name=out\n"
                   "klamm.admin.listener=127.0.0.1:8080\n");
-    CHECK_EQUAL(c->listener_count, 3);
+    CHECK_EQUAL(c->listener_count, 4);
     CHECK_TEXT(c->listeners[0].name, "IN");
     CHECK_TEXT(c->listeners[0].host, "10.0.0.1");
     CHECK_TEXT(c->listeners[1].host, "::1");

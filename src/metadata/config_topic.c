@@ -151,8 +151,8 @@ void config_topic_compute(const struct config_set *topic, const struct config_la
     struct view v = {topic, layers};
     bool log_append = view_has(&v, CONFIG_TOPIC_MESSAGE_TIMESTAMP_TYPE, "LogAppendTime");
     *out = (struct topic_config){
-        .retention_ms = view_long(&v, CONFIG_TOPIC_RETENTION_MS),
-        .retention_bytes = view_long(&v, CONFIG_TOPIC_RETENTION_BYTES),
+        .retention_ms = MAX(view_long(&v, CONFIG_TOPIC_RETENTION_MS), -1),
+        .retention_bytes = MAX(view_long(&v, CONFIG_TOPIC_RETENTION_BYTES), -1),
         .segment_bytes = view_segment_bytes(&v),
         .segment_ms = view_long(&v, CONFIG_TOPIC_SEGMENT_MS),
         .segment_jitter_ms = view_long(&v, CONFIG_TOPIC_SEGMENT_JITTER_MS),

@@ -143,6 +143,16 @@ TEST(config_negative_hours_mean_for_ever)
     struct topic_config c;
     config_topic_compute(NULL, &layers, &c);
     CHECK_EQUAL(c.retention_ms, -1);
+    put(&layers.fixed, CONFIG_BROKER_LOG_RETENTION_HOURS, "-5");
+    put(&layers.fixed, CONFIG_BROKER_LOG_RETENTION_BYTES, "-5");
+    config_topic_compute(NULL, &layers, &c);
+    CHECK(c.retention_ms == -1 && c.retention_bytes == -1);
+    struct arena arena;
+    struct config_described d;
+    arena_init(&arena, 4096);
+    CHECK(config_topic_describe(NULL, &layers, CONFIG_TOPIC_RETENTION_MS, &arena, &d) == ERR_OK);
+    CHECK_TEXT(d.text, "-1");
+    arena_deinit(&arena);
     put(&layers.fixed, CONFIG_BROKER_LOG_RETENTION_HOURS, "2147483647");
     config_topic_compute(NULL, &layers, &c);
     CHECK_EQUAL(c.retention_ms, INT64_C(2147483647) * 3600000);
