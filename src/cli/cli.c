@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cli: finds the command. Thread: main. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+static const struct cli_command commands[] = {
+    {"serve", "run a broker", cli_serve},
+    {"topic", "create, list, describe and delete topics", cli_topic},
+    {"produce", "send lines to a topic", cli_produce},
+    {"consume", "read records of a topic", cli_consume},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "klamm %s: a Kafka broker in one small binary\n\nusage: klamm COMMAND ...\n\n",
+            KLAMM_VERSION);
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n  klamm COMMAND --help   what a command takes\n"
+                 "  klamm --version        the version of this binary\n");
+}
+
+int cli_main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(argc > 1 ? stdout : stderr);
+        return argc > 1 ? CLI_OK : CLI_USAGE;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+        printf("klamm %s\n", KLAMM_VERSION);
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    }
+    fprintf(stderr, "klamm: no command \"%s\"; see klamm --help\n", name);
+    return CLI_USAGE;
+}

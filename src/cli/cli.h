@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cli: the command line. One function per command; each gets the words behind its name and
+ * returns the process's exit status: 0 fine, 1 it failed, 2 it was called wrongly.
+ *
+ * Thread: main.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#define KLAMM_VERSION "0.1.0"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+typedef int cli_command_fn(int argc, char **argv);
+
+struct cli_command {
+    const char *name;
+    const char *summary;
+    cli_command_fn *run;
+};
+
+/* Runs the command that argv[1] names. */
+int cli_main(int argc, char **argv);
+
+cli_command_fn cli_serve;
+cli_command_fn cli_topic;
+cli_command_fn cli_produce;
+cli_command_fn cli_consume;
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * console: the admin listener: /healthz (the process runs), /readyz (clients are served),
+ * /metrics (Prometheus text).
+ *
+ * Thread: the loop given to console_start.
+ */
+#ifndef CONSOLE_CONSOLE_H
+#define CONSOLE_CONSOLE_H
+
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "env/env.h"
+
+struct broker;
+struct console;
+struct server_endpoint;
+
+/* Listens. The broker may still be starting; it must outlive the console. On an error *why has one
+ * clear line. Prints the address that was bound to the log (port 0: a free one). */
+enum err console_start(struct env *env, struct loop *loop, const struct server_endpoint *at,
+                       struct broker *broker, struct strbuf *why, struct console **out) MUST_USE;
+
+/* Where it is bound: the first address. */
+void console_address(const struct console *console, struct env_addr *out);
+
+/* Closes its connections and listeners; `stopped` is posted to the loop. Once. */
+void console_stop(struct console *console, void (*stopped)(void *arg), void *arg);
+
+/* After it has stopped. Accepts NULL. */
+void console_free(struct console *console);
+
+#endif
