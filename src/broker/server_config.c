@@ -79,6 +79,15 @@ static enum err read_text(struct server_config_loader *l, enum config_broker_key
     return e;
 }
 
+static bool has_text(const char *const *texts, int count, const char *text)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(texts[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum err read_log_dirs(struct server_config_loader *l)
 {
     struct server_config *c = l->config;
@@ -96,11 +105,8 @@ static enum err read_log_dirs(struct server_config_loader *l)
         const char *dir = server_config_copy(l, item, len);
         if (dir == NULL)
             return ERR_NO_MEMORY;
-        for (int i = 0; i < c->log_dir_count; i++) {
-            if (strcmp(dirs[i], dir) == 0)
-                return server_config_refuse(l, "log.dirs: %.200s stands there twice", dir);
-        }
-        dirs[c->log_dir_count++] = dir;
+        if (!has_text(dirs, c->log_dir_count, dir))
+            dirs[c->log_dir_count++] = dir;
     }
     c->log_dirs = dirs;
     if (c->log_dir_count == 0)
@@ -181,17 +187,23 @@ static enum err read_logging(struct server_config_loader *l)
 
 /* ---- do they go together */
 
-/* Retention of nothing would delete all; Kafka refuses it in each of its units. */
-static enum err check_times(struct server_config_loader *l)
+/* A retention of 0 would delete all; the strongest unit that is given counts, as ever. */
+static enum err check_retention(struct server_config_loader *l)
 {
-    static const enum config_broker_key retention[] = {CONFIG_BROKER_LOG_RETENTION_MS,
-                                                       CONFIG_BROKER_LOG_RETENTION_MINUTES,
-                                                       CONFIG_BROKER_LOG_RETENTION_HOURS};
-    for (size_t i = 0; i < ARRAY_COUNT(retention); i++) {
-        if (server_config_text(l, retention[i]) != NULL && number_of(l, retention[i]) == 0)
-            return server_config_refuse(l, "%s=0 would keep nothing; -1 keeps all",
-                                        config_broker_defs[retention[i]].name);
-    }
+    static const enum config_broker_key keys[] = {CONFIG_BROKER_LOG_RETENTION_MS,
+                                                  CONFIG_BROKER_LOG_RETENTION_MINUTES,
+                                                  CONFIG_BROKER_LOG_RETENTION_HOURS};
+    size_t i = 0;
+    while (server_config_text(l, keys[i]) == NULL)
+        i++; /* the hours have a default */
+    if (number_of(l, keys[i]) == 0)
+        return server_config_refuse(l, "%s=0 would keep nothing; -1 keeps all",
+                                    config_broker_defs[keys[i]].name);
+    return ERR_OK;
+}
+
+static enum err check_rolling(struct server_config_loader *l)
+{
     if (server_config_text(l, CONFIG_BROKER_LOG_ROLL_MS) != NULL &&
         number_of(l, CONFIG_BROKER_LOG_ROLL_MS) < 1)
         return server_config_refuse(l, "log.roll.ms must be at least 1");
@@ -244,7 +256,9 @@ static enum err read_values(struct server_config_loader *l)
     if (e == ERR_OK)
         e = read_logging(l);
     if (e == ERR_OK)
-        e = check_times(l);
+        e = check_retention(l);
+    if (e == ERR_OK)
+        e = check_rolling(l);
     if (e != ERR_OK)
         return e;
     read_numbers(l);

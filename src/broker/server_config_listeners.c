@@ -166,15 +166,22 @@ static enum err parse_list(struct server_config_loader *l, enum config_broker_ke
     return ERR_OK;
 }
 
-/* An IPv4 and an IPv6 listener may share a port, others may not. */
+static bool is_v4(const char *host)
+{
+    return host[0] != '\0' && strspn(host, "0123456789.") == strlen(host);
+}
+
+static bool is_v6(const char *host)
+{
+    return strchr(host, ':') != NULL;
+}
+
+/* An IPv4 and an IPv6 address may have the same port, others may not. */
 static bool share_a_port(const struct server_endpoint *a, const struct server_endpoint *b)
 {
     if (a->port != b->port || a->port == 0)
         return false;
-    bool a_is_v6 = strchr(a->host, ':') != NULL;
-    bool b_is_v6 = strchr(b->host, ':') != NULL;
-    bool are_literal = a->host[0] != '\0' && b->host[0] != '\0';
-    return a_is_v6 == b_is_v6 || !are_literal;
+    return !(is_v4(a->host) && is_v6(b->host)) && !(is_v6(a->host) && is_v4(b->host));
 }
 
 static enum err check_ports(struct server_config_loader *l, const struct endpoint_list *list)

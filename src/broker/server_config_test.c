@@ -238,6 +238,9 @@ TEST(server_config_refuses_listeners_that_kafka_refuses)
     check_refused("listeners=PLAINTEXT://:1,X://:1\nlistener.security.protocol.map="
                   "X:PLAINTEXT,PLAINTEXT:PLAINTEXT",
                   "listeners: PLAINTEXT and X share port 1");
+    check_refused("listeners=PLAINTEXT://a.b:1,X://[::1]:1\nlistener.security.protocol.map="
+                  "X:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+                  "listeners: PLAINTEXT and X share port 1");
     check_refused("listeners=CLIENT://:1", "listeners: CLIENT has no security protocol in "
                                            "listener.security.protocol.map");
     check_refused("listener.security.protocol.map=PLAINTEXT",
@@ -290,7 +293,8 @@ TEST(server_config_an_invalid_value_may_be_overridden)
 
 TEST(server_config_bounds_requests_by_memory)
 {
-    struct server_config *c = load_good("klamm.memory.max=16777216\nbroker.id=3\nlog.dir=/a,/b");
+    struct server_config *c = load_good("klamm.memory.max=16777216\nbroker.id=3\nlog.dir=/a,/b,/a\n"
+                                        "log.retention.minutes=0\nlog.retention.ms=5");
     CHECK_EQUAL(c->request_bytes_max, 16777216);
     CHECK_EQUAL(c->warnings.len, 0);
     CHECK_EQUAL(c->node_id, 3);
