@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py: what `make test` does: builds, then every group of tests, each with its time.
+
+    test/run.py [--long] [GROUP ...]     groups by name; none: all
+    test/run.py --list
+
+A group is one command that exits 0 when all is well. Its output goes to build/test/GROUP.log and is
+shown when it fails, with the command that repeats it. The last line is the totals.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+JOBS = str(os.cpu_count() or 2)
+
+
+class Group:
+    """One line of the report."""
+
+    def __init__(self, name, command, long_only=False, limit_s=1200):
+        self.name = name
+        self.command = command
+        self.long_only = long_only
+        self.limit_s = limit_s
+
+
+def cmake(build, *options, compiler="gcc", targets=()):
+    """The shell command that configures and builds one tree."""
+    configure = f"CC={compiler} cmake -S . -B {build} -G Ninja {' '.join(options)} > /dev/null"
+    return f"{configure} && ninja -C {build} -j {JOBS} {' '.join(targets)} | tail -n 40"
+
+
+def each_line(file, template):
+    """Runs the template for every word of a list that CMake wrote; stops at the first failure."""
+    return f"set -e; for t in $(cat {file}); do {template}; done"
+
+
+def groups():
+    release = "build/release"
+    asan = "build/asan"
+    tsan = "build/tsan"
+    strict = "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1"
+    return [
+        Group("build", "set -o pipefail; " + cmake(release, "-DCMAKE_BUILD_TYPE=Release")
+              + " && ln -sf release/klamm build/klamm"),
+        Group("tidy", "python3 tools/tidy/tidy.py --build build/release"),
+        Group("build-asan", "set -o pipefail; " + cmake(
+            asan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=address,undefined",
+            compiler="clang")),
+        Group("unit", each_line(f"{asan}/unit_tests.txt", f"{strict} {asan}/$t")),
+        Group("fuzz", each_line(f"{asan}/fuzz_targets.txt",
+                                f"{strict} {asan}/$t --runs 20000 --seed 1")),
+        Group("fuzz-long", each_line(f"{asan}/fuzz_targets.txt",
+                                     f"{strict} {asan}/$t --runs 2000000 --seed $RANDOM"),
+              long_only=True, limit_s=7200),
+        Group("codec", f"test/codec/run.sh {release}"),
+        Group("tables", f"test/tables/run.sh {release}"),
+        Group("batch", f"test/batch/run.sh {release}"),
+        Group("log", f"test/log/run.sh {release}"),
+        Group("sim", f"test/sim/run.sh {release}"),
+        Group("sim-long", f"test/sim/run.sh {release} --random 1000", long_only=True,
+              limit_s=7200),
+        Group("canaries", "test/sim/canaries.sh build/canaries"),
+        Group("stress", "set -o pipefail; " + cmake(
+            tsan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=thread", compiler="clang",
+            targets=("stress",)) + f" && test/stress/run.sh {tsan}"),
+        Group("clients", f"test/clients/run.sh {release}"),
+        Group("clients-long", f"test/clients/run.sh {release} --long", long_only=True,
+              limit_s=3600),
+    ]
+
+
+def run(group, log_dir):
+    """Returns whether it passed and how many seconds it took."""
+    log = log_dir / f"{group.name}.log"
+    start = time.monotonic()
+    with open(log, "w", encoding="utf-8") as out:
+        try:
+            code = subprocess.run(["bash", "-c", group.command], cwd=ROOT, stdin=subprocess.DEVNULL,
+                                  stdout=out, stderr=subprocess.STDOUT, timeout=group.limit_s,
+                                  check=False).returncode
+        except subprocess.TimeoutExpired:
+            code = -1
+            out.write(f"\n{group.name}: not done after {group.limit_s} s\n")
+    seconds = time.monotonic() - start
+    if code != 0:
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-120:]
+        print("\n".join(tail))
+        print(f"{group.name}: FAILED (exit {code}); all of it: {log.relative_to(ROOT)}; "
+              f"again: test/run.py {group.name}")
+    return code == 0, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("groups", nargs="*")
+    args = parser.parse_args()
+    known = groups()
+    if args.list:
+        for group in known:
+            print(f"{group.name:14} {'long ' if group.long_only else '     '}{group.command}")
+        return 0
+    unknown = set(args.groups) - {group.name for group in known}
+    if unknown:
+        sys.exit(f"no such group: {', '.join(sorted(unknown))}; see test/run.py --list")
+    chosen = [g for g in known
+              if (g.name in args.groups if args.groups else args.long or not g.long_only)]
+    log_dir = ROOT / "build" / "test"
+    log_dir.mkdir(parents=True, exist_ok=True)
+    passed, failed, total = 0, 0, 0.0
+    for group in chosen:
+        print(f"{group.name:14} ", end="", flush=True)
+        ok, seconds = run(group, log_dir)
+        total += seconds
+        passed += ok
+        failed += not ok
+        print(f"{'ok' if ok else 'FAILED':8} {seconds:7.1f} s", flush=True)
+        if not ok and group.name.startswith("build"):
+            break
+    print(f"{total:.0f} s in all")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
