@@ -150,7 +150,6 @@ static void read_numbers(struct server_config_loader *l)
     c->connections_idle_ms = MAX(number_of(l, CONFIG_BROKER_CONNECTIONS_MAX_IDLE_MS), -1);
     c->connections_max = number_of(l, CONFIG_BROKER_MAX_CONNECTIONS);
     c->connections_per_ip_max = number_of(l, CONFIG_BROKER_MAX_CONNECTIONS_PER_IP);
-    c->socket_backlog = (int)number_of(l, CONFIG_BROKER_SOCKET_LISTEN_BACKLOG_SIZE);
     c->fetch_sessions_max =
         (int)number_of(l, CONFIG_BROKER_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
     c->producer_id_expiration_ms = number_of(l, CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS);

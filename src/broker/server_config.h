@@ -55,7 +55,6 @@ struct server_config {
     int64_t connections_idle_ms; /* -1: never closed */
     int64_t connections_max;
     int64_t connections_per_ip_max;
-    int socket_backlog;
     int fetch_sessions_max;
     int64_t producer_id_expiration_ms;
     int64_t retention_check_interval_ms;

@@ -64,7 +64,6 @@ TEST(server_config_needs_no_file)
     CHECK_EQUAL(c->connections_idle_ms, 600000);
     CHECK_EQUAL(c->connections_max, 2147483647);
     CHECK_EQUAL(c->connections_per_ip_max, 2147483647);
-    CHECK_EQUAL(c->socket_backlog, 50);
     CHECK_EQUAL(c->fetch_sessions_max, 1000);
     CHECK_EQUAL(c->producer_id_expiration_ms, 86400000);
     CHECK_EQUAL(c->retention_check_interval_ms, 300000);
