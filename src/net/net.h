@@ -49,11 +49,13 @@ enum {
 
 struct net_options {
     uint32_t frame_bytes_max;        /* socket.request.max.bytes */
-    uint64_t memory_bytes_max;       /* klamm.memory.max; a frame must fit: see net_server_new */
+    uint64_t memory_bytes_max;       /* klamm.memory.max; see struct net_budget for its parts */
     uint64_t arena_bytes_base;       /* a request's arena: so much, */
     uint64_t arena_bytes_per_byte;   /* and so much more for each byte of its frame */
     int64_t idle_ms;                 /* connections.max.idle.ms; negative: never */
-    int64_t progress_ms;             /* a partial frame, or a blocked answer, must move within it */
+    int64_t progress_ms;             /* a partial frame must move within it */
+    int64_t send_stall_ms;           /* an answer that the peer does not read must move within it;
+                                      * negative: never */
     uint32_t connections_max;        /* max.connections */
     uint32_t connections_per_ip_max; /* max.connections.per.ip */
     uint32_t in_flight_max;          /* requests of one connection that are not yet answered */
@@ -64,9 +66,6 @@ struct net_options {
 struct net_options net_options_default(void);
 
 /* ---- a request */
-
-/* A part of an answer that is added and not yet sent. */
-struct net_part;
 
 struct net_request {
     /* For the broker to read. */
@@ -86,7 +85,8 @@ struct net_request {
 
     /* Net's own. */
     struct list order; /* in the connection's list, oldest first */
-    struct net_part *parts;
+    struct sock_part *parts;
+    struct sock_part few_parts[4]; /* the first of them is the answer's length */
     struct iobuf_slice *slices;
     void *heap; /* given with net_request_give */
     uint32_t heap_size;
@@ -193,8 +193,8 @@ struct net_stats {
     _Atomic int64_t memory_waiting;     /* connections that wait for memory now */
 };
 
-/* `loops` (at least one) outlive the server. Memory_bytes_max is raised to what one frame of
- * frame_bytes_max needs. Thread: any, before the loops run, or the first loop. */
+/* `loops` (at least one) outlive the server. Frames that the memory budget could never hold are
+ * refused as too large. Thread: any, before the loops run, or the first loop. */
 void net_server_new(struct env *env, struct loop *const *loops, size_t loop_count,
                     const struct net_options *options, const struct net_callbacks *callbacks,
                     struct net_server **out);
