@@ -219,14 +219,23 @@ static enum batch_verdict judge_record(const struct batch_rules *rules, struct b
     return time_is_allowed(rules, &out->header, timestamp) ? BATCH_OK : BATCH_BAD_TIME;
 }
 
+/* The batch as a whole is broken, so what was said about single records does not count. */
+static enum batch_verdict refuse_broken(struct batch_report *out, enum batch_verdict verdict,
+                                        const char *why)
+{
+    out->record_error_count = 0;
+    out->record_errors_in_all = 0;
+    return refuse(out, verdict, why);
+}
+
 static enum batch_verdict refuse_source(struct batch_report *out, const struct record_source *s,
                                         const char *why)
 {
     if (s->err == ERR_NO_MEMORY)
-        return refuse(out, BATCH_NO_MEMORY, "no memory to decode the batch");
+        return refuse_broken(out, BATCH_NO_MEMORY, "no memory to decode the batch");
     if (s->err == ERR_TOO_LARGE)
-        return refuse(out, BATCH_INVALID, "the compressed batch holds too much");
-    return refuse(out, BATCH_INVALID, why);
+        return refuse_broken(out, BATCH_INVALID, "the compressed batch holds too much");
+    return refuse_broken(out, BATCH_INVALID, why);
 }
 
 static enum batch_verdict walk_records(const struct batch_rules *rules, struct record_source *s,
@@ -239,7 +248,7 @@ static enum batch_verdict walk_records(const struct batch_rules *rules, struct r
         if (!record_skip(s, record_bytes_max, &r, &why))
             return refuse_source(out, s, why);
         if (r.offset_delta != i)
-            return refuse(out, BATCH_INVALID, "offset deltas do not count from 0");
+            return refuse_broken(out, BATCH_INVALID, "offset deltas do not count from 0");
         enum batch_verdict mine = judge_record(rules, out, i, &r);
         if (mine != BATCH_OK) {
             note_record_error(out, i, mine);
