@@ -49,7 +49,7 @@ def groups():
     return [
         Group("build", "set -o pipefail; " + cmake(release, "-DCMAKE_BUILD_TYPE=Release")
               + " && ln -sf release/klamm build/klamm"),
-        Group("tidy", "python3 tools/tidy/tidy.py --build build/release"),
+        Group("tidy", "python3 tools/tidy/tidy.py"),
         Group("build-asan", "set -o pipefail; " + cmake(
             asan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=address,undefined",
             compiler="clang")),

@@ -112,7 +112,6 @@ void broker_count_request(struct request *rq);
 void broker_count_cold_read(struct broker *broker);
 void broker_count_produced(struct broker *broker, const struct produce_part *part,
                            enum kerr result);
-void broker_count_fetched(struct broker *broker, int64_t bytes);
 
 /* ---- broker_change.c: a change of the cluster on behalf of a request. In its arena. */
 struct broker_change {

@@ -28,24 +28,11 @@ const char *broker_refusal_name(enum broker_refusal reason)
     return "";
 }
 
-static uint32_t time_bucket(int64_t ns)
-{
-    uint32_t bucket = 0;
-    for (int64_t bound = BROKER_TIME_BUCKET_NS; ns > bound && bucket + 1 < BROKER_TIME_BUCKETS;
-         bound *= 2)
-        bucket++;
-    return bucket;
-}
-
 void broker_count_request(struct request *rq)
 {
     ASSERT(rq->api->key >= 0 && rq->api->key < BROKER_APIS_MAX);
-    struct broker_api_stats *api = &rq->broker->stats.apis[rq->api->key];
     int64_t ns = env_mono_ns(rq->broker->env) - rq->net->received_ns;
-    ns = MAX(ns, (int64_t)0);
-    count(&api->requests, 1);
-    count(&api->time_ns, (uint64_t)ns);
-    count(&api->buckets[time_bucket(ns)], 1);
+    time_histogram_add(&rq->broker->stats.apis[rq->api->key], ns);
     if (rq->throttle_ms > 0)
         count(&rq->broker->stats.throttled, 1);
 }
@@ -57,24 +44,12 @@ void broker_count_cold_read(struct broker *broker)
 
 void broker_count_produced(struct broker *broker, const struct produce_part *part, enum kerr result)
 {
-    struct broker_stats *stats = &broker->stats;
-    if (result != KERR_NONE) {
-        count(&stats->batches_refused, 1);
-        return;
-    }
-    if (part->append.is_repeat) {
-        count(&stats->batches_repeated, 1);
-        return;
-    }
-    count(&stats->batches_in, 1);
-    count(&stats->records_in, part->record_count);
-    count(&stats->batch_bytes_in, part->size_bytes);
-}
-
-void broker_count_fetched(struct broker *broker, int64_t bytes)
-{
-    ASSERT(bytes >= 0);
-    count(&broker->stats.fetched_bytes, (uint64_t)bytes);
+    if (result != KERR_NONE)
+        count(&broker->stats.batches_refused, 1);
+    else if (part->append.is_repeat)
+        count(&broker->stats.batches_repeated, 1);
+    else
+        partition_count_in(part->partition, part->record_count, part->size_bytes);
 }
 
 const struct broker_stats *broker_stats(const struct broker *broker)
@@ -103,6 +78,9 @@ void broker_gauges(struct broker *broker, struct broker_gauges *out)
     replica_set_counts(broker->replicas, &out->replicas);
     struct image *image = image_slot_get(&broker->image);
     out->topics = image_topic_count(image);
+    out->metadata_offset = image_position(image);
+    out->brokers = (uint32_t)image_broker_count(image);
+    out->is_controller = image_controller_id(image) == broker->node_id;
     image_unref(image);
 }
 

@@ -9,8 +9,10 @@
 #define BROKER_BROKER_STATS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "net/net.h"
 #include "replica/replica_set.h"
 
@@ -26,29 +28,16 @@ enum broker_refusal {
 };
 const char *broker_refusal_name(enum broker_refusal reason);
 
-enum {
-    BROKER_APIS_MAX = 96,     /* API keys */
-    BROKER_TIME_BUCKETS = 20, /* powers of two from 64 microseconds up, the last is infinite */
-    BROKER_TIME_BUCKET_NS = 64000,
-};
-
-struct broker_api_stats {
-    _Atomic uint64_t requests;
-    _Atomic uint64_t time_ns;
-    _Atomic uint64_t buckets[BROKER_TIME_BUCKETS]; /* requests that took up to that long */
-};
+enum { BROKER_APIS_MAX = 96 }; /* API keys */
 
 struct broker_stats {
-    struct broker_api_stats apis[BROKER_APIS_MAX];
+    struct time_histogram
+        apis[BROKER_APIS_MAX]; /* from a whole request to its answer's handing over */
     _Atomic uint64_t refused[BROKER_REFUSAL_COUNT];
     _Atomic uint64_t throttled;
     _Atomic uint64_t cold_reads;
-    _Atomic uint64_t records_in;
-    _Atomic uint64_t batches_in;
-    _Atomic uint64_t batch_bytes_in;
     _Atomic uint64_t batches_refused;
     _Atomic uint64_t batches_repeated;
-    _Atomic uint64_t fetched_bytes;
 };
 
 /* Borrowed for the broker's life. */
@@ -62,6 +51,9 @@ struct broker_gauges {
     uint32_t fetch_sessions;
     uint64_t fetch_sessions_evicted;
     uint64_t memory_limit_bytes;
+    int64_t metadata_offset;
+    uint32_t brokers;
+    bool is_controller;
     double start_time_seconds; /* when it became ready, since 1970; 0: it is not */
 };
 void broker_gauges(struct broker *broker, struct broker_gauges *out);

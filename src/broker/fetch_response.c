@@ -64,8 +64,10 @@ static void fill_partition(const struct fetch_op *op, struct fetch_part *part,
     }
     fill_leader(op, part, out);
     out->records = (struct wire_records){.len = (int32_t)found->range.len};
-    if (found->range.len > 0)
+    if (found->range.len > 0) {
         out->records.ref = &found->range;
+        partition_count_out(part->partition, (uint64_t)found->range.len);
+    }
     if (part->item != NULL) {
         part->item->sent_high_watermark = found->high_watermark;
         part->item->sent_log_start = found->log_start_offset;

@@ -428,3 +428,25 @@ void partition_offsets(struct partition *p, struct partition_offsets *out)
     monitor_leave(&p->monitor);
     out->high_watermark_lag = (uint64_t)(out->written - out->high_watermark);
 }
+
+/* ---- traffic */
+
+void partition_count_in(struct partition *p, uint64_t records, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&p->records_in, records, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->bytes_in, bytes, memory_order_relaxed);
+}
+
+void partition_count_out(struct partition *p, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&p->bytes_out, bytes, memory_order_relaxed);
+}
+
+void partition_traffic(const struct partition *p, struct partition_traffic *out)
+{
+    *out = (struct partition_traffic){
+        .records_in = atomic_load_explicit(&p->records_in, memory_order_relaxed),
+        .bytes_in = atomic_load_explicit(&p->bytes_in, memory_order_relaxed),
+        .bytes_out = atomic_load_explicit(&p->bytes_out, memory_order_relaxed),
+    };
+}

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "base/list.h"
 #include "base/uuid.h"
 #include "env/env.h"
@@ -36,9 +37,17 @@ struct partition;
 
 enum { PARTITION_TOPIC_NAME_SIZE = 250 };
 
+/* What the disk work of all partitions of a set comes to. Relaxed atomics. */
+struct log_stats {
+    struct time_histogram append_time;
+    struct time_histogram sync_time;
+    _Atomic uint64_t written_bytes;
+};
+
 /* Upward calls. Any thread, no monitor held. */
 struct partition_owner {
     void *arg;
+    struct log_stats *stats; /* shared; outlives the partitions' jobs */
     /* A write or sync failed: the log directory must go offline. */
     void (*storage_failed)(void *arg, struct partition *p, enum err e);
     /* Something of this partition falls due at this wall time (flush.ms, unlinking). */
@@ -157,6 +166,16 @@ struct partition_offsets {
     uint64_t high_watermark_lag; /* written - high watermark */
 };
 void partition_offsets(struct partition *p, struct partition_offsets *out);
+
+/* Records and bytes that clients brought and took, since it was opened. */
+struct partition_traffic {
+    uint64_t records_in;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+};
+void partition_count_in(struct partition *p, uint64_t records, uint64_t bytes);
+void partition_count_out(struct partition *p, uint64_t bytes);
+void partition_traffic(const struct partition *p, struct partition_traffic *out);
 
 /* FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR or NONE;
  * KIP-320. */

@@ -101,7 +101,11 @@ static void commit_durable(struct partition *p)
 /* True: the sync is the next step. */
 static bool commit_write(struct partition *p)
 {
+    int64_t start_ns = env_mono_ns(p->env);
     enum err e = partition_log_write(p->log, &p->commit);
+    time_histogram_add(&p->owner.stats->append_time, env_mono_ns(p->env) - start_ns);
+    atomic_fetch_add_explicit(&p->owner.stats->written_bytes, (uint64_t)p->commit.written_bytes,
+                              memory_order_relaxed);
     if (e != ERR_OK) {
         commit_failed(p, e);
         return false;
@@ -112,7 +116,9 @@ static bool commit_write(struct partition *p)
 
 static void commit_sync(struct partition *p)
 {
+    int64_t start_ns = env_mono_ns(p->env);
     enum err e = partition_log_sync(p->log, &p->commit);
+    time_histogram_add(&p->owner.stats->sync_time, env_mono_ns(p->env) - start_ns);
     if (e != ERR_OK)
         commit_failed(p, e == ERR_NO_SPACE ? ERR_IO : e);
     else

@@ -32,6 +32,9 @@ struct partition {
     int32_t index;                         /* [fixed] */
     int64_t producer_expiration_ms;        /* [fixed] */
     struct topic_config config;
+    _Atomic uint64_t records_in;
+    _Atomic uint64_t bytes_in;
+    _Atomic uint64_t bytes_out;
 
     uint32_t state;
     int32_t leader_epoch;

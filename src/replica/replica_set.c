@@ -137,7 +137,7 @@ static bool open_on_worker(struct env_job *job)
 {
     struct replica *replica = container_of(job, struct replica, job);
     struct replica_set *set = replica->set;
-    struct partition_owner owner = {set, replica_storage_failed, replica_due};
+    struct partition_owner owner = {set, &set->stats, replica_storage_failed, replica_due};
     struct partition_options options = {
         .topic = replica->topic,
         .topic_id = replica->topic_id,
@@ -391,6 +391,11 @@ void replica_set_each(struct replica_set *set, void (*each)(void *arg, struct pa
         partition_unref(all[i]);
     }
     mem_free(all);
+}
+
+const struct log_stats *replica_set_log_stats(const struct replica_set *set)
+{
+    return &set->stats;
 }
 
 void replica_set_counts(struct replica_set *set, struct replica_set_counts *out)

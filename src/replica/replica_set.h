@@ -68,6 +68,9 @@ struct replica_set_counts {
 };
 void replica_set_counts(struct replica_set *set, struct replica_set_counts *out);
 
+/* Borrowed for the set's life. */
+const struct log_stats *replica_set_log_stats(const struct replica_set *set);
+
 bool replica_set_dir_is_offline(struct replica_set *set, size_t index);
 
 #endif

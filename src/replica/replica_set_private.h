@@ -48,6 +48,7 @@ struct replica_set {
     uint32_t offline_count;
     int64_t recovered_bytes;
     int64_t cut_bytes;
+    struct log_stats stats;
     struct list found; /* struct found_dir: what the directories held at start */
     struct follow follow;
     bool is_following;
