@@ -32,7 +32,8 @@ enum store_result {
     STORE_COMMITTED,
     STORE_CONFLICT, /* the head is another: read up to it, then decide again */
     STORE_UNKNOWN,  /* perhaps: read the head before deciding anything */
-    STORE_FAILED,   /* the store takes no more appends; `error` says why */
+    STORE_REFUSED, /* not written, the store is as before: `error` is ERR_NO_SPACE, ERR_TOO_LARGE */
+    STORE_FAILED,  /* the store takes no more appends; `error` says why */
 };
 
 struct store_entry {
@@ -48,7 +49,7 @@ struct store_append {
     void (*done)(struct store_append *append);
     /* Answers: */
     enum store_result result;
-    enum err error; /* of STORE_FAILED */
+    enum err error; /* of STORE_REFUSED and STORE_FAILED */
     /* Internal: */
     struct list link;
 };
@@ -106,6 +107,7 @@ struct store_lease {
     struct loop_task task;
 };
 
+/* done() may be called from within, when the outcome is known at once. */
 void store_append(struct store *store, struct store_append *append);
 void store_read(struct store *store, struct store_read *read);
 void store_write_snapshot(struct store *store, struct store_snapshot *snapshot);
