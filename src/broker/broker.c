@@ -121,18 +121,18 @@ static void controller_make(struct broker *broker)
     broker->controller = controller_new(broker->env, &options);
 }
 
-enum err broker_new(struct env *env, struct loop *const *loops, size_t loop_count,
-                    struct server_config *config, const struct broker_events *events,
-                    struct strbuf *why, struct broker **out)
+enum err broker_new(const struct broker_options *options, struct strbuf *why, struct broker **out)
 {
-    ASSERT(loop_count > 0);
+    ASSERT(options->loop_count > 0);
+    struct env *env = options->env;
+    const struct server_config *config = options->config;
     struct broker *broker = mem_alloc(sizeof(*broker));
     broker->env = env;
-    broker->config = config;
-    broker->events = *events;
+    broker->config = options->config;
+    broker->events = options->events;
     broker->stop_is_clean = true;
     image_slot_init(&broker->image);
-    reactors_new(broker, loops, loop_count);
+    reactors_new(broker, options->loops, options->loop_count);
     broker->bound = mem_alloc((size_t)config->listener_count * sizeof(struct env_addr));
     enum err e = broker_open_dirs(broker, why);
     if (e == ERR_OK)

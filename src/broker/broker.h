@@ -13,6 +13,8 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#define KLAMM_VERSION "0.1.0"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,12 +34,18 @@ struct broker_events {
     void (*failed)(void *arg, const char *why);
 };
 
+struct broker_options {
+    struct env *env;
+    struct loop *const *loops; /* at least one; outlive the broker */
+    size_t loop_count;
+    struct server_config *config; /* borrowed for the broker's life */
+    struct broker_events events;
+};
+
 /* Opens and locks the log directories, making new ones whole (cluster id, node id, directory ids),
- * and the metadata log. Blocks. On an error *why has one clear line. `config` and `loops` are
- * borrowed for the broker's life. */
-enum err broker_new(struct env *env, struct loop *const *loops, size_t loop_count,
-                    struct server_config *config, const struct broker_events *events,
-                    struct strbuf *why, struct broker **out) MUST_USE;
+ * and the metadata log. Blocks. On an error *why has one clear line. */
+enum err broker_new(const struct broker_options *options, struct strbuf *why, struct broker **out)
+    MUST_USE;
 
 /* Binds the listeners, then goes on by itself. An error (a taken port): *why has one clear line,
  * and the broker is to be stopped. */

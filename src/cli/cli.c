@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "broker/broker.h"
 
 static const struct cli_command commands[] = {
     {"serve", "run a broker", cli_serve},

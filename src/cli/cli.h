@@ -8,8 +8,6 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#define KLAMM_VERSION "0.1.0"
-
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 typedef int cli_command_fn(int argc, char **argv);

@@ -264,8 +264,14 @@ static enum err start_broker(struct serve *s, struct strbuf *why)
     struct loop *loops[REACTORS_MAX];
     for (int i = 0; i < s->loop_count; i++)
         loops[i] = real_loop_loop(s->loops[i]);
-    struct broker_events events = {s, on_ready, on_failed};
-    return broker_new(s->env, loops, (size_t)s->loop_count, s->config, &events, why, &s->broker);
+    struct broker_options options = {
+        .env = s->env,
+        .loops = loops,
+        .loop_count = (size_t)s->loop_count,
+        .config = s->config,
+        .events = {s, on_ready, on_failed},
+    };
+    return broker_new(&options, why, &s->broker);
 }
 
 /* The broker is there: from now on every end goes through begin_stop and the loops. */
@@ -279,9 +285,10 @@ static int run(struct serve *s)
         snprintf(name, sizeof(name), "reactor-%d", i);
         e = real_loop_start(s->loops[i], name);
     }
+    struct console_options console = {s->env, real_loop_loop(s->loops[0]), s->config->admin,
+                                      s->broker};
     if (e == ERR_OK && s->config->admin != NULL)
-        e = console_start(s->env, real_loop_loop(s->loops[0]), s->config->admin, s->broker, &why,
-                          &s->console);
+        e = console_start(&console, &why, &s->console);
     if (e == ERR_OK)
         e = broker_start(s->broker, &why);
     if (e != ERR_OK) {

@@ -16,10 +16,16 @@ struct broker;
 struct console;
 struct server_endpoint;
 
-/* Listens. The broker may still be starting; it must outlive the console. On an error *why has one
- * clear line. Prints the address that was bound to the log (port 0: a free one). */
-enum err console_start(struct env *env, struct loop *loop, const struct server_endpoint *at,
-                       struct broker *broker, struct strbuf *why, struct console **out) MUST_USE;
+struct console_options {
+    struct env *env;
+    struct loop *loop;
+    const struct server_endpoint *at; /* borrowed until console_start returns */
+    struct broker *broker;            /* outlives the console; may still be starting */
+};
+
+/* Listens. On an error *why has one clear line. The log tells the address (port 0: a free one). */
+enum err console_start(const struct console_options *options, struct strbuf *why,
+                       struct console **out) MUST_USE;
 
 /* Where it is bound: the first address. */
 void console_address(const struct console *console, struct env_addr *out);

@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "replica/partition_private.h"
 
+enum { READ_TRIES = 8 };
+
 /* KIP-320: an older epoch than ours is fenced, a newer one is not known here yet. */
 static enum kerr check_epoch(const struct partition *p, int32_t current_leader_epoch)
 {
@@ -65,22 +67,31 @@ static void read_begin(struct partition *p, const struct partition_read *read,
         result->error = e == ERR_RANGE ? KERR_OFFSET_OUT_OF_RANGE : kerr_from_err(e);
 }
 
+/* One try. ERR_STALE: the segment was cut or deleted between the view and the search. */
+static enum err read_once(struct partition *p, const struct partition_read *read,
+                          enum env_read_mode mode, struct partition_read_result *found)
+{
+    struct log_view view = {0};
+    *found = (struct partition_read_result){.diverging_epoch = -1, .diverging_end_offset = -1};
+    monitor_enter(&p->monitor);
+    read_begin(p, read, found, &view);
+    monitor_leave(&p->monitor);
+    if (view.segment == NULL)
+        return ERR_OK;
+    enum err e = log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode,
+                               &found->range);
+    log_view_release(&view);
+    return e;
+}
+
 enum err partition_read(struct partition *p, const struct partition_read *read,
                         enum env_read_mode mode, struct partition_read_result *result)
 {
     ASSERT(read->bytes_max >= 0);
-    struct log_view view = {0};
-    struct partition_read_result found = {.diverging_epoch = -1, .diverging_end_offset = -1};
-    monitor_enter(&p->monitor);
-    read_begin(p, read, &found, &view);
-    monitor_leave(&p->monitor);
-
-    enum err e = ERR_OK;
-    if (view.segment != NULL) {
-        e = log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode,
-                          &found.range);
-        log_view_release(&view);
-    }
+    struct partition_read_result found;
+    enum err e = read_once(p, read, mode, &found);
+    for (int again = 0; e == ERR_STALE && again < READ_TRIES; again++)
+        e = read_once(p, read, mode, &found);
     if (e == ERR_AGAIN) {
         ASSERT(mode == ENV_NOWAIT);
         return ERR_AGAIN;

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * metrics: the page of /metrics in Prometheus' text format, by the rows of
+ * schema/metrics.table.
+ *
+ * Thread: the console's loop.
+ */
+#ifndef CONSOLE_METRICS_H
+#define CONSOLE_METRICS_H
+
+#include "base/strbuf.h"
+#include "env/env.h"
+
+struct broker;
+
+/* Adds the whole page. Walks all partitions: the cost of a scrape. */
+void metrics_write(struct env *env, struct broker *broker, struct strbuf *out);
+
+#endif
