@@ -27,7 +27,7 @@ static const char usage[] =
     "  idle      open --conns connections, hold them until standard input ends\n"
     "  start     -- COMMAND...: time from exec to the first acknowledged record\n"
     "  create, delete   the topic\n"
-    "options: --topic NAME --config KEY=VALUE --pid BROKER --floor --keep-topic --check\n"
+    "options: --topic NAME --config KEY=VALUE --pid BROKER --floor --keep-topic --check --spin\n"
     "  --acks N --conns N --partitions N --depth N --value-size N --batch-bytes N\n"
     "  --fetch-batches N --passes N --bytes N --seconds S --warm-seconds S --rate R\n";
 
@@ -50,6 +50,7 @@ static const struct option long_options[] = {
     {"floor", no_argument, NULL, 'F'},
     {"keep-topic", no_argument, NULL, 'k'},
     {"check", no_argument, NULL, 'C'},
+    {"spin", no_argument, NULL, 'S'},
     {"acks", required_argument, NULL, 'a'},
     {"conns", required_argument, NULL, 'c'},
     {"partitions", required_argument, NULL, 'n'},
@@ -105,6 +106,9 @@ static void parse_option(struct load_options *o, int letter, char *text)
         break;
     case 'k':
         o->keep_topic = true;
+        break;
+    case 'S':
+        o->spin = true;
         break;
     case 'C':
         o->check = true;

@@ -24,6 +24,7 @@ struct load_options {
     int pid;         /* the broker's, for its CPU time; 0: not asked */
     bool is_floor;   /* the floor program: no topics to create */
     bool keep_topic; /* it exists already; do not create it */
+    bool spin;       /* produce: never sleep while answers are due */
     bool check;      /* read: compute every CRC and compare offsets */
     int16_t acks;
     int conns;

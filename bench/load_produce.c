@@ -75,7 +75,7 @@ static void take_answers(struct run *run, struct producer *p)
 static void turn(struct run *run)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(run->epoll_fd, events, EVENTS_MAX, 1000);
+    int n = epoll_wait(run->epoll_fd, events, EVENTS_MAX, run->o->spin ? 0 : 1000);
     if (n < 0 && errno != EINTR)
         die("epoll_wait: %s", strerror(errno));
     for (int i = 0; i < n; i++) {

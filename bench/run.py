@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""make bench: Klamm side by side with Apache Kafka and with the floor of the machine.
+
+Servers take turns within each round and the order rotates between rounds; the report takes
+medians over rounds, and medians of the ratios of one round. docs/benchmarks.md says what each
+row means. Loads go to 127.0.0.1 only and end by themselves.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import machine
+import report
+from servers import ROOT, BenchError, Floor, Kafka, Klamm
+
+LOAD_TIMEOUT = 180
+SETTLE_SECONDS = 1.5
+IDLE_SECONDS = 10
+
+FULL = {"rounds": 5, "bytes": 2_000_000_000, "seconds": 3.0, "warm": 0.5, "latency_seconds": 6.0,
+        "fetch_passes": 3, "klamm_starts": 9, "kafka_starts": 3, "conns": 10_000,
+        "kafka_warm_rounds": 3}
+QUICK = dict(FULL, rounds=1, bytes=1_000_000_000, seconds=2.0, latency_seconds=3.0,
+             klamm_starts=5, kafka_starts=1, kafka_warm_rounds=1)
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+class Bench:
+    """One run: its servers, its directory and the samples it has gathered."""
+
+    def __init__(self, options, size, directory):
+        self.options = options
+        self.size = size
+        self.directory = directory
+        self.build = options.build
+        self.samples = []
+        self.errors = []
+        self.notes = []
+        self.servers = {}
+        self.topics = 0
+        self.busy = []
+
+    # -- servers ------------------------------------------------------------
+
+    def new_server(self, name):
+        if name == "kafka":
+            return Kafka(self.directory)
+        return (Klamm if name == "klamm" else Floor)(self.build, self.directory)
+
+    def start_servers(self):
+        for name in self.options.only:
+            if name in ("klamm", "kafka"):
+                say(f"starting {name}")
+                self.servers[name] = self.new_server(name).start()
+        if "klamm" in self.servers:
+            self.probe_cache_option(self.servers["klamm"])
+        if "kafka" in self.servers:
+            self.warm_kafka(self.servers["kafka"])
+
+    def stop_servers(self):
+        for server in self.servers.values():
+            server.stop()
+        self.servers = {}
+
+    def probe_cache_option(self, server):
+        try:
+            self.load(server, "create", "--topic", "probe", *server.topic_options["cache"])
+        except BenchError as e:
+            self.notes.append("klamm.ack=cache was refused; page-cache rows use acks=1")
+            say(self.notes[-1] + f" ({e})")
+            server.topic_options = {"cache": ["--acks", "1"], "disk": []}
+
+    def warm_kafka(self, server):
+        """Until its JVM has compiled what the measured rows run."""
+        say("warming Kafka's JVM")
+        for i in range(self.size["kafka_warm_rounds"]):
+            topic = f"warm{i}"
+            machine.warm_pages(self.directory, self.size["bytes"])
+            self.load(server, "produce", "--topic", topic, *self.big())
+            self.load(server, "fetch", "--topic", topic, "--passes", 2, *self.big())
+            self.load(server, "fetch", "--topic", topic, "--fetch-batches", 1, *self.big())
+            self.load(server, "delete", "--topic", topic)
+            for conns in (1, 32):
+                topic = f"warm{i}-{conns}"
+                self.load(server, "produce", "--topic", topic, "--conns", conns, "--partitions",
+                          min(conns, 8), "--seconds", 4)
+                self.load(server, "delete", "--topic", topic)
+
+    # -- one measurement ----------------------------------------------------
+
+    def program(self, name):
+        return str(self.build / "bench" / name)
+
+    def load(self, server, mode, *args):
+        """Runs the load generator to its end and gives what it printed."""
+        command = [self.program("klamm-load"), mode, "--port", server.port, "--pid", server.pid,
+                   *server.load_options, *args]
+        return self.run_json(command)
+
+    def run_json(self, command):
+        try:
+            done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, timeout=LOAD_TIMEOUT)
+        except subprocess.TimeoutExpired as e:
+            raise BenchError(f"no end after {LOAD_TIMEOUT} s: {command[1]}") from e
+        if done.returncode != 0:
+            raise BenchError(done.stderr.strip()[-500:] or f"status {done.returncode}")
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    def keep(self, scenario, target, number, sample):
+        self.samples.append(dict(sample, scenario=scenario, target=target, round=number))
+
+    def attempt(self, scenario, target, number, action):
+        """One measurement; what fails is reported and the rest goes on."""
+        try:
+            for name, sample in action():
+                self.keep(name, target, number, sample)
+        except (BenchError, OSError, ValueError) as e:
+            self.errors.append(f"{scenario}, {target}, round {number + 1}: {e}")
+            say(self.errors[-1])
+            self.revive(target)
+
+    def revive(self, target):
+        """A server that died is started anew, for the rows to come."""
+        server = self.servers.get(target)
+        if server is None or server.is_alive():
+            return
+        say(f"{target} is gone, starting it again")
+        try:
+            server.stop()
+            self.servers[target] = self.new_server(target).start()
+        except BenchError as e:
+            self.errors.append(str(e))
+
+    def with_topic(self, target, ack, action):
+        """Calls action(server, args) with a topic of its own, or a floor of its own."""
+        self.topics += 1
+        topic = f"bench{self.topics}"
+        if target == "floor":
+            server = self.new_server("floor").start()
+            try:
+                yield from action(server, ["--topic", topic])
+            finally:
+                server.stop()
+            return
+        server = self.servers[target]
+        try:
+            yield from action(server, ["--topic", topic, *server.topic_options[ack]])
+        finally:
+            try:
+                self.load(server, "delete", "--topic", topic)
+            except BenchError as e:
+                say(f"{target}: topic {topic} was not deleted: {e}")
+
+    def turns(self, number, *targets):
+        """The targets of this run, in an order that rotates from round to round."""
+        present = [t for t in targets if t in self.options.only]
+        shift = number % max(1, len(present))
+        return present[shift:] + present[:shift]
+
+    # -- scenarios ----------------------------------------------------------
+
+    def big(self):
+        return ["--conns", 4, "--partitions", 4, "--depth", 4, "--value-size", 1024,
+                "--batch-bytes", 120 * 1024, "--bytes", self.size["bytes"]]
+
+    def big_batches(self, number):
+        def action(server, topic):
+            machine.warm_pages(self.directory, self.size["bytes"])
+            yield "produce", self.load(server, "produce", *topic, *self.big())
+            if number == 0:
+                self.load(server, "fetch", *topic, *self.big(), "--check")
+            yield "fetch", self.load(server, "fetch", *topic, *self.big(), "--passes",
+                                     self.size["fetch_passes"])
+            yield "fetch-1", self.load(server, "fetch", *topic, *self.big(), "--fetch-batches", 1,
+                                       "--passes", self.size["fetch_passes"])
+        for target in self.turns(number, "floor", "klamm", "kafka"):
+            say(f"round {number + 1}: large batches, {target}")
+            self.attempt("produce", target, number,
+                         lambda: self.with_topic(target, "cache", action))
+
+    def closed_loop(self, number, scenario, targets, conns, partitions):
+        """targets: pairs of a server and the promise of its acks."""
+        acks = dict(targets)
+
+        def action(server, topic):
+            yield scenario, self.load(server, "produce", *topic, "--conns", conns, "--partitions",
+                                      partitions, "--seconds", self.size["seconds"],
+                                      "--warm-seconds", self.size["warm"])
+        for target in self.turns(number, *acks):
+            say(f"round {number + 1}: {scenario}, {target}")
+            self.attempt(scenario, target, number,
+                         lambda: self.with_topic(target, acks[target], action))
+
+    def small_requests(self, number):
+        every = [("floor", "cache"), ("klamm", "cache"), ("kafka", "cache")]
+        with machine.awake_cores():
+            self.closed_loop(number, "small-1", every, 1, 1)
+            self.closed_loop(number, "small-32", every, 32, 8)
+        self.closed_loop(number, "small-1-halting", every, 1, 1)
+
+    def durable(self, number):
+        os.sync()
+        time.sleep(SETTLE_SECONDS)
+        for target in self.turns(number, "fdatasync", "klamm", "kafka"):
+            if target == "fdatasync":
+                say(f"round {number + 1}: fdatasync of this disk")
+                self.attempt("durable-1", target, number, lambda: [("durable-1", self.run_json(
+                    [self.program("klamm-fsync"), self.directory, self.size["seconds"]]))])
+            else:
+                self.closed_loop(number, "durable-1", [(target, "disk")], 1, 1)
+        pair = [("klamm", "disk"), ("kafka", "cache")]
+        self.closed_loop(number, "durable-32", pair, 32, 1)
+        self.closed_loop(number, "durable-32-spread", pair, 32, 8)
+
+    def end_to_end(self, number, rate):
+        scenario = f"latency-{rate}"
+        acks = {"klamm": "disk", "kafka": "cache"}
+
+        def action(server, topic):
+            yield scenario, self.load(server, "latency", *topic, "--rate", rate, "--seconds",
+                                      self.size["latency_seconds"], "--warm-seconds", 1)
+        for target in self.turns(number, "klamm", "kafka"):
+            say(f"round {number + 1}: end to end at {rate}/s, {target}")
+            self.attempt(scenario, target, number,
+                         lambda: self.with_topic(target, acks[target], action))
+
+    def idle(self, target):
+        """A fresh server, first alone, then with many connections that say nothing."""
+        server = self.new_server(target).start()
+        holder = None
+        try:
+            time.sleep(SETTLE_SECONDS)
+            ticks = machine.cpu_ticks(server.pid)
+            time.sleep(IDLE_SECONDS)
+            sample = {"idle_ticks": machine.cpu_ticks(server.pid) - ticks,
+                      "rss_kib": machine.status_kib(server.pid, "VmRSS")}
+            holder = subprocess.Popen(
+                [self.program("klamm-load"), "idle", "--port", str(server.port), "--conns",
+                 str(self.size["conns"])],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            line = holder.stdout.readline()
+            if not line:
+                raise BenchError(f"{target}: the idle connections were not opened")
+            time.sleep(SETTLE_SECONDS)
+            held = machine.status_kib(server.pid, "VmRSS")
+            sample["conn_bytes"] = (held - sample["rss_kib"]) * 1024 / self.size["conns"]
+            yield "idle", sample
+        finally:
+            if holder is not None:
+                holder.stdin.close()
+                holder.wait()
+            server.stop()
+
+    def start_time(self, target):
+        for _ in range(self.size[target + "_starts"]):
+            server = self.new_server(target)
+            try:
+                if target == "kafka":
+                    server.prepare()
+                    port = server.port
+                else:
+                    port = report.free_port()
+                command = [self.program("klamm-load"), "start", "--port", port, "--",
+                           *server.command(port)]
+                yield "start", self.run_json(command)
+            finally:
+                server.stop()
+
+    def look_around(self):
+        """Our servers are idle now: whoever is busy is somebody else."""
+        self.busy.append(round(machine.busy_share(), 3))
+        if self.busy[-1] > report.BUSY_SHARE:
+            say(f"others keep {self.busy[-1]:.0%} of this machine busy: figures will suffer")
+
+    def run(self):
+        self.look_around()
+        self.start_servers()
+        for number in range(self.size["rounds"]):
+            self.look_around()
+            with machine.awake_cores():
+                self.big_batches(number)
+            self.small_requests(number)
+            self.durable(number)
+            self.end_to_end(number, 500)
+            self.end_to_end(number, 2000)
+        self.stop_servers()
+        for target in ("klamm", "kafka"):
+            if target in self.options.only:
+                say(f"idle, {target}")
+                self.attempt("idle", target, 0, lambda: self.idle(target))
+                say(f"start, {target}")
+                self.attempt("start", target, 0, lambda: self.start_time(target))
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--rounds", type=int, help="instead of the usual number")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build",
+                        help="where klamm and bench/klamm-load are (build)")
+    parser.add_argument("--dir", type=pathlib.Path,
+                        help="where data goes; must be on the disk to measure (the build directory)")
+    parser.add_argument("--only", default="floor,klamm,kafka,fdatasync",
+                        help="some of floor,klamm,kafka,fdatasync")
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "bench" / "results")
+    parser.add_argument("--update-readme", action="store_true",
+                        help="put the last table between the markers in README.md and do nothing else")
+    options = parser.parse_args()
+    options.only = options.only.split(",")
+    options.build = options.build.resolve()
+    options.dir = (options.dir or options.build).resolve()
+    return options
+
+
+def check_programs(options):
+    needed = [options.build / "bench" / p for p in ("klamm-load", "klamm-floor", "klamm-fsync")]
+    if "klamm" in options.only:
+        needed.append(options.build / "klamm")
+    for path in needed:
+        if not path.exists():
+            sys.exit(f"bench: {path} is missing: `make bench` builds it")
+
+
+def main():
+    options = parse_options()
+    if options.update_readme:
+        return report.update_readme(ROOT / "README.md", options.results)
+    check_programs(options)
+    size = dict(QUICK if options.quick else FULL)
+    size["rounds"] = options.rounds or size["rounds"]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=options.dir))
+    bench = Bench(options, size, directory)
+    started = time.monotonic()
+    about = machine.describe(ROOT, options.build, directory)
+    try:
+        bench.run()
+    finally:
+        bench.stop_servers()
+        shutil.rmtree(directory, ignore_errors=True)
+    about["minutes"] = round((time.monotonic() - started) / 60, 1)
+    about["rounds"] = size["rounds"]
+    about["busy_most"] = max(bench.busy)
+    text = report.write(options.results, about, bench)
+    print(text)
+    return 1 if bench.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
