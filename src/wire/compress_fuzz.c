@@ -79,7 +79,7 @@ int fuzz_compress(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     enum compress_codec codec = (enum compress_codec)(data[0] % COMPRESS_COUNT);
-    if (data[0] >= 0x80 && size <= CONTENT_BYTES_MAX)
+    if (data[0] >= 0xe0 && size <= CONTENT_BYTES_MAX)
         there_and_back(codec, data + 1, size - 1);
     else
         decode_twice(codec, data + 1, size - 1);

@@ -207,7 +207,9 @@ TEST(compress_reads_snappy_as_clients_send_it)
                 ERR_TOO_LARGE);
     /* A block that says it holds 4 GiB is not believed. */
     memcpy(raw, "\xff\xff\xff\xff\x0f", 5);
+    mem_fail_at(1); /* nothing is allocated for it */
     CHECK_EQUAL(decode(d, COMPRESS_SNAPPY, raw, len, UINT64_MAX, NULL, &total), ERR_CORRUPT);
+    mem_fail_at(0);
     /* Two framed streams, one behind the other. */
     struct batch_buffer out;
     struct compress_encoder *c = compress_encoder_new();
