@@ -312,12 +312,12 @@ def parse_options():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build",
                         help="where klamm and bench/klamm-load are (build)")
     parser.add_argument("--dir", type=pathlib.Path,
-                        help="where data goes; must be on the disk to measure (the build directory)")
+                        help="where data goes: on the disk to measure (the build directory)")
     parser.add_argument("--only", default="floor,klamm,kafka,fdatasync",
                         help="some of floor,klamm,kafka,fdatasync")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "bench" / "results")
     parser.add_argument("--update-readme", action="store_true",
-                        help="put the last table between the markers in README.md and do nothing else")
+                        help="only put the last table between the markers in README.md")
     options = parser.parse_args()
     options.only = options.only.split(",")
     options.build = options.build.resolve()
