@@ -147,9 +147,8 @@ static void run_until_still(struct net_conn *conn)
 {
     bool has_moved = true;
     while (has_moved && !net_conn_is_closed(conn)) {
-        has_moved = net_input_continue(conn);
-        if (!net_conn_is_closed(conn))
-            net_output_flush(conn);
+        net_output_flush(conn); /* first: it makes room for further requests */
+        has_moved = !net_conn_is_closed(conn) && net_input_continue(conn);
     }
     if (!net_conn_is_closed(conn))
         settle(conn);
@@ -245,6 +244,16 @@ void net_reactor_idle_fired(struct loop_timer *timer)
     }
 }
 
+/* Do its unsent answers hold memory, and not only ranges of files? */
+static bool holds_answers(const struct net_conn *conn)
+{
+    LIST_FOR_EACH (link, &conn->order) {
+        if (container_of(link, struct net_request, order)->heap_size > 0)
+            return true;
+    }
+    return false;
+}
+
 /* What is half way and does not move; NULL: it moves, or its time is not over. Begins a new
  * period when one is over. */
 static const char *stalled_why(struct net_conn *conn, int64_t now)
@@ -254,11 +263,14 @@ static const char *stalled_why(struct net_conn *conn, int64_t now)
     if (conn->is_blocked && options->send_stall_ms >= 0 &&
         now - conn->sent_ns >= options->send_stall_ms * 1000000)
         return "it does not read its answers";
+    bool is_crowded = net_budget_is_crowded(&conn->server->budget);
+    if (conn->is_blocked && is_crowded && holds_answers(conn) &&
+        now - conn->sent_ns >= options->progress_ms * 1000000)
+        return "it does not read its answers while others wait for memory";
     bool is_receiving = net_conn_is_reading(conn) && (conn->frame != NULL || conn->left != NULL);
     bool is_large = conn->frame != NULL && conn->frame->payload_len > LIMIT_FRAME_SMALL_BYTES;
     if (is_receiving && is_large && age_ms >= LIMIT_FRAME_CROWDED_MS &&
-        conn->period_bytes < LIMIT_FRAME_CROWDED_BYTES &&
-        net_budget_is_crowded(&conn->server->budget))
+        conn->period_bytes < LIMIT_FRAME_CROWDED_BYTES && is_crowded)
         return "a large request comes slowly while others wait for memory";
     if (age_ms < options->progress_ms)
         return NULL;

@@ -5,7 +5,7 @@
  * A connection between frames holds no buffer: it reads into its reactor's scratch,
  * and frames that are whole there are copied once into their iobuf. The rest of a frame
  * larger than that is read straight into its iobuf. Bytes behind a frame that has to
- * wait (for memory, for its turn) are kept in `left`, charged to the budget.
+ * wait (for memory, for its turn) are kept in `left`.
  *
  * The good case: recv into the scratch, parse lengths, copy, hand over, next.
  *
@@ -24,19 +24,29 @@ enum { DIRECT_READ_BYTES = 16 * 1024 }; /* a rest of a frame that is worth a cal
 
 /* ---- what is left over */
 
-static int64_t left_charge(uint32_t len)
+/* Behind a frame that is held back, what is left counts in the budget. Without one it is the
+ * beginning of a frame that may wait for memory: counting it could keep that from ever being
+ * granted; it is small then, because little is read while others wait (see read_size). */
+static void charge_left(struct net_conn *conn, struct net_left *left, bool should_charge)
 {
-    return (int64_t)len + (int64_t)sizeof(struct net_left);
+    int64_t charge = (int64_t)left->len + (int64_t)sizeof(struct net_left);
+    if (should_charge == left->is_charged)
+        return;
+    left->is_charged = should_charge;
+    atomic_fetch_add_explicit(&conn->server->stats.memory_bytes, should_charge ? charge : -charge,
+                              memory_order_relaxed);
+    if (should_charge)
+        net_budget_charge(&conn->server->budget, charge);
+    else
+        net_budget_release(&conn->server->budget, charge);
 }
 
 static void free_left(struct net_conn *conn, struct net_left *left)
 {
     if (left == NULL)
         return;
-    int64_t charge = left_charge(left->len);
-    atomic_fetch_sub_explicit(&conn->server->stats.memory_bytes, charge, memory_order_relaxed);
+    charge_left(conn, left, false);
     mem_free(left);
-    net_budget_release(&conn->server->budget, charge);
 }
 
 static bool keep_left(struct net_conn *conn, const uint8_t *data, size_t len)
@@ -50,9 +60,7 @@ static bool keep_left(struct net_conn *conn, const uint8_t *data, size_t len)
     *left = (struct net_left){.len = (uint32_t)len};
     memcpy(left->data, data, len);
     conn->left = left;
-    int64_t charge = left_charge(left->len);
-    net_budget_charge(&conn->server->budget, charge);
-    atomic_fetch_add_explicit(&conn->server->stats.memory_bytes, charge, memory_order_relaxed);
+    charge_left(conn, left, conn->frame != NULL);
     return true;
 }
 
@@ -239,10 +247,12 @@ bool net_input_continue(struct net_conn *conn)
     conn->left = NULL; /* ours: the connection may close meanwhile */
     uint32_t used = (uint32_t)parse(conn, left->data + left->pos, left->len - left->pos);
     left->pos += used;
-    if (left->pos == left->len || net_conn_is_closed(conn))
+    if (left->pos == left->len || net_conn_is_closed(conn)) {
         free_left(conn, left);
-    else
+    } else {
         conn->left = left;
+        charge_left(conn, left, conn->frame != NULL);
+    }
     return has_moved || used > 0;
 }
 

@@ -45,6 +45,7 @@ enum net_watch {
 struct net_left {
     uint32_t pos;
     uint32_t len;
+    bool is_charged;
     uint8_t data[];
 };
 
