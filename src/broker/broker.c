@@ -119,6 +119,7 @@ static void controller_make(struct broker *broker)
         .owner = {broker, broker_on_image, broker_store_failed},
     };
     broker->controller = controller_new(broker->env, &options);
+    producer_ids_init(&broker->producer_ids, broker->controller, broker->node_id);
 }
 
 enum err broker_new(const struct broker_options *options, struct strbuf *why, struct broker **out)

@@ -33,3 +33,16 @@ void broker_submit_change(struct broker_change *bc)
     bc->task = (struct loop_task){.run = change_back};
     controller_submit(bc->rq->broker->controller, &bc->change);
 }
+
+/* A change that was refused as a whole is too large for one entry of the metadata log; where the
+ * store failed the client may try again later, perhaps after a restart of the broker. */
+enum kerr broker_change_error(enum err e)
+{
+    if (e == ERR_OK)
+        return KERR_NONE;
+    if (e == ERR_TOO_LARGE)
+        return KERR_POLICY_VIOLATION;
+    if (e == ERR_CLOSED)
+        return KERR_NOT_CONTROLLER;
+    return kerr_from_err(e);
+}

@@ -13,6 +13,7 @@
 #include "broker/broker_stats.h"
 #include "broker/fetch_session.h"
 #include "broker/produce_op.h"
+#include "broker/producer_ids.h"
 #include "broker/request.h"
 #include "controller/controller.h"
 #include "log/log_dir.h"
@@ -40,12 +41,6 @@ enum broker_state {
     BROKER_STATE_COUNT
 };
 
-/* A block of producer ids that this broker hands out. Thread: the controller's loop. */
-struct producer_id_block {
-    int64_t next;
-    int64_t end;
-};
-
 struct broker {
     struct env *env;
     struct server_config *config;
@@ -71,7 +66,7 @@ struct broker {
     struct env_addr *bound; /* by listener of the configuration */
     struct listener_image *listeners;
     struct broker_start start;
-    struct producer_id_block producer_ids;
+    struct producer_ids producer_ids;
 
     uint32_t state; /* first loop */
     atomic_bool is_ready;
@@ -125,5 +120,8 @@ struct broker_change {
 };
 /* `bc` is filled in but for change and task. */
 void broker_submit_change(struct broker_change *bc);
+
+/* What the client is told about a change that ended with `e`. */
+enum kerr broker_change_error(enum err e);
 
 #endif

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * handle_describe_configs: what is in force for topics and for this broker, and where it comes
+ * from (API 32).
+ *
+ * All keys of the tables are told. Sentences about a key are there for those that work here.
+ * Resources other than topics and brokers do not exist in this build: INVALID_REQUEST.
+ *
+ * Thread: the request's reactor.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/macros.h"
+#include "broker/broker_private.h"
+#include "broker/handlers.h"
+#include "metadata/topic_name.h"
+#include "wire/describe_configs.h"
+
+enum { ANSWER_ARENA_SHARE = 8 }; /* of klamm.memory.max, while the answer is made */
+
+/* One resource being described. */
+struct describe_op {
+    struct request *rq;
+    struct arena arena; /* the answer's; larger than the request's own */
+    const struct describe_configs_request_describe_configs_resource *asked;
+    struct describe_configs_response_describe_configs_result *result;
+    const struct config_set *topic; /* NULL: the broker is described */
+};
+
+static void result_fail(struct describe_op *op, enum kerr error, const char *message)
+{
+    op->result->error_code = (int16_t)error;
+    op->result->error_message = wire_str_of(message);
+}
+
+/* A text of the request or of ours in the answer's arena, with a fixed sentence around it. */
+static void result_fail_name(struct describe_op *op, enum kerr error, const char *format)
+{
+    char text[512];
+    snprintf(text, sizeof(text), format, (int)MIN(op->asked->resource_name.len, 256),
+             op->asked->resource_name.data);
+    const char *copy = arena_copy_text(&op->arena, text, strlen(text));
+    result_fail(op, error, copy != NULL ? copy : kerr_message(error));
+}
+
+/* ---- one key */
+
+static bool fill_synonyms(struct describe_op *op, const struct config_described *described,
+                          struct describe_configs_response_describe_configs_resource_result *row)
+{
+    if (wire_array_new(&op->arena, &describe_configs_response_describe_configs_synonym_layout,
+                       described->synonym_count, &row->synonyms) != ERR_OK)
+        return false;
+    bool is_hidden = config_is_sensitive(described->def);
+    for (int i = 0; i < described->synonym_count; i++) {
+        const struct config_described_synonym *synonym = &described->synonyms[i];
+        row->synonyms.items[i] = (struct describe_configs_response_describe_configs_synonym){
+            .name = wire_str_of(synonym->name),
+            .value = wire_str_of(is_hidden ? NULL : synonym->text),
+            .source = (int8_t)synonym->source,
+        };
+    }
+    return true;
+}
+
+static bool fill_row(struct describe_op *op, const struct config_described *described,
+                     struct describe_configs_response_describe_configs_resource_result *row)
+{
+    const struct describe_configs_request *request = op->rq->body;
+    const struct config_def *def = described->def;
+    bool is_hidden = config_is_sensitive(def);
+    row->name = wire_str_of(def->name);
+    row->value = wire_str_of(is_hidden ? NULL : described->text);
+    row->read_only = op->topic == NULL && def->update == CONFIG_UPDATE_STATIC;
+    row->config_source = (int8_t)described->source;
+    row->is_sensitive = is_hidden;
+    row->config_type = (int8_t)def->type;
+    if (request->include_documentation)
+        row->documentation = wire_str_of(def->doc);
+    return !request->include_synonyms || fill_synonyms(op, described, row);
+}
+
+/* ---- one resource */
+
+/* The keys that were asked for, by number: all, or those of the list that exist. */
+static bool is_wanted(const struct describe_op *op, const char *name)
+{
+    const struct wire_str_array *keys = &op->asked->configuration_keys;
+    if (keys->count <= 0)
+        return true;
+    for (int32_t i = 0; i < keys->count; i++) {
+        if (wire_str_is(keys->items[i], name))
+            return true;
+    }
+    return false;
+}
+
+static bool describe_keys(struct describe_op *op)
+{
+    const struct config_layers *layers = &op->rq->broker->config->layers;
+    bool is_topic = op->topic != NULL;
+    const struct config_def *defs = is_topic ? config_topic_defs : config_broker_defs;
+    int count = is_topic ? (int)CONFIG_TOPIC_COUNT : (int)CONFIG_BROKER_COUNT;
+    struct describe_configs_response_describe_configs_resource_result_array *rows =
+        &op->result->configs;
+    if (wire_array_new(&op->arena,
+                       &describe_configs_response_describe_configs_resource_result_layout, count,
+                       rows) != ERR_OK)
+        return false;
+    rows->count = 0;
+    for (int key = 0; key < count; key++) {
+        struct config_described described;
+        if (!is_wanted(op, defs[key].name))
+            continue;
+        enum err e = is_topic
+                         ? config_topic_describe(op->topic, layers, key, &op->arena, &described)
+                         : config_broker_describe(layers, key, &op->arena, &described);
+        if (e != ERR_OK)
+            return false;
+        if (!is_topic && defs[key].is_internal && described.source == CONFIG_SOURCE_DEFAULT)
+            continue;
+        if (!fill_row(op, &described, &rows->items[rows->count++]))
+            return false;
+    }
+    return true;
+}
+
+static bool describe_topic(struct describe_op *op)
+{
+    struct wire_str name = op->asked->resource_name;
+    size_t len = (size_t)MAX(name.len, 0);
+    const char *fault = topic_name_fault(name.data, len);
+    const struct topic_image *topic = image_topic(request_image(op->rq), name.data, len);
+    if (fault != NULL) {
+        result_fail(op, KERR_INVALID_TOPIC_EXCEPTION, fault);
+        return true;
+    }
+    if (topic == NULL) {
+        result_fail(op, KERR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
+        return true;
+    }
+    op->topic = topic_config_set(topic);
+    return describe_keys(op);
+}
+
+/* The node's number, or "" for what is the same on all brokers: in this build nothing is set there
+ * while running. */
+static bool describe_broker(struct describe_op *op)
+{
+    char self[16];
+    snprintf(self, sizeof(self), "%d", op->rq->broker->node_id);
+    if (wire_str_is(op->asked->resource_name, ""))
+        return true;
+    if (!wire_str_is(op->asked->resource_name, self)) {
+        result_fail_name(op, KERR_INVALID_REQUEST,
+                         "broker %.*s is not this one: ask it, or ask for \"\"");
+        return true;
+    }
+    op->topic = NULL;
+    return describe_keys(op);
+}
+
+static bool describe_resource(struct describe_op *op)
+{
+    op->result->resource_type = op->asked->resource_type;
+    op->result->resource_name = op->asked->resource_name;
+    if (op->asked->resource_type == RESOURCE_TOPIC)
+        return describe_topic(op);
+    if (op->asked->resource_type == RESOURCE_BROKER)
+        return describe_broker(op);
+    result_fail(op, KERR_INVALID_REQUEST, "only topics and brokers have configs here");
+    return true;
+}
+
+static bool describe_all(struct describe_op *op)
+{
+    const struct describe_configs_request *request = op->rq->body;
+    struct describe_configs_response *response = op->rq->response;
+    if (wire_array_new(&op->arena, &describe_configs_response_describe_configs_result_layout,
+                       request->resources.count, &response->results) != ERR_OK)
+        return false;
+    for (int32_t i = 0; i < request->resources.count; i++) {
+        op->asked = &request->resources.items[i];
+        op->result = &response->results.items[i];
+        if (!describe_resource(op))
+            return false;
+    }
+    return true;
+}
+
+void handle_describe_configs(struct request *rq)
+{
+    struct describe_op op = {.rq = rq};
+    arena_init(&op.arena, (size_t)rq->broker->config->memory_bytes_max / ANSWER_ARENA_SHARE);
+    if (describe_all(&op))
+        request_reply(rq); /* copies all it needs */
+    else
+        request_close_no_memory(rq);
+    arena_deinit(&op.arena);
+}
