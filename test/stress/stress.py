@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stress.py KLAMM SECONDS: two reactors and four workers with everything at once.
+
+Idempotent producers of every codec, consumers from the beginning and at the tail, topics that come
+and go, configuration changes, metrics scrapes, and connections that break off in the middle. Made
+for a ThreadSanitizer build: any report of it fails the run. Every acknowledged record of the
+lasting topics must be read back, once, in order.
+"""
+
+import collections
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+import pathlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import confluent_kafka as ck
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
+                                   NewTopic)
+
+from klamm import KlammServer
+
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+PARTITIONS = 3
+
+
+class Stress:
+    def __init__(self, klamm, seconds):
+        self.klamm = klamm
+        self.deadline = time.monotonic() + seconds
+        self.acked = collections.defaultdict(list)  # (topic, partition) -> [(offset, value)]
+        self.lock = threading.Lock()
+        self.errors = []
+        self.churned = 0
+
+    def going(self):
+        return time.monotonic() < self.deadline
+
+    def guarded(self, body, *args):
+        def run():
+            try:
+                body(*args)
+            except Exception as e:  # whatever it is, it fails the run
+                self.errors.append(f"{body.__name__}: {e!r}")
+        return threading.Thread(target=run)
+
+    def produce(self, number):
+        topic = f"lasting-{number % 2}"
+        producer = ck.Producer({
+            "bootstrap.servers": self.klamm.bootstrap, "enable.idempotence": True,
+            "compression.type": CODECS[number % len(CODECS)], "linger.ms": number % 3})
+
+        def delivered(error, message):
+            with self.lock:
+                if error is not None:
+                    self.errors.append(f"producer {number}: {error}")
+                else:
+                    key = (message.topic(), message.partition())
+                    self.acked[key].append((message.offset(), message.value()))
+
+        count = 0
+        while self.going():
+            size = random.choice((10, 100, 1000, 20000))
+            value = b"%d:%d:" % (number, count) + b"x" * size
+            producer.produce(topic, value, partition=count % PARTITIONS, on_delivery=delivered)
+            count += 1
+            producer.poll(0)
+            if count % 50 == 0:
+                producer.flush(30)
+        producer.flush(60)
+
+    def consume(self, number):
+        while self.going():
+            consumer = ck.Consumer({
+                "bootstrap.servers": self.klamm.bootstrap, "group.id": "none",
+                "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50})
+            start = ck.OFFSET_BEGINNING if number % 2 else ck.OFFSET_END
+            consumer.assign([ck.TopicPartition(f"lasting-{t}", p, start)
+                             for t in range(2) for p in range(PARTITIONS)])
+            until = time.monotonic() + random.uniform(0.5, 3)
+            while time.monotonic() < until and self.going():
+                for message in consumer.consume(500, 0.2):
+                    if message.error() is not None:
+                        self.errors.append(f"consumer {number}: {message.error()}")
+            consumer.close()
+
+    def churn_topics(self):
+        admin = AdminClient({"bootstrap.servers": self.klamm.bootstrap})
+        while self.going():
+            name = f"passing-{self.churned}"
+            for future in admin.create_topics([NewTopic(name, 4, 1)]).values():
+                future.result(30)
+            producer = ck.Producer({"bootstrap.servers": self.klamm.bootstrap})
+            for i in range(40):
+                producer.produce(name, b"y" * 100, partition=i % 4)
+            producer.flush(30)
+            change = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[
+                ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)])
+            for future in admin.incremental_alter_configs([change]).values():
+                future.result(30)
+            for future in admin.delete_topics([name]).values():
+                future.result(30)
+            self.churned += 1
+
+    def scrape(self):
+        while self.going():
+            assert "klamm_requests_total" in self.klamm.page("/metrics")
+            assert self.klamm.page("/readyz") == "ready\n"
+            time.sleep(0.05)
+
+    def break_off(self):
+        """Half frames, garbage, requests whose answers nobody waits for."""
+        rng = random.Random(1)
+        api_versions = struct.pack(">hhih", 18, 0, 7, -1)
+        while self.going():
+            with socket.create_connection(("127.0.0.1", self.klamm.port)) as s:
+                choice = rng.randrange(4)
+                if choice == 0:
+                    s.sendall(struct.pack(">i", 1000) + b"z" * rng.randrange(1000))
+                elif choice == 1:
+                    s.sendall(struct.pack(">i", 60) + rng.randbytes(60))
+                elif choice == 2:
+                    frame = struct.pack(">i", len(api_versions)) + api_versions
+                    s.sendall(frame * rng.randrange(1, 50))
+                else:
+                    s.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def verify(self):
+        """Everything acknowledged is there, at its offset, once."""
+        consumer = ck.Consumer({
+            "bootstrap.servers": self.klamm.bootstrap, "group.id": "none",
+            "enable.auto.commit": False, "enable.partition.eof": True})
+        partitions = [ck.TopicPartition(f"lasting-{t}", p, ck.OFFSET_BEGINNING)
+                      for t in range(2) for p in range(PARTITIONS)]
+        consumer.assign(partitions)
+        seen = {}
+        ended = set()
+        while len(ended) < len(partitions):
+            for message in consumer.consume(1000, 10):
+                key = (message.topic(), message.partition())
+                if message.error() is not None:
+                    assert message.error().code() == ck.KafkaError._PARTITION_EOF, message.error()
+                    ended.add(key)
+                else:
+                    assert (key, message.offset()) not in seen
+                    seen[(key, message.offset())] = message.value()
+        consumer.close()
+        total = 0
+        for key, acks in self.acked.items():
+            for offset, value in acks:
+                assert seen.get((key, offset)) == value, f"{key} offset {offset}"
+                total += 1
+        assert total == len(seen), f"{total} acknowledged, {len(seen)} in the log"
+        return total
+
+
+def main():
+    binary, seconds = sys.argv[1], float(sys.argv[2])
+    options = {"TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1"}
+    klamm = KlammServer(binary, env=options).set("klamm.reactors", 2).set("klamm.disk.workers", 4)
+    klamm.set("klamm.admin.listener", "127.0.0.1:0").set("log.segment.bytes", 1 << 20)
+    klamm.set("log.retention.check.interval.ms", 500).set("log.segment.delete.delay.ms", 100)
+    with klamm:
+        admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
+        for future in admin.create_topics([NewTopic(f"lasting-{t}", PARTITIONS, 1)
+                                           for t in range(2)]).values():
+            future.result(30)
+        stress = Stress(klamm, seconds)
+        threads = [stress.guarded(stress.produce, n) for n in range(6)]
+        threads += [stress.guarded(stress.consume, n) for n in range(3)]
+        threads += [stress.guarded(f) for f in (stress.churn_topics, stress.scrape,
+                                                stress.break_off)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        total = stress.verify()
+        klamm.stop()
+    reports = sum("WARNING: ThreadSanitizer" in line for line in klamm.lines)
+    if reports or stress.errors:
+        print(klamm.stderr)
+        print("\n".join(stress.errors[:20]))
+        print(f"stress: {reports} sanitizer reports, {len(stress.errors)} errors")
+        return 1
+    assert total > 1000 and stress.churned > 2, f"too little happened: {total}, {stress.churned}"
+    print(f"stress: {total} records acknowledged and read back, {stress.churned} topics came and "
+          f"went, no sanitizer report")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
