@@ -69,7 +69,7 @@ def groups():
         Group("canaries", "test/sim/canaries.sh build/canaries"),
         Group("stress", "set -o pipefail; " + cmake(
             tsan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=thread", compiler="clang",
-            targets=("stress",)) + f" && test/stress/run.sh {tsan}"),
+            targets=("klamm",)) + f" && test/stress/run.sh {tsan}"),
         Group("clients", f"test/clients/run.sh {release}"),
         Group("clients-long", f"test/clients/run.sh {release} --long", long_only=True,
               limit_s=3600),
