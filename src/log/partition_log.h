@@ -31,10 +31,14 @@
 #include "base/list.h"
 #include "base/uuid.h"
 #include "env/env.h"
+#include "log/producer_state.h"
+#include "log/segment_tail.h"
 #include "wire/batch.h"
 
 struct partition_log;
 struct segment;
+struct log_roll;
+struct log_segment_view;
 
 /* What the log needs of the topic's configuration; a copy is kept and may be replaced. */
 struct log_config {
@@ -101,24 +105,8 @@ const struct log_config *partition_log_config(const struct partition_log *log);
 
 /* ---- appending */
 
-/* What the producer state says to a batch, before it gets an offset. */
-enum producer_verdict {
-    PRODUCER_NEW,    /* append it */
-    PRODUCER_REPEAT, /* one of the last five of this producer: first_offset is the original's */
-    PRODUCER_OUT_OF_ORDER, /* a gap in the sequence, or a new epoch that does not begin at 0 */
-    PRODUCER_FENCED,       /* an older epoch */
-    PRODUCER_TOO_OLD,      /* a repeat from before the last five: DUPLICATE_SEQUENCE_NUMBER */
-};
-
-struct producer_check {
-    enum producer_verdict verdict;
-    int64_t first_offset; /* of the original, for PRODUCER_REPEAT */
-    int64_t last_offset;
-    int64_t timestamp_ms; /* log append time of the original or -1 */
-};
-
-/* [lock] Batches without a producer id (-1) are always PRODUCER_NEW. `from_client` false (replay,
- * replication) accepts every sequence. KIP-98, KIP-360 and kafka.md B4. */
+/* [lock] What the producer state says to a client's batch before it gets an offset: see
+ * producer_state.h. What is replayed or replicated is not asked. */
 struct producer_check partition_log_check_producer(const struct partition_log *log,
                                                    const struct batch_header *batch,
                                                    int64_t now_ms);
@@ -131,8 +119,13 @@ struct log_append {
     struct batch_header header; /* as stamped */
     int64_t first_offset;
     int64_t last_offset;
-    bool wants_sync;     /* somebody waits for `durable` (acks=all on a disk topic) */
-    void *producer_undo; /* owned by the log */
+    bool wants_sync; /* somebody waits for `durable` (acks=all on a disk topic) */
+
+    /* The log's own. */
+    int64_t segment_base; /* where the batch will lie */
+    int64_t pos;
+    struct log_roll *roll; /* a segment begins with this batch; NULL: it does not */
+    struct producer_undo undo;
 };
 
 /* [lock] Gives the batch its offsets (header.base_offset, leader epoch; CRC untouched), remembers
@@ -151,8 +144,20 @@ struct log_commit {
     bool sync;                   /* fdatasync is wanted */
     struct log_position written; /* results: the new ends */
     struct log_position durable;
-    struct list new_segments; /* internal: rolled during the write, published under the lock */
     int64_t written_bytes;
+
+    /* The log's own. */
+    struct list new_segments; /* rolled during the write, published under the lock */
+    struct segment_tail
+        sealed_tail;              /* of the segment that was the last when the commit was taken */
+    struct log_roll *roll_at_end; /* a roll behind the last append; NULL: none */
+    char *epochs_text;            /* what leader-epoch-checkpoint shall say; NULL: as it is */
+    size_t epochs_size;
+    int64_t end_offset; /* behind the last append */
+    int64_t taken_ms;
+    uint32_t generation;
+    bool is_taken;
+    bool is_published;
 };
 
 /* [lock] Moves pending appends (up to a bound of bytes and buffers) into the commit and decides
@@ -213,6 +218,12 @@ struct log_view {
     int64_t end_offset;       /* the first offset that is not readable through this view */
     bool is_last;             /* no readable segment behind this one */
     struct log_position hint; /* of the wanted offset, if known from recent appends; pos -1: not */
+
+    /* The log's own. */
+    int64_t hint_bytes;   /* of the batch at `hint`, which then holds the wanted offset; else 0 */
+    uint32_t index_count; /* entries of the segment's index that may be used */
+    uint32_t cuts;        /* of the segment when the view was made */
+    bool seeks_end;       /* end_pos is only a bound: the end lies where end_offset begins */
 };
 
 /* [lock] The segment that holds `offset`, readable below `limit` (a high watermark or the written
@@ -237,7 +248,8 @@ struct log_range {
 /* [any] The bytes from the batch that holds `offset`: at most bytes_max, but with `whole_first` at
  * least the whole first batch. The range may end inside a batch. An empty range (len 0): the first
  * batch does not fit. ENV_NOWAIT: ERR_AGAIN when a disk would have to be asked: try again on a
- * worker. ERR_CORRUPT: what is there is no batch. */
+ * worker. ERR_CORRUPT: what is there is no batch. ERR_STALE: the log was cut or its files were
+ * deleted since the view was made: make a new one. */
 enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
                        bool whole_first, enum env_read_mode mode, struct log_range *out) MUST_USE;
 void log_range_release(struct log_range *range);
@@ -252,7 +264,7 @@ struct log_time_match {
 
 /* [lock] References to all segments from the log start on, for searching without the lock. */
 struct log_segments {
-    struct segment **segments; /* mem_alloc'ed */
+    struct log_segment_view *items; /* mem_alloc'ed */
     uint32_t count;
     int64_t log_start;
     struct log_position limit;
@@ -260,6 +272,10 @@ struct log_segments {
 void partition_log_segments(struct partition_log *log, const struct log_position *limit,
                             struct log_segments *out);
 void log_segments_release(struct log_segments *segments);
+
+/* [any], blocks: closes the files of a log that rests; whoever needs one opens it again. With the
+ * written end as limit: all of them. */
+void log_segments_close_files(const struct log_segments *segments);
 
 /* [any], blocks: the first record at or after the time (inside compressed batches too, bounded
  * decode), or the record with the largest timestamp. */

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/* log_names: see log_names.h. Thread: the one that opens. */
+#include "log/log_names.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "log/segment_walk.h"
+
+void log_names_deinit(struct log_names *names)
+{
+    mem_free(names->items);
+    *names = (struct log_names){0};
+}
+
+static void add_name(void *arg, const char *text, bool is_dir)
+{
+    struct log_names *names = arg;
+    struct log_file_name name;
+    if (is_dir || !log_file_name_parse(text, &name))
+        return;
+    if (names->count == names->capacity) {
+        names->capacity = MAX(2 * names->capacity, (size_t)8);
+        names->items = mem_realloc(names->items, names->capacity * sizeof(*names->items));
+    }
+    ASSERT(names->count == 0 || names->items[names->count - 1].offset <= name.offset);
+    names->items[names->count++] = name;
+}
+
+static enum err list_names(struct log_names *names, const struct log_home *home)
+{
+    names->count = 0;
+    return env_dir_list(home->env, home->dir, add_name, names);
+}
+
+bool log_names_has(const struct log_names *names, enum log_file_kind kind, int64_t offset)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const struct log_file_name *name = &names->items[i];
+        if (name->offset == offset && name->kind == kind && name->stage == LOG_STAGE_LIVE)
+            return true;
+    }
+    return false;
+}
+
+static enum err unlink_name(struct log_names *names, const struct log_home *home,
+                            const struct log_file_name *name)
+{
+    char text[LOG_NAME_SIZE];
+    names->is_changed = true;
+    return log_file_remove(home->env, home->dir, log_file_name_format(text, name));
+}
+
+/* ---- what deletion left: also what lies before a deleted segment, whose own renames were lost. */
+
+static enum err finish_deletions(struct log_names *names, const struct log_home *home)
+{
+    int64_t deleted_to = -1;
+    for (size_t i = 0; i < names->count; i++) {
+        if (names->items[i].stage == LOG_STAGE_DELETED && names->items[i].kind == LOG_FILE_LOG)
+            deleted_to = MAX(deleted_to, names->items[i].offset);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        const struct log_file_name *name = &names->items[i];
+        bool is_before = name->stage == LOG_STAGE_LIVE && name->offset < deleted_to;
+        if (!is_before && name->stage != LOG_STAGE_DELETED)
+            continue;
+        enum err e = unlink_name(names, home, name);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+/* ---- what compaction left, as Kafka does: .cleaned files are a try that did not end, and so are
+ * .swap files at or behind one; other .swap files take the place of what they were made from. */
+
+static enum err end_of_log(struct segment *seg, uint8_t *buffer, size_t capacity, int64_t *out)
+{
+    struct env_file *file = NULL;
+    int64_t size = 0;
+    enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
+    if (e == ERR_OK)
+        e = env_file_size(file, &size);
+    *out = seg->base_offset + 1;
+    if (e == ERR_OK) {
+        struct segment_walk walk;
+        struct batch_header header;
+        int64_t pos;
+        segment_walk_init(&walk, file, 0, size, ENV_WAIT);
+        segment_walk_use(&walk, buffer, capacity);
+        while ((e = segment_walk_next(&walk, &header, &pos)) == ERR_OK)
+            *out = MAX(*out, batch_last_offset(&header) + 1);
+    }
+    env_file_unref(file);
+    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
+}
+
+/* The .swap files were synced before they got this name, so all of a .log is there. */
+static enum err finish_swap(struct log_names *names, struct log_home *home, int64_t offset,
+                            uint8_t *buffer, size_t capacity)
+{
+    /* Its batches are read under the live name: first out of the way with what has that. */
+    struct segment *seg = segment_new(home, offset, 0);
+    enum err e = segment_unlink_all(seg, LOG_STAGE_LIVE);
+    if (e == ERR_OK)
+        e = segment_rename(seg, LOG_FILE_LOG, LOG_STAGE_SWAP, LOG_STAGE_LIVE);
+    int64_t end = offset;
+    if (e == ERR_OK)
+        e = end_of_log(seg, buffer, capacity, &end);
+    for (size_t i = 0; i < names->count && e == ERR_OK; i++) {
+        const struct log_file_name *name = &names->items[i];
+        if (name->stage == LOG_STAGE_LIVE && name->offset > offset && name->offset < end)
+            e = unlink_name(names, home, name);
+    }
+    segment_unref(seg);
+    names->is_changed = true;
+    return e;
+}
+
+static enum err finish_compactions(struct log_names *names, struct log_home *home, uint8_t *buffer,
+                                   size_t capacity)
+{
+    int64_t cleaned_from = INT64_MAX;
+    for (size_t i = 0; i < names->count; i++) {
+        if (names->items[i].stage == LOG_STAGE_CLEANED)
+            cleaned_from = MIN(cleaned_from, names->items[i].offset);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        struct log_file_name name = names->items[i];
+        if (name.stage != LOG_STAGE_SWAP && name.stage != LOG_STAGE_CLEANED)
+            continue;
+        bool is_whole = name.stage == LOG_STAGE_SWAP && name.offset < cleaned_from;
+        enum err e = is_whole && name.kind == LOG_FILE_LOG
+                         ? finish_swap(names, home, name.offset, buffer, capacity)
+                         : unlink_name(names, home, &name);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+static enum err drop_orphans(struct log_names *names, const struct log_home *home)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const struct log_file_name *name = &names->items[i];
+        if (name->kind == LOG_FILE_LOG || name->kind == LOG_FILE_SNAPSHOT ||
+            log_names_has(names, LOG_FILE_LOG, name->offset))
+            continue;
+        enum err e = unlink_name(names, home, name);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+enum err log_names_load(struct log_names *names, struct log_home *home, uint8_t *buffer,
+                        size_t capacity)
+{
+    *names = (struct log_names){0};
+    enum err e = list_names(names, home);
+    if (e == ERR_OK)
+        e = finish_deletions(names, home);
+    if (e == ERR_OK && names->is_changed)
+        e = list_names(names, home);
+    if (e == ERR_OK)
+        e = finish_compactions(names, home, buffer, capacity);
+    if (e == ERR_OK && names->is_changed)
+        e = list_names(names, home);
+    if (e == ERR_OK)
+        e = drop_orphans(names, home);
+    if (e == ERR_OK && names->is_changed)
+        e = list_names(names, home);
+    if (e != ERR_OK)
+        log_names_deinit(names);
+    return e;
+}

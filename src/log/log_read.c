@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * log_read: from an offset to a range of a file, in two steps: a view of one segment under
+ * the lock, then the search in it without. Readers near the end need no search: the
+ * last batches' places are remembered.
+ *
+ * Thread: marked at each function in partition_log.h.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "log/log_segment_view.h"
+#include "log/partition_log_private.h"
+
+/* Readable bytes of a segment below a limit; *seeks: only a bound, the limit's place is not known.
+ */
+static int64_t readable_end(const struct segment *seg, const struct log_position *limit,
+                            bool *seeks)
+{
+    *seeks = false;
+    if (limit->offset >= seg->tail.next_offset)
+        return seg->tail.size;
+    if (limit->pos >= 0 && limit->segment_base == seg->base_offset)
+        return MIN(limit->pos, seg->tail.size);
+    *seeks = true;
+    return seg->tail.size;
+}
+
+static void give_hint(const struct partition_log *log, int64_t offset, struct log_view *view)
+{
+    view->hint = (struct log_position){.offset = -1, .segment_base = -1, .pos = -1};
+    if (log->recent == NULL || log->recent->segment_base != view->segment->base_offset)
+        return;
+    const struct recent_batch *batch = recent_batches_find(log->recent, offset);
+    if (batch == NULL || (int64_t)batch->pos + batch->size > view->end_pos)
+        return;
+    view->hint = (struct log_position){
+        .offset = batch->offset, .segment_base = view->segment->base_offset, .pos = batch->pos};
+    view->hint_bytes = batch->size;
+}
+
+enum err partition_log_view(struct partition_log *log, int64_t offset,
+                            const struct log_position *limit, struct log_view *out)
+{
+    ASSERT(limit->offset <= log->written.offset);
+    if (offset < log->log_start || offset > limit->offset)
+        return ERR_RANGE;
+    struct log_view view = {.is_last = true};
+    if (offset == limit->offset) {
+        view.end_offset = offset;
+        *out = view;
+        return ERR_OK;
+    }
+    uint32_t index = log_segment_index(log, offset);
+    while (index + 1 < log->segment_count && offset >= log->segments[index]->tail.next_offset)
+        index++; /* a hole between two segments, left by compaction */
+    struct segment *seg = log->segments[index];
+    view.end_pos = readable_end(seg, limit, &view.seeks_end);
+    view.end_offset = MIN(limit->offset, seg->tail.next_offset);
+    view.is_last =
+        index + 1 == log->segment_count || log->segments[index + 1]->base_offset >= limit->offset;
+    view.index_count = seg->tail.index_count;
+    view.cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed);
+    view.segment = segment_ref(seg);
+    give_hint(log, offset, &view);
+    *out = view;
+    return ERR_OK;
+}
+
+void log_view_release(struct log_view *view)
+{
+    segment_unref(view->segment);
+    *view = (struct log_view){0};
+}
+
+struct log_position partition_log_locate(const struct partition_log *log, int64_t offset)
+{
+    if (offset == log->written.offset)
+        return log->written;
+    if (offset == log->durable.offset)
+        return log->durable;
+    struct log_position place = {.offset = offset, .segment_base = -1, .pos = -1};
+    if (log->recent == NULL)
+        return place;
+    const struct recent_batch *batch = recent_batches_find(log->recent, offset);
+    if (batch != NULL && batch->offset == offset) {
+        place.segment_base = log->recent->segment_base;
+        place.pos = batch->pos;
+    }
+    return place;
+}
+
+/* ---- without the lock */
+
+static enum err find_first(const struct log_view *view, int64_t offset, enum env_read_mode mode,
+                           struct segment_place *out)
+{
+    if (view->hint_bytes > 0) {
+        ASSERT(view->hint.segment_base == view->segment->base_offset);
+        *out = (struct segment_place){
+            .pos = view->hint.pos, .size = view->hint_bytes, .base_offset = view->hint.offset};
+        return ERR_OK;
+    }
+    return segment_locate(view->segment, offset, view->index_count, view->end_pos, mode, out);
+}
+
+static enum err find_end(const struct log_view *view, enum env_read_mode mode, int64_t *end_pos)
+{
+    *end_pos = view->end_pos;
+    if (!view->seeks_end)
+        return ERR_OK;
+    struct segment_place behind;
+    enum err e = segment_locate(view->segment, view->end_offset, view->index_count, view->end_pos,
+                                mode, &behind);
+    if (e == ERR_OK || e == ERR_NOT_FOUND)
+        *end_pos = behind.pos;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static enum err find_range(const struct log_view *view, int64_t offset, enum env_read_mode mode,
+                           struct segment_place *first, int64_t *end_pos)
+{
+    enum err e = find_end(view, mode, end_pos);
+    if (e == ERR_OK)
+        e = find_first(view, offset, mode, first);
+    if (e == ERR_OK && first->pos + first->size > *end_pos)
+        e = ERR_NOT_FOUND; /* the batch goes beyond what this reader may see */
+    return e;
+}
+
+enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
+                       bool whole_first, enum env_read_mode mode, struct log_range *out)
+{
+    ASSERT(view->segment != NULL);
+    ASSERT(bytes_max >= 0);
+    ASSERT(offset < view->end_offset);
+    struct segment_place first;
+    int64_t end_pos;
+    enum err e = find_range(view, offset, mode, &first, &end_pos);
+    bool was_cut = atomic_load_explicit(&view->segment->cuts, memory_order_relaxed) != view->cuts;
+    if (was_cut && e != ERR_AGAIN)
+        return ERR_STALE;
+    if (e == ERR_NOT_FOUND) {
+        *out = (struct log_range){.base_offset = -1};
+        return view->seeks_end ? ERR_OK : ERR_CORRUPT;
+    }
+    if (e != ERR_OK)
+        return e;
+    struct log_range range = {
+        .pos = first.pos,
+        .first_batch_bytes = first.size,
+        .base_offset = first.base_offset,
+        .len = MIN(bytes_max, end_pos - first.pos),
+    };
+    if (range.len < first.size)
+        range.len = whole_first ? first.size : 0;
+    if (range.len > 0)
+        e = segment_file(view->segment, LOG_FILE_LOG, mode, &range.file);
+    if (e == ERR_OK)
+        *out = range;
+    return e;
+}
+
+void log_range_release(struct log_range *range)
+{
+    env_file_unref(range->file);
+    *range = (struct log_range){0};
+}
+
+/* ---- many segments at once */
+
+void partition_log_segments(struct partition_log *log, const struct log_position *limit,
+                            struct log_segments *out)
+{
+    struct log_segments found = {.log_start = log->log_start, .limit = *limit};
+    uint32_t first = log_segment_index(log, log->log_start);
+    found.items = mem_alloc((log->segment_count - first) * sizeof(*found.items));
+    for (uint32_t i = first; i < log->segment_count; i++) {
+        struct segment *seg = log->segments[i];
+        if (seg->base_offset >= limit->offset)
+            break;
+        struct log_segment_view *item = &found.items[found.count++];
+        item->segment = segment_ref(seg);
+        item->tail = seg->tail;
+        item->end_pos = readable_end(seg, limit, &item->seeks_end);
+    }
+    *out = found;
+}
+
+void log_segments_release(struct log_segments *segments)
+{
+    for (uint32_t i = 0; i < segments->count; i++)
+        segment_unref(segments->items[i].segment);
+    mem_free(segments->items);
+    *segments = (struct log_segments){0};
+}
+
+void log_segments_close_files(const struct log_segments *segments)
+{
+    for (uint32_t i = 0; i < segments->count; i++)
+        segment_close_files(segments->items[i].segment);
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * log_retention: what retention no longer wants leaves the log, oldest first: by the largest
+ * timestamp of a segment, by size, by the log start. Its files are renamed to .deleted
+ * and unlinked later, so that readers who hold them can finish.
+ *
+ * Thread: marked at each function in partition_log.h.
+ * Crash:  names change oldest first and are durable before anything is unlinked; where a
+ *         .log.deleted is found at open, all segments before it go too.
+ */
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "log/partition_log_private.h"
+
+/* [lock] The base offset of what follows the segment at this index. */
+static int64_t end_of_segment(const struct partition_log *log, uint32_t index)
+{
+    return index + 1 < log->segment_count ? log->segments[index + 1]->base_offset
+                                          : log->segments[index]->tail.next_offset;
+}
+
+static bool is_expired(const struct partition_log *log, const struct segment *seg, int64_t now_ms)
+{
+    if (!log->config.cleanup_delete || log->config.retention_ms < 0)
+        return false;
+    return now_ms - segment_newest_ms(&seg->tail, seg->created_ms) > log->config.retention_ms;
+}
+
+/* As Kafka: a segment goes when what is left without it still reaches retention.bytes. */
+static bool is_too_much(const struct partition_log *log, const struct segment *seg,
+                        int64_t bytes_left)
+{
+    if (!log->config.cleanup_delete || log->config.retention_bytes < 0)
+        return false;
+    return bytes_left - seg->tail.size >= log->config.retention_bytes;
+}
+
+static uint32_t count_unwanted(const struct partition_log *log, int64_t now_ms,
+                               int64_t high_watermark)
+{
+    int64_t bytes_left = log->size_bytes;
+    uint32_t count = 0;
+    for (; count < log->segment_count; count++) {
+        const struct segment *seg = log->segments[count];
+        int64_t end = end_of_segment(log, count);
+        bool is_last = count + 1 == log->segment_count;
+        if (end > high_watermark || (is_last && seg->tail.size == 0))
+            break;
+        bool is_before_start = !is_last && end <= log->log_start;
+        if (!is_before_start && !is_expired(log, seg, now_ms) && !is_too_much(log, seg, bytes_left))
+            break;
+        bytes_left -= seg->tail.size;
+    }
+    return count;
+}
+
+uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t high_watermark,
+                              struct list *retired)
+{
+    ASSERT(high_watermark <= log->written.offset);
+    uint32_t count = count_unwanted(log, now_ms, high_watermark);
+    if (count == log->segment_count) {
+        log->wants_roll = true; /* the last one goes once another has begun */
+        count--;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct segment *seg = log->segments[i];
+        log->size_bytes -= seg->tail.size;
+        list_push_back(retired, &seg->link); /* the reference moves */
+    }
+    log->segment_count -= count;
+    for (uint32_t i = 0; i < log->segment_count; i++)
+        log->segments[i] = log->segments[i + count];
+    ASSERT(log->segment_count > 0 && log->size_bytes >= 0);
+    partition_log_raise_start(log, log->segments[0]->base_offset);
+    if (log->durable.offset < log->log_start) {
+        /* Deleted bytes need no sync; what is left begins with this segment. */
+        log->durable = (struct log_position){.offset = log->segments[0]->base_offset,
+                                             .segment_base = log->segments[0]->base_offset};
+    }
+    return count;
+}
+
+void partition_log_raise_start(struct partition_log *log, int64_t offset)
+{
+    ASSERT(offset <= log->written.offset);
+    if (offset <= log->log_start)
+        return;
+    log->log_start = offset;
+    leader_epochs_cut_start(&log->epochs, offset);
+}
+
+enum err partition_log_delete_segments(struct partition_log *log, struct list *retired)
+{
+    LIST_FOR_EACH (node, retired) {
+        struct segment *seg = container_of(node, struct segment, link);
+        enum err e = segment_rename_all(seg, LOG_STAGE_LIVE, LOG_STAGE_DELETED);
+        if (e != ERR_OK)
+            return e;
+    }
+    /* Before any of them is unlinked: else a crash could bring an old one back and not its
+     * successor, which leaves a hole. */
+    return env_dir_sync(log->env, log->home->dir);
+}
+
+void partition_log_unlink_retired(struct env *env, struct list *retired)
+{
+    (void)env;
+    for (struct list *node; (node = list_pop_front(retired)) != NULL;) {
+        struct segment *seg = container_of(node, struct segment, link);
+        enum err ignored = segment_unlink_all(seg, LOG_STAGE_DELETED);
+        (void)ignored; /* found and removed at the next open */
+        segment_unref(seg);
+    }
+}
+
+/* ---- the whole log */
+
+enum err partition_log_destroy_dir(struct env *env, const char *dir)
+{
+    char doomed[LOG_PATH_SIZE];
+    uint8_t random[16];
+    char id[UUID_TEXT_SIZE];
+    env_random(env, random, sizeof(random));
+    uuid_format(uuid_from_random(random), id);
+    int len = snprintf(doomed, sizeof(doomed), "%s.%s-delete", dir, id);
+    if (len < 0 || (size_t)len >= sizeof(doomed))
+        return ERR_TOO_LARGE;
+    enum err e = env_path_rename(env, dir, doomed);
+    if (e != ERR_OK)
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    e = log_file_sync_parent(env, dir);
+    return e == ERR_OK ? log_file_remove_dir(env, doomed) : e;
+}
+
+/* ---- producers */
+
+uint32_t partition_log_producer_count(const struct partition_log *log)
+{
+    return (uint32_t)log->producers.by_id.count;
+}
+
+uint32_t partition_log_producers(const struct partition_log *log, struct producer_info *out,
+                                 uint32_t room)
+{
+    uint32_t count = 0;
+    MAP_FOR_EACH (node, &log->producers.by_id) {
+        const struct producer_entry *entry = container_of(node, struct producer_entry, node);
+        if (count == room)
+            break;
+        out[count++] = (struct producer_info){
+            .producer_id = entry->producer_id,
+            .epoch = entry->epoch,
+            .last_sequence = producer_entry_last_sequence(entry),
+            .last_timestamp_ms = entry->last_timestamp_ms,
+            .current_txn_first_offset = entry->txn_first_offset,
+        };
+    }
+    return count;
+}
+
+void partition_log_expire_producers(struct partition_log *log, int64_t now_ms)
+{
+    producer_state_expire(&log->producers, now_ms, log->config.producer_expiration_ms);
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* recent_batches: see recent_batches.h. Thread: whoever owns it. */
+#include "log/recent_batches.h"
+
+#include <stddef.h>
+
+#include "base/assert.h"
+
+/* By age: 0 is the oldest. */
+static const struct recent_batch *item_at(const struct recent_batches *recent, uint32_t index)
+{
+    ASSERT(index < recent->count);
+    return &recent->items[(recent->next + RECENT_BATCHES - recent->count + index) % RECENT_BATCHES];
+}
+
+static int64_t last_offset_of(const struct recent_batch *batch)
+{
+    return batch->offset + batch->last_offset_delta;
+}
+
+void recent_batches_clear(struct recent_batches *recent)
+{
+    recent->count = 0;
+    recent->next = 0;
+}
+
+void recent_batches_add(struct recent_batches *recent, int64_t segment_base,
+                        const struct recent_batch *batch)
+{
+    if (recent->count > 0) {
+        const struct recent_batch *last = item_at(recent, recent->count - 1);
+        bool follows = segment_base == recent->segment_base &&
+                       batch->pos == last->pos + last->size && batch->offset > last_offset_of(last);
+        if (!follows)
+            recent_batches_clear(recent);
+    }
+    recent->segment_base = segment_base;
+    recent->items[recent->next] = *batch;
+    recent->next = (recent->next + 1) % RECENT_BATCHES;
+    if (recent->count < RECENT_BATCHES)
+        recent->count++;
+}
+
+const struct recent_batch *recent_batches_find(const struct recent_batches *recent, int64_t offset)
+{
+    uint32_t low = 0;
+    uint32_t high = recent->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (last_offset_of(item_at(recent, middle)) < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == recent->count)
+        return NULL;
+    const struct recent_batch *found = item_at(recent, low);
+    return low > 0 || found->offset <= offset ? found : NULL;
+}

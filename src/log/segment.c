@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/* segment: see segment.h. Searching is in segment_index.c, walking in segment_walk.c.
+ * Thread: see segment.h. */
+#include "log/segment.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+struct log_home *log_home_new(struct env *env, const char *dir)
+{
+    size_t size = strlen(dir) + 1;
+    struct log_home *home = mem_alloc(sizeof(*home) + size);
+    home->env = env;
+    atomic_init(&home->refs, 1);
+    memcpy(home->dir, dir, size);
+    return home;
+}
+
+struct log_home *log_home_ref(struct log_home *home)
+{
+    unsigned before = atomic_fetch_add_explicit(&home->refs, 1, memory_order_relaxed);
+    ASSERT(before > 0);
+    return home;
+}
+
+void log_home_unref(struct log_home *home)
+{
+    if (home == NULL)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&home->refs, 1, memory_order_acq_rel);
+    ASSERT(before > 0);
+    if (before == 1)
+        mem_free(home);
+}
+
+struct segment *segment_new(struct log_home *home, int64_t base_offset, int64_t now_ms)
+{
+    struct segment *seg = mem_alloc(sizeof(*seg));
+    list_init(&seg->link);
+    list_init(&seg->unsynced_link);
+    seg->home = log_home_ref(home);
+    seg->base_offset = base_offset;
+    seg->created_ms = now_ms;
+    segment_tail_init(&seg->tail, base_offset);
+    atomic_init(&seg->refs, 1);
+    atomic_init(&seg->cuts, 0);
+    atomic_flag_clear(&seg->files_busy);
+    return seg;
+}
+
+struct segment *segment_ref(struct segment *seg)
+{
+    unsigned before = atomic_fetch_add_explicit(&seg->refs, 1, memory_order_relaxed);
+    ASSERT(before > 0);
+    return seg;
+}
+
+void segment_unref(struct segment *seg)
+{
+    if (seg == NULL)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&seg->refs, 1, memory_order_acq_rel);
+    ASSERT(before > 0);
+    if (before > 1)
+        return;
+    ASSERT(!list_is_linked(&seg->link));
+    ASSERT(!list_is_linked(&seg->unsynced_link));
+    segment_close_files(seg);
+    log_home_unref(seg->home);
+    mem_free(seg);
+}
+
+static bool segment_path(const struct segment *seg, enum log_file_kind kind,
+                         enum log_file_stage stage, char out[LOG_PATH_SIZE])
+{
+    struct log_file_name name = {.offset = seg->base_offset, .kind = kind, .stage = stage};
+    char text[LOG_NAME_SIZE];
+    return log_file_path(out, seg->home->dir, log_file_name_format(text, &name));
+}
+
+/* ---- open files */
+
+static void files_enter(struct segment *seg)
+{
+    while (atomic_flag_test_and_set_explicit(&seg->files_busy, memory_order_acquire)) {
+    }
+}
+
+static void files_leave(struct segment *seg)
+{
+    atomic_flag_clear_explicit(&seg->files_busy, memory_order_release);
+}
+
+/* The file in place, with a reference; NULL: none. */
+static struct env_file *file_peek(struct segment *seg, enum log_file_kind kind)
+{
+    files_enter(seg);
+    struct env_file *file = seg->files[kind];
+    if (file != NULL)
+        env_file_ref(file);
+    files_leave(seg);
+    return file;
+}
+
+/* Puts it in place unless another was quicker, then that one is used. Takes the reference, gives
+ * one to use. */
+static struct env_file *file_install(struct segment *seg, enum log_file_kind kind,
+                                     struct env_file *take_file)
+{
+    files_enter(seg);
+    struct env_file *in_place = seg->files[kind];
+    if (in_place == NULL)
+        seg->files[kind] = env_file_ref(take_file);
+    else
+        env_file_ref(in_place);
+    files_leave(seg);
+    if (in_place == NULL)
+        return take_file;
+    env_file_unref(take_file);
+    return in_place;
+}
+
+static enum err open_stage(const struct segment *seg, enum log_file_kind kind,
+                           enum log_file_stage stage, unsigned flags, struct env_file **out)
+{
+    char path[LOG_PATH_SIZE];
+    if (!segment_path(seg, kind, stage, path))
+        return ERR_TOO_LARGE;
+    return env_file_open(seg->home->env, path, flags, out);
+}
+
+enum err segment_file(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
+                      struct env_file **out)
+{
+    ASSERT((int)kind < SEGMENT_FILES);
+    struct env_file *file = file_peek(seg, kind);
+    if (file == NULL) {
+        if (mode == ENV_NOWAIT)
+            return ERR_AGAIN;
+        enum err e = open_stage(seg, kind, LOG_STAGE_LIVE, ENV_READ | ENV_WRITE, &file);
+        if (e == ERR_NOT_FOUND)
+            e = open_stage(seg, kind, LOG_STAGE_DELETED, ENV_READ, &file);
+        if (e != ERR_OK)
+            return e == ERR_NOT_FOUND ? ERR_STALE : e;
+        file = file_install(seg, kind, file);
+    }
+    *out = file;
+    return ERR_OK;
+}
+
+enum err segment_file_make(struct segment *seg, enum log_file_kind kind, bool empties,
+                           struct env_file **out)
+{
+    struct env_file *file = NULL;
+    enum err e =
+        open_stage(seg, kind, LOG_STAGE_LIVE,
+                   ENV_READ | ENV_WRITE | ENV_CREATE | (empties ? ENV_TRUNCATE : 0u), &file);
+    if (e == ERR_OK)
+        *out = file_install(seg, kind, file);
+    return e;
+}
+
+enum err segment_create(struct segment *seg)
+{
+    for (int kind = LOG_FILE_LOG; kind < SEGMENT_FILES; kind++) {
+        struct env_file *file = NULL;
+        enum err e = segment_file_make(seg, (enum log_file_kind)kind, true, &file);
+        if (e != ERR_OK)
+            return e;
+        env_file_unref(file);
+    }
+    return ERR_OK;
+}
+
+void segment_close_files(struct segment *seg)
+{
+    struct env_file *files[SEGMENT_FILES];
+    files_enter(seg);
+    memcpy(files, seg->files, sizeof(files));
+    memset(seg->files, 0, sizeof(seg->files));
+    files_leave(seg);
+    for (int kind = 0; kind < SEGMENT_FILES; kind++)
+        env_file_unref(files[kind]);
+}
+
+/* ---- names */
+
+enum err segment_rename(const struct segment *seg, enum log_file_kind kind,
+                        enum log_file_stage from, enum log_file_stage to)
+{
+    char old_path[LOG_PATH_SIZE];
+    char new_path[LOG_PATH_SIZE];
+    if (!segment_path(seg, kind, from, old_path) || !segment_path(seg, kind, to, new_path))
+        return ERR_TOO_LARGE;
+    enum err e = env_path_rename(seg->home->env, old_path, new_path);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err segment_rename_all(const struct segment *seg, enum log_file_stage from,
+                            enum log_file_stage to)
+{
+    for (int kind = 0; kind < LOG_FILE_KIND_COUNT; kind++) {
+        enum err e = segment_rename(seg, (enum log_file_kind)kind, from, to);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+enum err segment_unlink_all(const struct segment *seg, enum log_file_stage stage)
+{
+    enum err first = ERR_OK;
+    for (int kind = 0; kind < LOG_FILE_KIND_COUNT; kind++) {
+        char path[LOG_PATH_SIZE];
+        enum err e = ERR_TOO_LARGE;
+        if (segment_path(seg, (enum log_file_kind)kind, stage, path))
+            e = env_path_unlink(seg->home->env, path);
+        if (e != ERR_OK && e != ERR_NOT_FOUND && first == ERR_OK)
+            first = e;
+    }
+    return first;
+}
+
+int64_t segment_newest_ms(const struct segment_tail *tail, int64_t created_ms)
+{
+    return tail->max_timestamp >= 0 ? tail->max_timestamp : created_ms;
+}

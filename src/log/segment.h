@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * segment: one .log file with its .index and .timeindex, counted. Opened when first
+ * needed, closed again by whoever keeps house; nothing is mapped or kept in memory.
+ *
+ * This module knows files, batch headers and index entries. It does not know
+ * which part of a segment may be read: its callers say so.
+ *
+ * Thread: the tail under the lock of the partition that owns it, everything else any.
+ * Crash:  see docs/formats.md: the indexes can always be made again from the .log.
+ */
+#ifndef LOG_SEGMENT_H
+#define LOG_SEGMENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "env/env.h"
+#include "log/log_file.h"
+#include "log/segment_tail.h"
+#include "wire/batch.h"
+
+/* Where the files of one log are; shared by its segments, which may outlive the log. */
+struct log_home {
+    struct env *env;
+    atomic_uint refs;
+    char dir[];
+};
+
+struct log_home *log_home_new(struct env *env, const char *dir);
+struct log_home *log_home_ref(struct log_home *home);
+void log_home_unref(struct log_home *home); /* accepts NULL */
+
+enum { SEGMENT_FILES = LOG_FILE_TIMEINDEX + 1 };
+
+struct segment {
+    struct list link; /* of those retired, or new and not published */
+    struct log_home *home;
+    int64_t base_offset;
+    int64_t created_ms;        /* or first seen, where that is not known */
+    struct segment_tail tail;  /* [lock] */
+    struct list unsynced_link; /* [writer] sealed, not synced yet; holds a reference */
+    atomic_uint refs;
+    atomic_uint cuts;       /* how often it was truncated: views from before are stale */
+    atomic_flag files_busy; /* held for a few instructions, never over a call that blocks */
+    struct env_file *files[SEGMENT_FILES]; /* NULL: not open */
+};
+
+/* One reference; touches no file. */
+struct segment *segment_new(struct log_home *home, int64_t base_offset, int64_t now_ms);
+struct segment *segment_ref(struct segment *seg);
+void segment_unref(struct segment *seg); /* accepts NULL */
+
+/* The open file with a reference of its own, opened when it was not (then ENV_NOWAIT says ERR_AGAIN
+ * instead). Also under its .deleted name; ERR_STALE: neither is there. */
+enum err segment_file(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
+                      struct env_file **out) MUST_USE;
+
+/* The same, made when it is not there; blocks. `empties`: and cut to nothing when it is. */
+enum err segment_file_make(struct segment *seg, enum log_file_kind kind, bool empties,
+                           struct env_file **out) MUST_USE;
+
+/* Creates the three files or empties those that are there. Blocks; the names are not durable yet.
+ * On failure some may be there: segment_unlink_all. */
+enum err segment_create(struct segment *seg) MUST_USE;
+
+/* Closes what is open; readers keep what they hold. */
+void segment_close_files(struct segment *seg);
+
+/* Renames one file, or all from LOG_FILE_LOG to LOG_FILE_SNAPSHOT; those that are not there are
+ * fine. */
+enum err segment_rename(const struct segment *seg, enum log_file_kind kind,
+                        enum log_file_stage from, enum log_file_stage to) MUST_USE;
+enum err segment_rename_all(const struct segment *seg, enum log_file_stage from,
+                            enum log_file_stage to) MUST_USE;
+/* Unlinks all files of this stage. */
+enum err segment_unlink_all(const struct segment *seg, enum log_file_stage stage) MUST_USE;
+
+/* Where a batch lies. */
+struct segment_place {
+    int64_t pos;
+    int64_t size;
+    int64_t base_offset;
+};
+
+/* The first batch that ends at or behind the offset, looking below `end_pos`, by the first
+ * `index_count` entries of the index. An index that leads astray is left aside.
+ * ERR_NOT_FOUND: no batch goes so far (then out->pos is end_pos). ERR_AGAIN, ERR_CORRUPT,
+ * ERR_STALE, ERR_IO. */
+enum err segment_locate(struct segment *seg, int64_t offset, uint32_t index_count, int64_t end_pos,
+                        enum env_read_mode mode, struct segment_place *out) MUST_USE;
+
+/* The largest timestamp for retention: of a batch, else when the segment was made. */
+int64_t segment_newest_ms(const struct segment_tail *tail, int64_t created_ms);
+
+#endif
