@@ -10,7 +10,6 @@
  *
  * Thread: main.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,23 +203,22 @@ static void check_rebuilt(struct golden *g)
 
 TEST(batch_golden_files_are_what_they_say)
 {
-    DIR *dir = opendir(TEST_SOURCE_DIR "/test/golden/batches");
-    int count = 0;
-    CHECK(dir != NULL);
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (entry->d_name[0] == '.')
-            continue;
+    static const char *const names[] = {
+        "idempotent_gzip.txt", "idempotent_lz4.txt", "idempotent_none.txt", "idempotent_snappy.txt",
+        "idempotent_zstd.txt", "large_gzip.txt",     "large_lz4.txt",       "large_snappy.txt",
+        "large_zstd.txt",      "large_zstd_22.txt",  "log_append_time.txt", "marker.txt",
+        "mixed_gzip.txt",      "mixed_gzip_9.txt",   "mixed_lz4.txt",       "mixed_lz4_17.txt",
+        "mixed_none.txt",      "mixed_snappy.txt",   "mixed_zstd.txt",      "raw_snappy.txt",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         struct golden g;
-        golden_open(&g, entry->d_name);
+        golden_open(&g, names[i]);
         check_header(&g);
         check_records(&g);
         check_verdict(&g);
         check_rebuilt(&g);
         golden_close(&g);
-        count++;
     }
-    closedir(dir);
-    CHECK(count >= 20);
 }
 
 /* A reader of a log must live with anything that its disk says. */

@@ -47,12 +47,23 @@ static enum err encode(struct compress_encoder *c, enum compress_codec codec, in
     return e == ERR_OK ? compress_encoder_finish(c) : e;
 }
 
+struct packed {
+    enum compress_codec codec;
+    const uint8_t *data;
+    size_t len;
+};
+
+static struct packed packed(unsigned codec, const uint8_t *data, size_t len)
+{
+    return (struct packed){.codec = (enum compress_codec)codec, .data = data, .len = len};
+}
+
 /* Decodes all and compares it with `want` (NULL: does not look). */
-static enum err decode(struct compress_decoder *d, enum compress_codec codec, const uint8_t *data,
-                       size_t len, uint64_t bytes_max, const uint8_t *want, size_t *total)
+static enum err decode(struct compress_decoder *d, struct packed in, uint64_t bytes_max,
+                       const uint8_t *want, size_t *total)
 {
     *total = 0;
-    enum err e = compress_decoder_start(d, codec, data, len, bytes_max);
+    enum err e = compress_decoder_start(d, in.codec, in.data, in.len, bytes_max);
     while (e == ERR_OK) {
         const uint8_t *chunk;
         size_t size;
@@ -74,7 +85,7 @@ static enum err decode_exact(struct compress_decoder *d, enum compress_codec cod
     size_t total;
     uint8_t *copy = mem_alloc(len);
     memcpy(copy, data, len);
-    enum err e = decode(d, codec, copy, len, UINT64_MAX, NULL, &total);
+    enum err e = decode(d, packed(codec, copy, len), UINT64_MAX, NULL, &total);
     mem_free(copy);
     return e;
 }
@@ -88,10 +99,10 @@ static void roundtrip(struct compress_encoder *c, struct compress_decoder *d,
     batch_buffer_init(&out, SIZE_MAX);
     CHECK_EQUAL(batch_buffer_add(&out, "front", 5), ERR_OK);
     CHECK_EQUAL(encode(c, codec, level, &out, content, len), ERR_OK);
-    CHECK_EQUAL(decode(d, codec, out.data + 5, out.len - 5, len, content, &total), ERR_OK);
+    CHECK_EQUAL(decode(d, packed(codec, out.data + 5, out.len - 5), len, content, &total), ERR_OK);
     CHECK_EQUAL(total, len);
     if (len > 1)
-        CHECK_EQUAL(decode(d, codec, out.data + 5, out.len - 5, len - 1, content, &total),
+        CHECK_EQUAL(decode(d, packed(codec, out.data + 5, out.len - 5), len - 1, content, &total),
                     ERR_TOO_LARGE);
     batch_buffer_deinit(&out);
     mem_free(content);
@@ -171,8 +182,7 @@ TEST(compress_survives_each_failed_allocation)
             enum err e = encode(c, (enum compress_codec)codec, COMPRESS_LEVEL_DEFAULT, &out,
                                 content, CONTENT_BYTES);
             if (e == ERR_OK)
-                e = decode(d, (enum compress_codec)codec, out.data, out.len, UINT64_MAX, content,
-                           &total);
+                e = decode(d, packed(codec, out.data, out.len), UINT64_MAX, content, &total);
             mem_fail_at(0);
             failed = e != ERR_OK;
             if (failed)
@@ -182,8 +192,7 @@ TEST(compress_survives_each_failed_allocation)
             CHECK_EQUAL(encode(c, (enum compress_codec)codec, COMPRESS_LEVEL_DEFAULT, &out, content,
                                CONTENT_BYTES),
                         ERR_OK);
-            CHECK_EQUAL(decode(d, (enum compress_codec)codec, out.data, out.len, UINT64_MAX,
-                               content, &total),
+            CHECK_EQUAL(decode(d, packed(codec, out.data, out.len), UINT64_MAX, content, &total),
                         ERR_OK);
             CHECK_EQUAL(total, CONTENT_BYTES);
             compress_encoder_free(c);
@@ -201,14 +210,16 @@ TEST(compress_reads_snappy_as_clients_send_it)
     size_t len = snappy_max_compressed_length(CONTENT_BYTES), total;
     uint8_t *raw = mem_alloc(len);
     CHECK_EQUAL(snappy_compress((char *)content, CONTENT_BYTES, (char *)raw, &len), SNAPPY_OK);
-    CHECK_EQUAL(decode(d, COMPRESS_SNAPPY, raw, len, CONTENT_BYTES, content, &total), ERR_OK);
+    CHECK_EQUAL(decode(d, packed(COMPRESS_SNAPPY, raw, len), CONTENT_BYTES, content, &total),
+                ERR_OK);
     CHECK_EQUAL(total, CONTENT_BYTES);
-    CHECK_EQUAL(decode(d, COMPRESS_SNAPPY, raw, len, CONTENT_BYTES - 1, content, &total),
+    CHECK_EQUAL(decode(d, packed(COMPRESS_SNAPPY, raw, len), CONTENT_BYTES - 1, content, &total),
                 ERR_TOO_LARGE);
     /* A block that says it holds 4 GiB is not believed. */
     memcpy(raw, "\xff\xff\xff\xff\x0f", 5);
     mem_fail_at(1); /* nothing is allocated for it */
-    CHECK_EQUAL(decode(d, COMPRESS_SNAPPY, raw, len, UINT64_MAX, NULL, &total), ERR_CORRUPT);
+    CHECK_EQUAL(decode(d, packed(COMPRESS_SNAPPY, raw, len), UINT64_MAX, NULL, &total),
+                ERR_CORRUPT);
     mem_fail_at(0);
     /* Two framed streams, one behind the other. */
     struct batch_buffer out;
@@ -217,7 +228,8 @@ TEST(compress_reads_snappy_as_clients_send_it)
     CHECK_EQUAL(encode(c, COMPRESS_SNAPPY, COMPRESS_LEVEL_DEFAULT, &out, content, 100), ERR_OK);
     CHECK_EQUAL(encode(c, COMPRESS_SNAPPY, COMPRESS_LEVEL_DEFAULT, &out, content + 100, 200),
                 ERR_OK);
-    CHECK_EQUAL(decode(d, COMPRESS_SNAPPY, out.data, out.len, 300, content, &total), ERR_OK);
+    CHECK_EQUAL(decode(d, packed(COMPRESS_SNAPPY, out.data, out.len), 300, content, &total),
+                ERR_OK);
     CHECK_EQUAL(total, 300);
     batch_buffer_deinit(&out);
     compress_encoder_free(c);
@@ -240,7 +252,8 @@ TEST(compress_reads_members_and_frames_that_follow_one_another)
             CHECK_EQUAL(
                 encode(c, codecs[i], COMPRESS_LEVEL_DEFAULT, &out, content + part * 70000, 70000),
                 ERR_OK);
-        CHECK_EQUAL(decode(d, codecs[i], out.data, out.len, UINT64_MAX, content, &total), ERR_OK);
+        CHECK_EQUAL(decode(d, packed(codecs[i], out.data, out.len), UINT64_MAX, content, &total),
+                    ERR_OK);
         CHECK_EQUAL(total, 210000);
         batch_buffer_deinit(&out);
     }
@@ -263,15 +276,15 @@ TEST(compress_reads_the_lz4_frames_that_kafka_reads)
                                           .contentSize = CONTENT_BYTES}};
     size_t len = LZ4F_compressFrame(frame, room, content, CONTENT_BYTES, &p);
     CHECK(!LZ4F_isError(len));
-    CHECK_EQUAL(decode(d, COMPRESS_LZ4, frame, len, UINT64_MAX, content, &total), ERR_OK);
+    CHECK_EQUAL(decode(d, packed(COMPRESS_LZ4, frame, len), UINT64_MAX, content, &total), ERR_OK);
     CHECK_EQUAL(total, CONTENT_BYTES);
     frame[len - 1] ^= 1; /* the checksum of the content */
-    CHECK_EQUAL(decode(d, COMPRESS_LZ4, frame, len, UINT64_MAX, NULL, &total), ERR_CORRUPT);
+    CHECK_EQUAL(decode(d, packed(COMPRESS_LZ4, frame, len), UINT64_MAX, NULL, &total), ERR_CORRUPT);
     p = (LZ4F_preferences_t){
         .frameInfo = {.blockSizeID = LZ4F_max64KB, .blockMode = LZ4F_blockLinked}};
     len = LZ4F_compressFrame(frame, room, content, CONTENT_BYTES, &p);
     CHECK(!LZ4F_isError(len));
-    CHECK_EQUAL(decode(d, COMPRESS_LZ4, frame, len, UINT64_MAX, NULL, &total), ERR_CORRUPT);
+    CHECK_EQUAL(decode(d, packed(COMPRESS_LZ4, frame, len), UINT64_MAX, NULL, &total), ERR_CORRUPT);
     compress_decoder_free(d);
     mem_free(frame);
     mem_free(content);
@@ -293,7 +306,7 @@ TEST(compress_stops_a_bomb_at_its_limit)
         for (int i = 0; i < 1024; i++)
             CHECK_EQUAL(compress_encoder_add(c, zeros, sizeof(zeros)), ERR_OK);
         CHECK_EQUAL(compress_encoder_finish(c), ERR_OK);
-        CHECK_EQUAL(decode(d, (enum compress_codec)codec, out.data, out.len, 1 << 20, NULL, &total),
+        CHECK_EQUAL(decode(d, packed(codec, out.data, out.len), 1 << 20, NULL, &total),
                     ERR_TOO_LARGE);
         CHECK(total <= 1 << 20);
         CHECK(total >= (1 << 20) - LIMIT_DECOMPRESS_CHUNK_BYTES);
@@ -312,9 +325,10 @@ TEST(compress_refuses_a_zstd_window_over_the_limit)
     uint8_t smaller[sizeof(frame)];
     memcpy(smaller, frame, sizeof(frame));
     smaller[5] = 5 << 3;
-    CHECK_EQUAL(decode(d, COMPRESS_ZSTD, smaller, sizeof(smaller), UINT64_MAX, NULL, &total),
-                ERR_OK);
-    CHECK_EQUAL(decode(d, COMPRESS_ZSTD, frame, sizeof(frame), UINT64_MAX, NULL, &total),
+    CHECK_EQUAL(
+        decode(d, packed(COMPRESS_ZSTD, smaller, sizeof(smaller)), UINT64_MAX, NULL, &total),
+        ERR_OK);
+    CHECK_EQUAL(decode(d, packed(COMPRESS_ZSTD, frame, sizeof(frame)), UINT64_MAX, NULL, &total),
                 ERR_CORRUPT);
     compress_decoder_free(d);
 }

@@ -75,8 +75,7 @@ public class KafkaBatches {
         "the record ends before its headers",
         "a record cut short",
         "the batch ends before its records do",
-        "a compressed batch with a broken end",
-        "timestamps that the topic does not allow");
+        "a compressed batch with a broken end");
 
     public static void main(String[] args) throws Exception {
         if (args.length == 2 && args[0].equals("golden"))
@@ -183,13 +182,17 @@ public class KafkaBatches {
         if (ours == 0)
             return kafka.code() == 0 && stored.equals(f[13]) ? null
                 : "we store it; " + names + " " + kafka.why() + "; its bytes " + stored;
+        if (kafka.code() == 0 && ours == Errors.INVALID_TIMESTAMP.code())
+            return (HEX.parseHex(f[9], 44, 46)[0] & 8) != 0 ? null // LogAppendTime, by a client
+                : "Kafka stores it; we refuse: " + reason;
         if (kafka.code() == 0)
             return STRICTER.contains(reason) ? null : "Kafka stores it; we refuse: " + reason;
         if (kafka.code() == Errors.UNKNOWN_SERVER_ERROR.code())
             return null; // Kafka did not foresee it; any refusal will do
+        if (ours != kafka.code() && ours == Errors.INVALID_TIMESTAMP.code())
+            return (HEX.parseHex(f[9], 44, 46)[0] & 8) != 0 ? null : names + ": " + reason;
         if (ours != kafka.code())
-            return reason.equals("bytes behind the one batch that is allowed") ||
-                   STRICTER.contains(reason) ? null : names + ": " + reason + " / " + kafka.why();
+            return STRICTER.contains(reason) ? null : names + ": " + reason + " / " + kafka.why();
         return kafka.errors().equals(f[12]) || kafka.errors().equals("-") || f[12].equals("-") ? null
             : "record errors " + f[12] + ", Kafka " + kafka.errors();
     }
