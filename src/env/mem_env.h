@@ -96,7 +96,7 @@ uint8_t *mem_env_file_bytes(struct mem_env *m, const char *path, size_t *size);
  * listens there. */
 struct sock *mem_env_connect(struct mem_env *m, uint16_t port, const char *from_ip);
 
-/* Says all of it, whatever the room; the other end must be open. */
+/* Says all of it, whatever the room; into the void when the other end is closed. */
 void mem_sock_say(struct sock *sock, const void *data, size_t len);
 
 /* How many bytes may lie unread at this end before the other's sends answer ERR_AGAIN. */
