@@ -105,7 +105,7 @@ enum err batch_builder_finish(struct batch_builder *b, struct batch_buffer *out)
         b->encoder = compress_encoder_new();
     enum err e = begin(out);
     if (e == ERR_OK)
-        e = compress_encoder_start(b->encoder, o->codec, o->level, out);
+        e = compress_encoder_start(b->encoder, o->codec, o->level, b->records.len, out);
     if (e == ERR_OK)
         e = compress_encoder_add(b->encoder, b->records.data, b->records.len);
     if (e == ERR_OK)
@@ -145,9 +145,10 @@ void batch_recoder_deinit(struct batch_recoder *r)
 }
 
 static enum err recode(struct batch_recoder *r, struct batch_buffer *out,
-                       const struct batch_target *target)
+                       const struct batch_target *target, uint64_t content_size)
 {
-    enum err e = compress_encoder_start(r->encoder, target->codec, target->level, out);
+    enum err e =
+        compress_encoder_start(r->encoder, target->codec, target->level, content_size, out);
     while (e == ERR_OK) {
         const uint8_t *chunk = NULL;
         size_t len = 0;
@@ -179,8 +180,9 @@ enum err batch_recompress(struct batch_recoder *r, const uint8_t *data, size_t l
                                         body_size, limit);
     if (e == ERR_OK)
         e = begin(out);
+    uint64_t content_size = batch_codec(&h) == COMPRESS_NONE ? body_size : COMPRESS_SIZE_UNKNOWN;
     if (e == ERR_OK)
-        e = recode(r, out, target);
+        e = recode(r, out, target, content_size);
     if (e == ERR_OK)
         e = finish_size(out, start, 0);
     if (e != ERR_OK) {

@@ -51,7 +51,7 @@ static void wrap(struct batch_buffer *b, uint8_t how, const uint8_t *data, size_
     uint8_t header[BATCH_HEADER_BYTES] = {0};
     enum err e = batch_buffer_add(b, header, sizeof(header));
     ASSERT(e == ERR_OK);
-    e = compress_encoder_start(c, codec, COMPRESS_LEVEL_DEFAULT, b);
+    e = compress_encoder_start(c, codec, COMPRESS_LEVEL_DEFAULT, COMPRESS_SIZE_UNKNOWN, b);
     ASSERT(e == ERR_OK);
     e = size > 0 ? compress_encoder_add(c, data + 1, size - 1) : ERR_OK;
     ASSERT(e == ERR_OK);

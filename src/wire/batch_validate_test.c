@@ -80,7 +80,7 @@ static void make_body(struct fixture *f, enum compress_codec codec, const void *
     uint8_t header[BATCH_HEADER_BYTES] = {0};
     f->batch.len = 0;
     CHECK_EQUAL(batch_buffer_add(&f->batch, header, sizeof(header)), ERR_OK);
-    CHECK_EQUAL(compress_encoder_start(c, codec, COMPRESS_LEVEL_DEFAULT, &f->batch), ERR_OK);
+    CHECK_EQUAL(compress_encoder_start(c, codec, COMPRESS_LEVEL_DEFAULT, len, &f->batch), ERR_OK);
     CHECK_EQUAL(compress_encoder_add(c, body, len), ERR_OK);
     CHECK_EQUAL(compress_encoder_finish(c), ERR_OK);
     h.length = (int32_t)(f->batch.len - BATCH_LENGTH_END);

@@ -55,6 +55,8 @@ enum {
  */
 uint64_t compress_decoded_bytes_max(size_t compressed_size);
 
+#define COMPRESS_SIZE_UNKNOWN UINT64_MAX
+
 /* "gzip" and so on, as in compression.type; "none" for COMPRESS_NONE. */
 const char *compress_codec_name(enum compress_codec codec);
 
@@ -96,11 +98,13 @@ void compress_encoder_free(struct compress_encoder *e);
 /*
  * Begins a stream whose output goes behind what `out` holds; `out` is borrowed
  * until compress_encoder_finish or the next start. The level must be valid.
+ * `content_size` is exactly what will be added, or COMPRESS_SIZE_UNKNOWN: zstd
+ * needs much less memory for little content when it knows.
  * These return ERR_NO_MEMORY or ERR_TOO_LARGE (out->size_max); then the stream is
  * over and `out` holds a part of it.
  */
 enum err compress_encoder_start(struct compress_encoder *e, enum compress_codec codec, int level,
-                                struct batch_buffer *out) MUST_USE;
+                                uint64_t content_size, struct batch_buffer *out) MUST_USE;
 enum err compress_encoder_add(struct compress_encoder *e, const uint8_t *data, size_t len) MUST_USE;
 enum err compress_encoder_finish(struct compress_encoder *e) MUST_USE;
 

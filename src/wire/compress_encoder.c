@@ -54,7 +54,7 @@ static enum err snappy_flush(struct compress_encoder *c);
 static enum err lz4_start(struct compress_encoder *c, int level);
 static enum err lz4_add(struct compress_encoder *c, const uint8_t *data, size_t len);
 static enum err lz4_finish(struct compress_encoder *c);
-static enum err zstd_start(struct compress_encoder *c, int level);
+static enum err zstd_start(struct compress_encoder *c, int level, uint64_t content_size);
 static enum err zstd_run(struct compress_encoder *c, const uint8_t *data, size_t len,
                          ZSTD_EndDirective end);
 
@@ -76,7 +76,7 @@ void compress_encoder_free(struct compress_encoder *c)
 }
 
 enum err compress_encoder_start(struct compress_encoder *c, enum compress_codec codec, int level,
-                                struct batch_buffer *out)
+                                uint64_t content_size, struct batch_buffer *out)
 {
     ASSERT(codec < COMPRESS_COUNT);
     ASSERT(compress_level_is_valid(codec, level));
@@ -94,7 +94,7 @@ enum err compress_encoder_start(struct compress_encoder *c, enum compress_codec 
         e = lz4_start(c, level);
         break;
     case COMPRESS_ZSTD:
-        e = zstd_start(c, level);
+        e = zstd_start(c, level, content_size);
         break;
     case COMPRESS_NONE:
     case COMPRESS_COUNT:
@@ -317,7 +317,7 @@ static enum err lz4_finish(struct compress_encoder *c)
 
 /* ---- zstd */
 
-static enum err zstd_start(struct compress_encoder *c, int level)
+static enum err zstd_start(struct compress_encoder *c, int level, uint64_t content_size)
 {
     if (c->zstd == NULL) {
         ZSTD_customMem memory = {.customAlloc = compress_alloc, .customFree = compress_release};
@@ -329,6 +329,9 @@ static enum err zstd_start(struct compress_encoder *c, int level)
     size_t reset = ZSTD_CCtx_reset(c->zstd, ZSTD_reset_session_and_parameters);
     size_t set = ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, level);
     ASSERT(!ZSTD_isError(reset) && !ZSTD_isError(set));
+    size_t pledged = ZSTD_CCtx_setPledgedSrcSize(
+        c->zstd, content_size == COMPRESS_SIZE_UNKNOWN ? ZSTD_CONTENTSIZE_UNKNOWN : content_size);
+    ASSERT(!ZSTD_isError(pledged));
     return ERR_OK;
 }
 

@@ -60,7 +60,7 @@ static void there_and_back(enum compress_codec codec, const uint8_t *data, size_
     struct batch_buffer packed, out;
     batch_buffer_init(&packed, SIZE_MAX);
     batch_buffer_init(&out, SIZE_MAX);
-    enum err e = compress_encoder_start(c, codec, COMPRESS_LEVEL_DEFAULT, &packed);
+    enum err e = compress_encoder_start(c, codec, COMPRESS_LEVEL_DEFAULT, size, &packed);
     ASSERT(e == ERR_OK);
     e = compress_encoder_add(c, data, size);
     ASSERT(e == ERR_OK);

@@ -37,7 +37,8 @@ static uint8_t *some_content(void)
 static enum err encode(struct compress_encoder *c, enum compress_codec codec, int level,
                        struct batch_buffer *out, const uint8_t *data, size_t len)
 {
-    enum err e = compress_encoder_start(c, codec, level, out);
+    enum err e =
+        compress_encoder_start(c, codec, level, level % 2 == 0 ? len : COMPRESS_SIZE_UNKNOWN, out);
     while (e == ERR_OK && len > 0) { /* uneven pieces */
         size_t step = MIN(len, 70001);
         e = compress_encoder_add(c, data, step);
@@ -300,9 +301,9 @@ TEST(compress_stops_a_bomb_at_its_limit)
         struct batch_buffer out;
         size_t total;
         batch_buffer_init(&out, SIZE_MAX);
-        CHECK_EQUAL(
-            compress_encoder_start(c, (enum compress_codec)codec, COMPRESS_LEVEL_DEFAULT, &out),
-            ERR_OK);
+        CHECK_EQUAL(compress_encoder_start(c, (enum compress_codec)codec, COMPRESS_LEVEL_DEFAULT,
+                                           COMPRESS_SIZE_UNKNOWN, &out),
+                    ERR_OK);
         for (int i = 0; i < 1024; i++)
             CHECK_EQUAL(compress_encoder_add(c, zeros, sizeof(zeros)), ERR_OK);
         CHECK_EQUAL(compress_encoder_finish(c), ERR_OK);

@@ -200,7 +200,8 @@ static void make_batch(struct maker *m)
     ASSERT(is_read);
     enum compress_codec codec = (enum compress_codec)prng_below(p, COMPRESS_COUNT);
     m->body.len = 0;
-    must(compress_encoder_start(m->encoder, codec, COMPRESS_LEVEL_DEFAULT, &m->body));
+    must(compress_encoder_start(m->encoder, codec, COMPRESS_LEVEL_DEFAULT, COMPRESS_SIZE_UNKNOWN,
+                                &m->body));
     must(compress_encoder_add(m->encoder, m->plain.data + BATCH_HEADER_BYTES,
                               m->plain.len - BATCH_HEADER_BYTES));
     must(compress_encoder_finish(m->encoder));
