@@ -493,6 +493,7 @@ TEST(a_byte_a_minute_is_closed)
     CHECK_EQUAL(stats_of(&f)->open, 3);
     for (int i = 0; i < 10; i++) {
         fake_say_zeros(fine, 2000);
+        mem_sock_say(slow, "x", 1);
         mem_env_advance_ms(&f.m, 20000);
     }
     CHECK_EQUAL(stats_of(&f)->open, 1);
@@ -579,14 +580,17 @@ TEST(closing_sends_what_is_ready_and_lets_the_rest_be_answered)
     fake_say(a, 0, "one");
     fake_say(a, 0, "two");
     fake_say(b, 0, "three");
+    fake_say(b, 0, "four");
     fake_run(&f);
-    CHECK_EQUAL(f.held_count, 3);
+    CHECK_EQUAL(f.held_count, 4);
     CHECK(f.held[0]->loop != f.held[2]->loop);
-    fake_echo(fake_take(&f, 0));
     net_server_close(f.server, &f.done);
+    fake_echo(fake_take(&f, 0)); /* on its way when the closing begins */
+    fake_echo(fake_take(&f, 1));
     fake_run(&f);
     CHECK(f.is_done);
     expect(a, 0, "one");
+    expect(b, 0, "three");
     CHECK(fake_is_closed(a));
     CHECK(fake_is_closed(b));
     CHECK(mem_env_connect(&f.m, FAKE_PORT, NULL) == NULL);
