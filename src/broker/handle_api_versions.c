@@ -44,14 +44,19 @@ static void keep_text(char out[LIMIT_CLIENT_SOFTWARE_BYTES + 1], struct wire_str
     out[s.len] = '\0';
 }
 
-/* KIP-1242: an address that used to be another broker's, or another cluster's. */
-static bool is_meant(const struct request *rq, const struct api_versions_request *request)
+/* KIP-1242: the address may have been another broker's, or another cluster's, when the client
+ * learned it. It names both or none. */
+static enum kerr check_address(const struct request *rq, const struct api_versions_request *request)
 {
-    const char *cluster_id = broker_cluster_id(rq->broker);
-    bool is_cluster =
-        wire_str_is_null(request->cluster_id) || wire_str_is(request->cluster_id, cluster_id);
-    bool is_node = request->node_id == NO_NODE || request->node_id == rq->broker->node_id;
-    return is_cluster && is_node;
+    bool has_cluster = !wire_str_is_null(request->cluster_id);
+    bool has_node = request->node_id != NO_NODE;
+    if (!has_cluster && !has_node)
+        return KERR_NONE;
+    if (has_cluster != has_node)
+        return KERR_INVALID_REQUEST;
+    bool is_meant = wire_str_is(request->cluster_id, broker_cluster_id(rq->broker)) &&
+                    request->node_id == rq->broker->node_id;
+    return is_meant ? KERR_NONE : KERR_REBOOTSTRAP_REQUIRED;
 }
 
 static enum kerr check_client(struct request *rq, const struct api_versions_request *request)
@@ -61,8 +66,9 @@ static enum kerr check_client(struct request *rq, const struct api_versions_requ
     if (!is_software_text(request->client_software_name) ||
         !is_software_text(request->client_software_version))
         return KERR_INVALID_REQUEST;
-    if (rq->version >= 5 && !is_meant(rq, request))
-        return KERR_REBOOTSTRAP_REQUIRED;
+    enum kerr error = check_address(rq, request); /* before version 5 there is none */
+    if (error != KERR_NONE)
+        return error;
     struct conn_state *state = conn_state_of(rq->broker, rq->net->conn);
     keep_text(state->software_name, request->client_software_name);
     keep_text(state->software_version, request->client_software_version);

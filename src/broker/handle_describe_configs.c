@@ -3,8 +3,9 @@
  * handle_describe_configs: what is in force for topics and for this broker, and where it comes
  * from (API 32).
  *
- * All keys of the tables are told. Sentences about a key are there for those that work here.
- * Resources other than topics and brokers do not exist in this build: INVALID_REQUEST.
+ * All keys of the tables are told, but for internal ones that nobody has set. Sentences about a key
+ * are there for those that work here. Resources other than topics and brokers do not exist in this
+ * build: INVALID_REQUEST.
  *
  * Thread: the request's reactor.
  */
@@ -119,8 +120,8 @@ static bool describe_keys(struct describe_op *op)
                          : config_broker_describe(layers, key, &op->arena, &described);
         if (e != ERR_OK)
             return false;
-        if (!is_topic && defs[key].is_internal && described.source == CONFIG_SOURCE_DEFAULT)
-            continue;
+        if (defs[key].is_internal && described.source == CONFIG_SOURCE_DEFAULT)
+            continue; /* told only where somebody has set it */
         if (!fill_row(op, &described, &rows->items[rows->count++]))
             return false;
     }
@@ -138,7 +139,8 @@ static bool describe_topic(struct describe_op *op)
         return true;
     }
     if (topic == NULL) {
-        result_fail(op, KERR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
+        result_fail(op, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+                    kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
         return true;
     }
     op->topic = topic_config_set(topic);

@@ -58,7 +58,9 @@ void handle_init_producer_id(struct request *rq)
 {
     const struct init_producer_id_request *request = rq->body;
     if (!wire_str_is_null(request->transactional_id)) {
-        reply(rq, KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, NO_PRODUCER);
+        bool is_empty = request->transactional_id.len == 0;
+        reply(rq, is_empty ? KERR_INVALID_REQUEST : KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+              NO_PRODUCER);
         return;
     }
     if ((request->producer_id == NO_PRODUCER) != (request->producer_epoch == NO_PRODUCER)) {
