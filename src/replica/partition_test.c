@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: Apache-2.0
+/* partition_test: one partition in a world of memory: commits, repeats, waiting, failing disks,
+ * reading, closing. Thread: main. */
+#include "replica/partition.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/testing.h"
+#include "env/mem_env.h"
+#include "wire/batch_builder.h"
+
+struct fixture {
+    struct mem_env m;
+    struct loop *loop;
+    struct log_dir *dir;
+    struct log_stats stats;
+    struct partition *p;
+    struct topic_config config;
+    enum err storage_error;
+    int64_t due_ms;
+    enum err closed_with;
+    int closed;
+};
+
+struct sent {
+    struct partition_append append;
+    int done;
+};
+
+static void on_storage_failed(void *arg, struct partition *p, enum err e)
+{
+    ((struct fixture *)arg)->storage_error = e;
+}
+
+static void on_due(void *arg, struct partition *p, int64_t wall_ms)
+{
+    ((struct fixture *)arg)->due_ms = wall_ms;
+}
+
+static void on_closed(void *arg, enum err e)
+{
+    struct fixture *f = arg;
+    f->closed_with = e;
+    f->closed++;
+}
+
+static struct topic_config default_config(void)
+{
+    struct config_layers layers;
+    config_layers_init(&layers);
+    struct topic_config config;
+    config_topic_compute(NULL, &layers, &config);
+    config_layers_deinit(&layers);
+    return config;
+}
+
+static enum err fixture_open_partition(struct fixture *f, int32_t leader_epoch)
+{
+    struct partition_owner owner = {f, &f->stats, on_storage_failed, on_due};
+    struct partition_options options = {
+        .topic = "t",
+        .topic_id = {{1, 2, 3}},
+        .dir = f->dir,
+        .config = &f->config,
+        .producer_expiration_ms = 86400000,
+        .leader_epoch = leader_epoch,
+        .owner = &owner,
+    };
+    struct log_open_report report;
+    return partition_open(&f->m.env, &options, &report, &f->p);
+}
+
+static void fixture_init(struct fixture *f)
+{
+    memset(f, 0, sizeof(*f));
+    mem_env_init(&f->m);
+    f->loop = mem_env_loop(&f->m, 0);
+    f->config = default_config();
+    struct strbuf why;
+    strbuf_init(&why);
+    CHECK(log_dir_open(&f->m.env, "d", &why, &f->dir) == ERR_OK);
+    CHECK(log_dir_format(f->dir, 1, "cluster", (struct uuid){{9}}) == ERR_OK);
+    strbuf_deinit(&why);
+    CHECK(fixture_open_partition(f, 0) == ERR_OK);
+}
+
+static void fixture_close(struct fixture *f)
+{
+    if (f->p != NULL) {
+        partition_close(f->p, true, on_closed, f);
+        mem_env_run_until_idle(&f->m);
+        CHECK_EQUAL(f->closed, 1);
+        partition_unref(f->p);
+    }
+    log_dir_close(f->dir);
+    mem_env_deinit(&f->m);
+}
+
+static void on_done(struct partition_append *append)
+{
+    container_of(append, struct sent, append)->done++;
+}
+
+/* One batch of `count` records; producer -1: not idempotent. */
+static void send_batch(struct fixture *f, struct sent *s, int64_t producer, int32_t sequence,
+                       int count)
+{
+    struct batch_builder b;
+    struct batch_options options = batch_options_default();
+    options.producer_id = producer;
+    options.producer_epoch = producer >= 0 ? 0 : -1;
+    options.base_sequence = sequence;
+    batch_builder_init(&b);
+    batch_builder_start(&b, &options);
+    for (int i = 0; i < count; i++) {
+        struct record r = {.timestamp = env_wall_ms(&f->m.env),
+                           .key = {NULL, -1},
+                           .value = {(const uint8_t *)"value", 5}};
+        CHECK(batch_builder_add(&b, &r) == ERR_OK);
+    }
+    struct batch_buffer out;
+    batch_buffer_init(&out, 1 << 20);
+    CHECK(batch_builder_finish(&b, &out) == ERR_OK);
+    struct iobuf *buf = iobuf_try_new(out.len);
+    memcpy(buf->data, out.data, out.len);
+    memset(s, 0, sizeof(*s));
+    s->append.log.bytes = iobuf_slice(buf, buf->data, out.len);
+    iobuf_unref(buf);
+    CHECK(batch_header_read(buf->data, out.len, &s->append.log.header));
+    batch_buffer_deinit(&out);
+    batch_builder_deinit(&b);
+    s->append.ack = PARTITION_ACK_COMMITTED;
+    s->append.done = on_done;
+    list_init(&s->append.wait_link);
+    list_init(&s->append.log.link);
+    partition_append(f->p, &s->append, env_wall_ms(&f->m.env));
+}
+
+TEST(an_append_is_acknowledged_when_it_is_durable)
+{
+    struct fixture f;
+    struct sent a, b;
+    fixture_init(&f);
+    send_batch(&f, &a, -1, -1, 3);
+    send_batch(&f, &b, -1, -1, 2);
+    CHECK_EQUAL(a.done, 0);
+    int syncs = f.m.syncs;
+    mem_env_run_until_idle(&f.m);
+    CHECK(f.m.syncs > syncs);
+    CHECK(a.done == 1 && b.done == 1);
+    CHECK(a.append.result == KERR_NONE && b.append.result == KERR_NONE);
+    CHECK_EQUAL(a.append.base_offset, 0);
+    CHECK_EQUAL(b.append.base_offset, 3);
+    struct partition_offsets at;
+    partition_offsets(f.p, &at);
+    CHECK(at.assigned == 5 && at.written == 5 && at.durable == 5 && at.high_watermark == 5);
+    fixture_close(&f);
+}
+
+TEST(many_pending_appends_share_one_sync)
+{
+    enum { COUNT = 100 };
+    struct fixture f;
+    static struct sent sent[COUNT];
+    fixture_init(&f);
+    int syncs = f.m.syncs;
+    for (int i = 0; i < COUNT; i++)
+        send_batch(&f, &sent[i], -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    for (int i = 0; i < COUNT; i++)
+        CHECK(sent[i].done == 1 && sent[i].append.base_offset == i);
+    CHECK(f.m.syncs - syncs <= 4);
+    fixture_close(&f);
+}
+
+TEST(a_written_ack_comes_before_the_sync)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    int syncs = f.m.syncs;
+    send_batch(&f, &a, -1, -1, 1);
+    a.append.ack = PARTITION_ACK_COMMITTED;
+    CHECK(mem_env_run_one_job_step(&f.m));
+    CHECK_EQUAL(a.done, 0);
+    struct partition_offsets at;
+    partition_offsets(f.p, &at);
+    CHECK(at.written == 1 && at.durable == 0 && at.high_watermark == 0);
+    CHECK_EQUAL(f.m.syncs, syncs);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(a.done, 1);
+    fixture_close(&f);
+}
+
+TEST(a_cache_topic_is_not_synced_for_an_ack)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    f.config.ack_disk = false;
+    partition_set_config(f.p, &f.config);
+    int syncs = f.m.syncs;
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK(a.done == 1 && a.append.result == KERR_NONE);
+    CHECK_EQUAL(f.m.syncs, syncs);
+    fixture_close(&f);
+}
+
+TEST(a_repeat_waits_until_its_original_is_durable)
+{
+    struct fixture f;
+    struct sent original, repeat;
+    fixture_init(&f);
+    send_batch(&f, &original, 7, 0, 2);
+    CHECK(mem_env_run_one_job_step(&f.m)); /* written, not synced */
+    send_batch(&f, &repeat, 7, 0, 2);
+    CHECK_EQUAL(repeat.done, 0);
+    mem_env_run_until_idle(&f.m);
+    CHECK(repeat.done == 1 && repeat.append.result == KERR_NONE && repeat.append.is_repeat);
+    CHECK_EQUAL(repeat.append.base_offset, original.append.base_offset);
+    send_batch(&f, &repeat, 7, 0, 2);
+    CHECK_EQUAL(repeat.done, 1); /* committed long since: at once */
+    struct partition_offsets at;
+    partition_offsets(f.p, &at);
+    CHECK_EQUAL(at.assigned, 2);
+    fixture_close(&f);
+}
+
+TEST(sequences_out_of_order_are_refused)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    send_batch(&f, &a, 7, 0, 1);
+    send_batch(&f, &a, 7, 1, 1);
+    mem_env_run_until_idle(&f.m);
+    struct sent gap;
+    send_batch(&f, &gap, 7, 5, 1);
+    CHECK(gap.done == 1 && gap.append.result == KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    CHECK_EQUAL(gap.append.base_offset, -1);
+    fixture_close(&f);
+}
+
+TEST(a_full_disk_gives_offsets_back_and_goes_on)
+{
+    struct fixture f;
+    struct sent a, b;
+    fixture_init(&f);
+    send_batch(&f, &a, 7, 0, 1);
+    mem_env_run_until_idle(&f.m);
+    f.m.fail_at = 1;
+    f.m.fail_with = ERR_NO_SPACE;
+    send_batch(&f, &a, 7, 1, 1);
+    send_batch(&f, &b, 7, 2, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK(a.done == 1 && a.append.result == KERR_KAFKA_STORAGE_ERROR);
+    CHECK(b.done == 1 && b.append.result == KERR_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(f.storage_error, ERR_OK);
+    send_batch(&f, &a, 7, 1, 1); /* the producer tries again with the same sequence */
+    mem_env_run_until_idle(&f.m);
+    CHECK(a.done == 1 && a.append.result == KERR_NONE);
+    CHECK_EQUAL(a.append.base_offset, 1);
+    fixture_close(&f);
+}
+
+TEST(a_failed_sync_takes_the_partition_offline)
+{
+    struct fixture f;
+    struct sent a, b;
+    fixture_init(&f);
+    send_batch(&f, &a, -1, -1, 1);
+    CHECK(mem_env_run_one_job_step(&f.m));
+    f.m.fail_at = 1;
+    f.m.fail_with = ERR_IO;
+    mem_env_run_until_idle(&f.m);
+    CHECK(a.done == 1 && a.append.result == KERR_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(f.storage_error, ERR_IO);
+    send_batch(&f, &b, -1, -1, 1);
+    CHECK(b.done == 1 && b.append.result == KERR_KAFKA_STORAGE_ERROR);
+    fixture_close(&f);
+}
+
+/* ---- reading */
+
+static struct partition_read_result read_at(struct fixture *f, int64_t offset)
+{
+    struct partition_read read = {.offset = offset,
+                                  .bytes_max = 1 << 20,
+                                  .whole_first = true,
+                                  .current_leader_epoch = -1,
+                                  .last_fetched_epoch = -1};
+    struct partition_read_result result;
+    enum err e = partition_read(f->p, &read, ENV_NOWAIT, &result);
+    CHECK(e == ERR_OK);
+    return result;
+}
+
+TEST(consumers_read_below_the_high_watermark_only)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    send_batch(&f, &a, -1, -1, 2);
+    CHECK(mem_env_run_one_job_step(&f.m)); /* written, not durable */
+    struct partition_read_result r = read_at(&f, 0);
+    CHECK(r.error == KERR_NONE && r.range.file == NULL && r.range.len == 0);
+    mem_env_run_until_idle(&f.m);
+    r = read_at(&f, 0);
+    CHECK(r.error == KERR_NONE && r.range.len > 0 && r.high_watermark == 2);
+    log_range_release(&r.range);
+    r = read_at(&f, 1); /* the middle of a batch: the whole batch */
+    CHECK(r.range.len > 0 && r.range.base_offset == 0);
+    log_range_release(&r.range);
+    CHECK(read_at(&f, 2).error == KERR_NONE);
+    CHECK(read_at(&f, 3).error == KERR_OFFSET_OUT_OF_RANGE);
+    CHECK(read_at(&f, -1).error == KERR_OFFSET_OUT_OF_RANGE);
+    fixture_close(&f);
+}
+
+TEST(a_cold_read_asks_for_a_worker)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    for (int i = 0; i < 3; i++)
+        send_batch(&f, &a, -1, -1, 2);
+    mem_env_run_until_idle(&f.m);
+    f.m.is_cold = true;
+    struct partition_read read = {.offset = 0,
+                                  .bytes_max = 100,
+                                  .whole_first = true,
+                                  .current_leader_epoch = -1,
+                                  .last_fetched_epoch = -1};
+    struct partition_read_result r = {0};
+    enum err e = partition_read(f.p, &read, ENV_NOWAIT, &r);
+    if (e == ERR_OK)
+        log_range_release(&r.range); /* it was in the ring of recent batches */
+    else
+        CHECK_EQUAL(e, ERR_AGAIN);
+    CHECK(partition_read(f.p, &read, ENV_WAIT, &r) == ERR_OK);
+    CHECK(r.error == KERR_NONE && r.range.len > 0);
+    log_range_release(&r.range);
+    fixture_close(&f);
+}
+
+struct waiting {
+    struct watcher watcher;
+    struct watch watch;
+    int runs;
+    int frees;
+};
+
+static void waiting_run(struct watcher *w)
+{
+    container_of(w, struct waiting, watcher)->runs++;
+}
+
+static void waiting_free(struct watcher *w)
+{
+    container_of(w, struct waiting, watcher)->frees++;
+}
+
+static void waiting_init(struct waiting *w, struct fixture *f)
+{
+    memset(w, 0, sizeof(*w));
+    watcher_init(&w->watcher, f->loop, waiting_run, waiting_free);
+    list_init(&w->watch.link);
+}
+
+TEST(a_watch_fires_once_when_the_high_watermark_moves)
+{
+    struct fixture f;
+    struct sent a;
+    struct waiting w;
+    fixture_init(&f);
+    waiting_init(&w, &f);
+    partition_watch_add(f.p, &w.watch, &w.watcher, 0, PARTITION_READER_CONSUMER);
+    send_batch(&f, &a, -1, -1, 1);
+    CHECK(mem_env_run_one_job_step(&f.m));
+    mem_env_run_loops(&f.m);
+    CHECK_EQUAL(w.runs, 0); /* written is not enough for a consumer */
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(w.runs, 1);
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(w.runs, 1);
+    watcher_unref(&w.watcher);
+    CHECK_EQUAL(w.frees, 1);
+    fixture_close(&f);
+}
+
+TEST(a_watch_for_what_is_there_fires_at_once)
+{
+    struct fixture f;
+    struct sent a;
+    struct waiting w;
+    fixture_init(&f);
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    waiting_init(&w, &f);
+    partition_watch_add(f.p, &w.watch, &w.watcher, 0, PARTITION_READER_CONSUMER);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(w.runs, 1);
+    partition_watch_add(f.p, &w.watch, &w.watcher, 1, PARTITION_READER_CONSUMER);
+    partition_watch_remove(f.p, &w.watch);
+    watcher_unref(&w.watcher);
+    CHECK_EQUAL(w.frees, 1);
+    fixture_close(&f);
+}
+
+TEST(more_watches_than_one_round_takes_all_fire)
+{
+    enum { COUNT = 200 };
+    static struct waiting w[COUNT];
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    for (int i = 0; i < COUNT; i++) {
+        waiting_init(&w[i], &f);
+        partition_watch_add(f.p, &w[i].watch, &w[i].watcher, 0, PARTITION_READER_CONSUMER);
+    }
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_EQUAL(w[i].runs, 1);
+        watcher_unref(&w[i].watcher);
+        CHECK_EQUAL(w[i].frees, 1);
+    }
+    fixture_close(&f);
+}
+
+TEST(closing_wakes_readers_and_refuses_appends)
+{
+    struct fixture f;
+    struct sent a, b;
+    struct waiting w;
+    fixture_init(&f);
+    waiting_init(&w, &f);
+    partition_watch_add(f.p, &w.watch, &w.watcher, 0, PARTITION_READER_CONSUMER);
+    send_batch(&f, &a, -1, -1, 1);
+    partition_close(f.p, true, on_closed, &f);
+    send_batch(&f, &b, -1, -1, 1);
+    CHECK(b.done == 1 && b.append.result == KERR_NOT_LEADER_OR_FOLLOWER);
+    mem_env_run_until_idle(&f.m);
+    CHECK(a.done == 1 && a.append.result == KERR_NONE); /* it came before */
+    CHECK_EQUAL(w.runs, 1);
+    CHECK(f.closed == 1 && f.closed_with == ERR_OK);
+    watcher_unref(&w.watcher);
+    partition_unref(f.p);
+    f.p = NULL;
+    fixture_close(&f);
+}
+
+TEST(epochs_are_checked_and_rise)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    send_batch(&f, &a, -1, -1, 4);
+    mem_env_run_until_idle(&f.m);
+    partition_lead(f.p, 3);
+    CHECK(partition_check_epoch(f.p, 2) == KERR_FENCED_LEADER_EPOCH);
+    CHECK(partition_check_epoch(f.p, 3) == KERR_NONE);
+    CHECK(partition_check_epoch(f.p, 4) == KERR_UNKNOWN_LEADER_EPOCH);
+    CHECK(partition_check_epoch(f.p, -1) == KERR_NONE);
+    int32_t epoch;
+    int64_t end;
+    CHECK(partition_epoch_end(f.p, -1, 0, &epoch, &end) == KERR_NONE);
+    CHECK(epoch == 0 && end == 4);
+    fixture_close(&f);
+}
+
+/* Fails the 1st, then the 2nd, then the 3rd ... I/O call until a run needs none. Whatever fails,
+ * every append is answered once, and what was acknowledged is below the high watermark. */
+TEST(every_append_is_answered_whatever_fails)
+{
+    bool failed = true;
+    for (int fail_at = 1; failed; fail_at++) {
+        struct fixture f;
+        struct sent s[4];
+        fixture_init(&f);
+        f.m.fail_at = fail_at;
+        f.m.fail_with = fail_at % 2 == 0 ? ERR_NO_SPACE : ERR_IO;
+        for (int i = 0; i < 4; i++) {
+            send_batch(&f, &s[i], 7, i, 1);
+            mem_env_run_one_job_step(&f.m);
+        }
+        mem_env_run_until_idle(&f.m);
+        failed = f.m.fail_at == 0;
+        struct partition_offsets at;
+        partition_offsets(f.p, &at);
+        for (int i = 0; i < 4; i++) {
+            CHECK_EQUAL(s[i].done, 1);
+            CHECK(s[i].append.result != KERR_NONE || s[i].append.base_offset < at.high_watermark);
+        }
+        f.m.fail_at = 0;
+        fixture_close(&f);
+    }
+}
