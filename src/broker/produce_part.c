@@ -93,6 +93,13 @@ static int codec_level(const struct topic_config *config)
     return COMPRESS_LEVEL_DEFAULT;
 }
 
+static enum kerr recompress_kerr(enum err e)
+{
+    if (e == ERR_TOO_LARGE)
+        return KERR_MESSAGE_TOO_LARGE;
+    return e == ERR_CORRUPT ? KERR_INVALID_RECORD : KERR_REQUEST_TIMED_OUT; /* memory: try again */
+}
+
 /* The same records under the topic's codec, in a buffer of their own. */
 static void part_recompress(struct produce_part *part, const struct topic_config *config,
                             struct produce_tools *tools)
@@ -100,13 +107,12 @@ static void part_recompress(struct produce_part *part, const struct topic_config
     struct batch_target target = {.codec = (enum compress_codec)config->compression,
                                   .level = codec_level(config)};
     struct batch_buffer out;
-    batch_buffer_init(&out, INT32_MAX);
+    batch_buffer_init(&out, (size_t)MIN(config->max_message_bytes, (int64_t)INT32_MAX));
     struct iobuf_slice *bytes = &part->append.log.bytes;
     enum err e = batch_recompress(&tools->recoder, bytes->data, bytes->len, &target, &out);
     struct iobuf *buf = e == ERR_OK ? iobuf_try_new(out.len) : NULL;
     if (buf == NULL) {
-        part_refuse(part, e == ERR_CORRUPT ? KERR_CORRUPT_MESSAGE : KERR_UNKNOWN_SERVER_ERROR,
-                    "the batch could not be compressed anew");
+        part_refuse(part, recompress_kerr(e), "the batch could not be put under the topic's codec");
     } else {
         memcpy(buf->data, out.data, out.len);
         iobuf_slice_release(bytes);
