@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * log_dir_checkpoint: what is remembered of each partition across restarts: recovery
+ * point, log start, high watermark, in Kafka's three files.
+ *
+ * Thread: see log_dir.h; one log_dir_checkpoint_write at a time.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "env/logger.h"
+#include "log/checkpoint_file.h"
+#include "log/log_dir_private.h"
+#include "log/log_file.h"
+
+enum checkpoint_kind { RECOVERY_POINT, LOG_START, HIGH_WATERMARK, CHECKPOINT_KIND_COUNT };
+
+static const char *const file_names[CHECKPOINT_KIND_COUNT] = {"recovery-point-offset-checkpoint",
+                                                              "log-start-offset-checkpoint",
+                                                              "replication-offset-checkpoint"};
+
+bool log_dir_name_is_own(const char *name)
+{
+    static const char *const others[] = {LOCK_NAME,
+                                         CLEAN_SHUTDOWN_NAME,
+                                         META_PROPERTIES_NAME,
+                                         META_PROPERTIES_NAME ".tmp",
+                                         CLEAN_SHUTDOWN_NAME ".tmp",
+                                         "cleaner-offset-checkpoint",
+                                         "bootstrap.checkpoint"};
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+        if (strcmp(name, others[i]) == 0)
+            return true;
+    }
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
+        size_t len = strlen(file_names[kind]);
+        if (strncmp(name, file_names[kind], len) == 0 &&
+            (name[len] == '\0' || strcmp(name + len, ".tmp") == 0))
+            return true;
+    }
+    return strncmp(name, "klamm.", 6) == 0;
+}
+
+static int64_t *value_of(struct log_dir_checkpoint *values, enum checkpoint_kind kind)
+{
+    switch (kind) {
+    case RECOVERY_POINT:
+        return &values->recovery_point;
+    case LOG_START:
+        return &values->log_start;
+    case HIGH_WATERMARK:
+    case CHECKPOINT_KIND_COUNT:
+        break;
+    }
+    return &values->high_watermark;
+}
+
+/* ---- the map */
+
+static uint64_t hash_of(const struct log_dir *dir, const char *topic, int32_t partition)
+{
+    return hash_bytes(dir->hash_seed, topic, strlen(topic)) ^ hash_u64((uint64_t)partition);
+}
+
+static struct checkpoint_entry *find_entry(const struct log_dir *dir, const char *topic,
+                                           int32_t partition)
+{
+    uint64_t hash = hash_of(dir, topic, partition);
+    for (struct map_node *node = map_first(&dir->checkpoints, hash); node != NULL;
+         node = map_next_same(node)) {
+        struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
+        if (entry->partition == partition && strcmp(entry->topic, topic) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+static struct checkpoint_entry *make_entry(struct log_dir *dir, const char *topic,
+                                           int32_t partition)
+{
+    struct checkpoint_entry *entry = find_entry(dir, topic, partition);
+    if (entry != NULL)
+        return entry;
+    size_t size = strlen(topic) + 1;
+    ASSERT(size <= CHECKPOINT_TOPIC_SIZE);
+    entry = mem_alloc(sizeof(*entry) + size);
+    entry->partition = partition;
+    memcpy(entry->topic, topic, size);
+    map_insert(&dir->checkpoints, &entry->node, hash_of(dir, topic, partition));
+    return entry;
+}
+
+void log_dir_free_checkpoints(struct log_dir *dir)
+{
+    MAP_FOR_EACH (node, &dir->checkpoints) {
+        map_remove(&dir->checkpoints, node);
+        mem_free(container_of(node, struct checkpoint_entry, node));
+    }
+    map_deinit(&dir->checkpoints);
+}
+
+struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const char *topic,
+                                                int32_t partition)
+{
+    struct monitor *monitor = (struct monitor *)(uintptr_t)&dir->monitor; /* locking is no change */
+    monitor_enter(monitor);
+    const struct checkpoint_entry *entry = find_entry(dir, topic, partition);
+    struct log_dir_checkpoint values = {0};
+    if (entry != NULL)
+        values = entry->values;
+    monitor_leave(monitor);
+    return values;
+}
+
+void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
+                            const struct log_dir_checkpoint *values)
+{
+    monitor_enter(&dir->monitor);
+    make_entry(dir, topic, partition)->values = *values;
+    monitor_leave(&dir->monitor);
+}
+
+void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t partition)
+{
+    monitor_enter(&dir->monitor);
+    struct checkpoint_entry *entry = find_entry(dir, topic, partition);
+    if (entry != NULL)
+        map_remove(&dir->checkpoints, &entry->node);
+    monitor_leave(&dir->monitor);
+    mem_free(entry);
+}
+
+/* ---- the files */
+
+static enum err parse_file(struct log_dir *dir, enum checkpoint_kind kind, const uint8_t *data,
+                           size_t size)
+{
+    struct checkpoint_reader r;
+    checkpoint_reader_init(&r, data, size);
+    while (checkpoint_reader_next(&r)) {
+        char topic[CHECKPOINT_TOPIC_SIZE];
+        checkpoint_read_word(&r, topic, sizeof(topic));
+        int32_t partition = (int32_t)checkpoint_read_number(&r, 0, INT32_MAX);
+        int64_t offset = checkpoint_read_number(&r, 0, INT64_MAX);
+        checkpoint_read_line_end(&r);
+        if (!r.is_bad)
+            *value_of(&make_entry(dir, topic, partition)->values, kind) = offset;
+    }
+    return checkpoint_reader_finish(&r);
+}
+
+/* What was read before the bad line may be true and may not. */
+static void forget_kind(struct log_dir *dir, enum checkpoint_kind kind)
+{
+    MAP_FOR_EACH (node, &dir->checkpoints) {
+        struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
+        *value_of(&entry->values, kind) = 0;
+    }
+}
+
+enum err log_dir_load_checkpoints(struct log_dir *dir)
+{
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
+        uint8_t *data = NULL;
+        size_t size = 0;
+        enum err e = log_file_read(dir->env, dir->path, file_names[kind], CHECKPOINT_FILE_BYTES_MAX,
+                                   &data, &size);
+        if (e == ERR_NOT_FOUND)
+            continue;
+        if (e == ERR_OK)
+            e = parse_file(dir, (enum checkpoint_kind)kind, data, size);
+        mem_free(data);
+        if (e != ERR_OK && e != ERR_CORRUPT && e != ERR_TOO_LARGE)
+            return e;
+        if (e != ERR_OK) {
+            forget_kind(dir, (enum checkpoint_kind)kind);
+            log_warn(dir->env, "%s/%s cannot be read and counts as empty", dir->path,
+                     file_names[kind]);
+        }
+    }
+    return ERR_OK;
+}
+
+/* [monitor] */
+static void write_text(struct log_dir *dir, enum checkpoint_kind kind, struct strbuf *out)
+{
+    size_t count = 0;
+    MAP_FOR_EACH (node, &dir->checkpoints) {
+        struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
+        count += *value_of(&entry->values, kind) > 0;
+    }
+    checkpoint_write_head(out, count);
+    MAP_FOR_EACH (node, &dir->checkpoints) {
+        struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
+        int64_t value = *value_of(&entry->values, kind);
+        if (value > 0)
+            strbuf_printf(out, "%s %" PRId32 " %" PRId64 "\n", entry->topic, entry->partition,
+                          value);
+    }
+}
+
+enum err log_dir_checkpoint_write(struct log_dir *dir)
+{
+    struct strbuf texts[CHECKPOINT_KIND_COUNT];
+    monitor_enter(&dir->monitor);
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
+        strbuf_init(&texts[kind]);
+        write_text(dir, (enum checkpoint_kind)kind, &texts[kind]);
+    }
+    monitor_leave(&dir->monitor);
+    enum err e = ERR_OK;
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
+        if (e == ERR_OK)
+            e = log_file_replace(dir->env, dir->path, file_names[kind], strbuf_text(&texts[kind]),
+                                 texts[kind].len);
+        strbuf_deinit(&texts[kind]);
+    }
+    return e == ERR_OK ? env_dir_sync(dir->env, dir->path) : e;
+}

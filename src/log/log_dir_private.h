@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/* log_dir_private: what the files of log_dir share. Thread: see log_dir.h. */
+#ifndef LOG_LOG_DIR_PRIVATE_H
+#define LOG_LOG_DIR_PRIVATE_H
+
+#include "base/map.h"
+#include "env/monitor.h"
+#include "log/log_dir.h"
+
+#define META_PROPERTIES_NAME "meta.properties"
+#define CLEAN_SHUTDOWN_NAME  ".kafka_cleanshutdown"
+#define LOCK_NAME            ".lock"
+
+struct log_dir {
+    struct env *env;
+    char *path;
+    struct env_file *lock;
+    struct log_dir_identity identity;
+    bool was_clean;
+    bool is_marked_clean; /* the file is there now */
+    uint64_t hash_seed;
+    struct monitor monitor; /* over what follows */
+    struct map checkpoints; /* of struct checkpoint_entry, by topic and partition */
+};
+
+struct checkpoint_entry {
+    struct map_node node;
+    struct log_dir_checkpoint values;
+    int32_t partition;
+    char topic[];
+};
+
+/* What the text says. ERR_CORRUPT: *why says what is wrong; out is untouched. */
+enum err log_dir_parse_meta(char *text, struct strbuf *why, struct log_dir_identity *out) MUST_USE;
+
+/* Reads the three checkpoint files; one that cannot be read counts as empty, with a warning. */
+enum err log_dir_load_checkpoints(struct log_dir *dir) MUST_USE;
+void log_dir_free_checkpoints(struct log_dir *dir);
+
+/* Is this the name of a file that we or Kafka keep directly in a log directory? */
+bool log_dir_name_is_own(const char *name);
+
+/* "topic-partition": false when the name is of no partition. */
+bool log_dir_parse_partition(const char *name, char *topic, size_t size, int32_t *partition);
+
+#endif
