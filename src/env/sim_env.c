@@ -394,7 +394,8 @@ void sim_env_die(struct sim_env *env, enum sim_death how)
         if (env->disk != NULL)
             sim_disk_power_cut(env->disk, env->sim);
     } else {
-        sim_count(env->sim, SIM_FAULT_PROCESS_KILL);
+        if (how == SIM_DEATH_KILL)
+            sim_count(env->sim, SIM_FAULT_PROCESS_KILL);
         if (env->disk != NULL)
             sim_disk_drop_locks(env->disk);
     }

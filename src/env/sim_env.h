@@ -30,6 +30,7 @@ struct sim_fiber;
 enum sim_death {
     SIM_DEATH_POWER_CUT, /* loses what was not synced */
     SIM_DEATH_KILL,      /* the page cache stays */
+    SIM_DEATH_EXIT,      /* the same, in good order: counts as no fault */
 };
 
 struct sim_worker {

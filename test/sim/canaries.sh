@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds klamm-sim once for each planted bug of canaries.txt and shows that random seeds catch
+# it: test/sim/canaries.sh BUILD_DIR_BASE [NAME ...]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+base=$1
+shift
+jobs=$(nproc)
+failed=0
+while read -r name seeds_max workload rest; do
+    case "$name" in '' | '#'*) continue ;; esac
+    if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
+        continue
+    fi
+    build=$base/$name
+    cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DKLAMM_CANARY="$name" > /dev/null
+    ninja -C "$build" -j "$jobs" klamm-sim > "$build/build.log" || { tail -n 40 "$build/build.log"; exit 1; }
+    log=$build/caught.log
+    options=(--random "$seeds_max" --stop-at-first --jobs "$jobs")
+    if [ "$workload" != "-" ]; then
+        options+=(--workload "$workload")
+    fi
+    if "$build/klamm-sim" "${options[@]}" > "$log" 2>&1; then
+        echo "canary $name: NOT caught by $seeds_max seeds"
+        failed=1
+        continue
+    fi
+    # What counts is a broken promise, not a failure of the build or of the simulator.
+    if ! grep -q '^FAILED seed' "$log"; then
+        echo "canary $name: the run failed in another way:"
+        tail -n 20 "$log"
+        failed=1
+        continue
+    fi
+    ran=$(sed -n 's/^simulator: \([0-9]*\) seeds.*/\1/p' "$log")
+    echo "canary $name: caught within $ran seeds (allowed: $seeds_max):" \
+        "$(grep -A1 -m1 '^FAILED seed' "$log" | tail -n 1)"
+done < "$here/canaries.txt"
+exit $failed

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * check: the promises, one checker a file. A checker sees the history change, and calls
+ * history_fail when a promise is broken.
+ *
+ * Thread: one.
+ */
+#ifndef TEST_SIM_CHECK_H
+#define TEST_SIM_CHECK_H
+
+#include "history.h"
+
+/* check_acked: an acknowledged record is never lost, and lies where the answer said. */
+void check_acked_on_ack(struct history *h, uint32_t record);
+void check_acked_on_read(struct history *h, uint32_t partition, int64_t offset, int32_t record);
+void check_acked_at_end(struct history *h);
+
+/* check_order: of an idempotent producer every record is there at most once, an acknowledged
+ * one exactly once, and all in the order of sending. Nothing is there that nobody sent. */
+void check_order_at_end(struct history *h);
+
+/* check_offsets: offsets are dense; high watermark, log start and leader epoch never go back. */
+void check_offsets_on_read(struct history *h, uint32_t partition, int64_t expected, int64_t offset);
+void check_offsets_on_told(struct history *h, uint32_t partition, const struct history_floor *floor,
+                           const struct history_offsets *offsets);
+void check_offsets_at_end(struct history *h);
+
+/* check_stable: what a consumer has seen is never different or gone later. */
+void check_stable_on_read(struct history *h, uint32_t partition, int64_t offset, int32_t record);
+void check_stable_at_end(struct history *h);
+
+/* check_topics: a created topic is there, with its id, until it is deleted, and then it is gone. */
+void check_topics_on_seen(struct history *h, uint32_t topic,
+                          const struct history_topic_answer *answer);
+
+/* check_producer_ids: no producer id is given twice, whatever happened in between. */
+void check_producer_ids_on_given(struct history *h, int64_t producer_id, int16_t epoch);
+
+/* check_latency: a lone record is acknowledged within a round trip and two syncs. */
+void check_latency_on_lone_ack(struct history *h, int64_t took_ns, int64_t bound_ns);
+
+#endif

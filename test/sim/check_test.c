@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+/* check_test: each checker is shown a good history, and a bad one that it has to flag. Thread:
+ * main. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/testing.h"
+#include "check.h"
+
+struct fixture {
+    struct history h;
+    uint32_t durable;
+    uint32_t cached;
+    uint32_t numbers;
+};
+
+static struct fixture fixture_new(void)
+{
+    struct fixture f;
+    memset(&f, 0, sizeof(f));
+    history_init(&f.h);
+    uint32_t topic = history_add_topic(&f.h, "t");
+    f.durable = history_add_partition(&f.h, topic, 0, true);
+    f.cached = history_add_partition(&f.h, topic, 1, false);
+    return f;
+}
+
+static uint32_t send_one(struct fixture *f, uint32_t partition, int32_t instance)
+{
+    uint32_t record = history_add_record(&f->h, &(struct history_new_record){
+                                                    .partition = partition,
+                                                    .producer = 0,
+                                                    .instance = instance,
+                                                    .number = f->numbers++,
+                                                    .bytes = 30,
+                                                });
+    history_sent(&f->h, record);
+    return record;
+}
+
+static uint32_t send_acked(struct fixture *f, uint32_t partition, int32_t instance, int64_t offset)
+{
+    uint32_t record = send_one(f, partition, instance);
+    history_acked(&f->h, record, offset, true);
+    return record;
+}
+
+static void read_one(struct fixture *f, uint32_t partition, int64_t offset, uint32_t record)
+{
+    history_read(&f->h, partition, offset, offset, (int32_t)record);
+}
+
+/* The last reading, of these records from offset 0 on. */
+static void audit(struct fixture *f, uint32_t partition, const uint32_t *records, int64_t count)
+{
+    f->h.is_auditing = true;
+    for (int64_t i = 0; i < count; i++)
+        read_one(f, partition, i, records[i]);
+    f->h.partitions[partition].audit_end = count;
+    history_check_end(&f->h);
+}
+
+static void expect(struct fixture *f, const char *checker)
+{
+    if (checker == NULL) {
+        CHECK_TEXT(f->h.failure, "");
+    } else {
+        CHECK(f->h.has_failed);
+        if (strncmp(f->h.failure, checker, strlen(checker)) != 0)
+            CHECK_TEXT(f->h.failure, checker);
+    }
+    history_deinit(&f->h);
+}
+
+TEST(check_good_history_passes)
+{
+    struct fixture f = fixture_new();
+    uint32_t records[3];
+    for (int i = 0; i < 3; i++)
+        records[i] = send_acked(&f, f.durable, 0, i);
+    read_one(&f, f.durable, 0, records[0]);
+    history_power_cut(&f.h);
+    audit(&f, f.durable, records, 3);
+    expect(&f, NULL);
+}
+
+TEST(check_records_name_themselves)
+{
+    struct fixture f = fixture_new();
+    uint8_t value[30];
+    uint32_t record = send_one(&f, f.durable, -1);
+    history_fill(&f.h, record, value);
+    CHECK_EQUAL(history_recognise(&f.h, value, sizeof(value)), record);
+    CHECK_EQUAL(history_recognise(&f.h, value, sizeof(value) - 1), -1);
+    value[29] ^= 1;
+    CHECK_EQUAL(history_recognise(&f.h, value, sizeof(value)), -1);
+    expect(&f, NULL);
+}
+
+TEST(check_acked_flags_a_lost_record)
+{
+    struct fixture f = fixture_new();
+    uint32_t records[2] = {send_acked(&f, f.durable, -1, 0), send_acked(&f, f.durable, -1, 1)};
+    audit(&f, f.durable, records, 1);
+    expect(&f, "acked is never lost");
+}
+
+TEST(check_acked_flags_another_record_in_its_place)
+{
+    struct fixture f = fixture_new();
+    send_acked(&f, f.durable, -1, 0);
+    uint32_t other = send_one(&f, f.durable, -1);
+    audit(&f, f.durable, &other, 1);
+    expect(&f, "acked is never lost");
+}
+
+TEST(check_acked_flags_an_answer_with_a_wrong_offset)
+{
+    struct fixture f = fixture_new();
+    uint32_t first = send_one(&f, f.durable, 0);
+    uint32_t second = send_one(&f, f.durable, 0);
+    read_one(&f, f.durable, 0, first);
+    history_acked(&f.h, second, 0, true);
+    expect(&f, "acked is never lost");
+}
+
+TEST(check_acked_flags_invented_and_refused_records)
+{
+    struct fixture f = fixture_new();
+    history_read(&f.h, f.durable, 0, 0, -1);
+    expect(&f, "acked is never lost");
+    f = fixture_new();
+    uint32_t record = send_one(&f, f.durable, -1);
+    history_refused(&f.h, record);
+    read_one(&f, f.durable, 0, record);
+    expect(&f, "acked is never lost");
+    f = fixture_new();
+    record = send_one(&f, f.durable, -1);
+    read_one(&f, f.cached, 0, record);
+    expect(&f, "acked is never lost");
+}
+
+TEST(check_acked_lets_a_power_cut_take_what_was_not_promised)
+{
+    struct fixture f = fixture_new();
+    send_acked(&f, f.cached, -1, 0);
+    uint32_t weak = send_one(&f, f.durable, -1);
+    history_acked(&f.h, weak, 0, false); /* acks=1 */
+    uint32_t late = send_one(&f, f.durable, -1);
+    history_power_cut(&f.h);
+    history_acked(&f.h, late, 1, false); /* the answer was on its way when the power went */
+    CHECK(f.h.records[late].state == RECORD_UNKNOWN);
+    audit(&f, f.cached, NULL, 0);
+    audit(&f, f.durable, NULL, 0);
+    expect(&f, NULL);
+}
+
+TEST(check_acked_lets_nothing_go_without_a_power_cut)
+{
+    struct fixture f = fixture_new();
+    send_acked(&f, f.cached, -1, 0);
+    audit(&f, f.cached, NULL, 0);
+    expect(&f, "acked is never lost");
+}
+
+TEST(check_order_flags_a_double)
+{
+    struct fixture f = fixture_new();
+    uint32_t record = send_one(&f, f.durable, 0);
+    history_unknown(&f.h, record);
+    audit(&f, f.durable, (uint32_t[]){record, record}, 2);
+    expect(&f, "no gap, no double");
+}
+
+TEST(check_order_flags_disorder)
+{
+    struct fixture f = fixture_new();
+    uint32_t first = send_one(&f, f.durable, 0);
+    uint32_t second = send_one(&f, f.durable, 0);
+    audit(&f, f.durable, (uint32_t[]){second, first}, 2);
+    expect(&f, "no gap, no double");
+}
+
+TEST(check_order_allows_both_to_plain_producers)
+{
+    struct fixture f = fixture_new();
+    uint32_t first = send_one(&f, f.durable, -1);
+    uint32_t second = send_one(&f, f.durable, -1);
+    audit(&f, f.durable, (uint32_t[]){second, first, first}, 3);
+    CHECK_EQUAL(f.h.repeats_read, 1);
+    expect(&f, NULL);
+}
+
+TEST(check_order_allows_disorder_between_instances)
+{
+    struct fixture f = fixture_new();
+    uint32_t old = send_one(&f, f.durable, 0);
+    uint32_t new = send_one(&f, f.durable, 1);
+    audit(&f, f.durable, (uint32_t[]){new, old}, 2);
+    expect(&f, NULL);
+}
+
+TEST(check_offsets_flags_a_hole)
+{
+    struct fixture f = fixture_new();
+    uint32_t record = send_one(&f, f.durable, -1);
+    history_read(&f.h, f.durable, 3, 4, (int32_t)record);
+    expect(&f, "offsets");
+    f = fixture_new();
+    record = send_one(&f, f.durable, -1);
+    f.h.is_auditing = true;
+    read_one(&f, f.durable, 1, record);
+    f.h.partitions[f.durable].audit_end = 2;
+    check_offsets_at_end(&f.h);
+    expect(&f, "offsets");
+}
+
+static void told(struct fixture *f, const struct history_floor *floor, int64_t high_watermark,
+                 int64_t log_start, int32_t epoch)
+{
+    history_told(&f->h, f->durable, floor,
+                 &(struct history_offsets){high_watermark, log_start, epoch});
+}
+
+TEST(check_offsets_flags_what_goes_back)
+{
+    static const struct history_offsets bad[] = {{9, 0, 3}, {10, 1, 3}, {10, 2, 2}, {10, 11, 3}};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        struct fixture f = fixture_new();
+        struct history_floor floor = history_floor_of(&f.h, f.durable);
+        told(&f, &floor, 10, 2, 3);
+        struct history_floor later = history_floor_of(&f.h, f.durable);
+        told(&f, &floor, 5, 0, 1); /* asked before: may be older */
+        told(&f, &later, 10, 2, 3);
+        CHECK(!f.h.has_failed);
+        told(&f, &later, bad[i].high_watermark, bad[i].log_start, bad[i].leader_epoch);
+        expect(&f, "offsets");
+    }
+}
+
+TEST(check_stable_flags_a_change)
+{
+    struct fixture f = fixture_new();
+    uint32_t first = send_one(&f, f.durable, -1);
+    uint32_t second = send_one(&f, f.durable, -1);
+    read_one(&f, f.durable, 0, first);
+    history_power_cut(&f.h);
+    read_one(&f, f.durable, 0, second);
+    expect(&f, "what was seen stays");
+}
+
+TEST(check_stable_flags_a_loss)
+{
+    struct fixture f = fixture_new();
+    uint32_t first = send_one(&f, f.durable, -1);
+    read_one(&f, f.durable, 0, first);
+    history_power_cut(&f.h);
+    audit(&f, f.durable, NULL, 0);
+    expect(&f, "what was seen stays");
+}
+
+TEST(check_stable_forgets_the_page_cache_with_the_power)
+{
+    struct fixture f = fixture_new();
+    uint32_t first = send_one(&f, f.cached, -1);
+    uint32_t second = send_one(&f, f.cached, -1);
+    struct history_floor floor = history_floor_of(&f.h, f.cached);
+    read_one(&f, f.cached, 0, first);
+    history_power_cut(&f.h);
+    CHECK(!history_is_current(&f.h, f.cached, &floor));
+    read_one(&f, f.cached, 0, second);
+    expect(&f, NULL);
+}
+
+static void topic_seen(struct fixture *f, const struct history_topic_view *view, bool is_there,
+                       uint8_t id, int32_t partitions)
+{
+    history_topic_seen(&f->h, 0, view,
+                       &(struct history_topic_answer){is_there, {{id}}, partitions});
+}
+
+TEST(check_topics_flags_what_is_not_as_told)
+{
+    static const struct {
+        bool is_there;
+        uint8_t id;
+        int32_t partitions;
+    } bad[] = {{false, 7, 2}, {true, 8, 2}, {true, 7, 3}};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        struct fixture f = fixture_new();
+        history_topic_asked(&f.h, 0);
+        struct history_topic_view unsure = history_topic_view(&f.h, 0);
+        history_topic_created(&f.h, 0, (struct uuid){{7}}, 2);
+        struct history_topic_view view = history_topic_view(&f.h, 0);
+        topic_seen(&f, &view, true, 7, 2);
+        topic_seen(&f, &unsure, bad[i].is_there, bad[i].id, bad[i].partitions);
+        CHECK(!f.h.has_failed);
+        topic_seen(&f, &view, bad[i].is_there, bad[i].id, bad[i].partitions);
+        expect(&f, "topics stay");
+    }
+}
+
+TEST(check_topics_flags_one_that_comes_back)
+{
+    struct fixture f = fixture_new();
+    history_topic_created(&f.h, 0, (struct uuid){{7}}, 2);
+    history_topic_asked(&f.h, 0);
+    history_topic_deleted(&f.h, 0);
+    struct history_topic_view view = history_topic_view(&f.h, 0);
+    topic_seen(&f, &view, false, 0, 0);
+    CHECK(!f.h.has_failed);
+    topic_seen(&f, &view, true, 7, 2);
+    expect(&f, "topics stay");
+}
+
+TEST(check_producer_ids_flags_one_that_is_given_twice)
+{
+    struct fixture f = fixture_new();
+    history_producer_id(&f.h, 1, 0);
+    history_producer_id(&f.h, 1, 1);
+    history_producer_id(&f.h, 2, 0);
+    CHECK(!f.h.has_failed);
+    history_producer_id(&f.h, 1, 1);
+    expect(&f, "producer ids");
+}
+
+TEST(check_latency_flags_a_late_answer)
+{
+    struct fixture f = fixture_new();
+    check_latency_on_lone_ack(&f.h, 100, 100);
+    CHECK(!f.h.has_failed);
+    check_latency_on_lone_ack(&f.h, 101, 100);
+    expect(&f, "a lone record");
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * client: what producers, consumers and admins share: a connection that is opened again and
+ * again, and metadata of the topics they work on, asked for at each connect and compared
+ * with the history.
+ *
+ * Thread: one.
+ */
+#ifndef TEST_SIM_CLIENT_H
+#define TEST_SIM_CLIENT_H
+
+#include "connection.h"
+#include "history.h"
+
+enum { CLIENT_PARTITIONS_MAX = 64 };
+
+/* Kafka's keys of the APIs that the clients use. */
+enum {
+    API_PRODUCE = 0,
+    API_FETCH = 1,
+    API_LIST_OFFSETS = 2,
+    API_METADATA = 3,
+    API_CREATE_TOPICS = 19,
+    API_DELETE_TOPICS = 20,
+    API_INIT_PRODUCER_ID = 22,
+};
+
+struct client_options {
+    struct history *history;
+    struct sim_env *env;
+    struct env_addr broker;
+    uint32_t partitions[CLIENT_PARTITIONS_MAX]; /* of the history */
+    uint32_t partition_count;
+    void *arg;
+    void (*ready)(void *arg); /* connected, and the topics' metadata is known */
+    void (*lost)(void *arg);
+};
+
+struct client {
+    struct client_options options;
+    struct connection connection;
+    struct call metadata;
+    struct history_floor floors[CLIENT_PARTITIONS_MAX];
+    struct history_topic_view views[CLIENT_PARTITIONS_MAX]; /* of the partitions' topics */
+    struct loop_timer again;
+    bool is_ready;
+    bool is_stopped;
+};
+
+void client_start(struct client *c, const struct client_options *options);
+
+/* Closes and stays closed; `lost` is not called. */
+void client_stop(struct client *c);
+
+/* Closes, tells `lost`, and comes back after a while. */
+void client_reconnect(struct client *c);
+
+struct sim *client_sim(const struct client *c);
+
+/* "topic": by name, or by id where the answer has no name. -1: not one of this client's. */
+int32_t client_find_partition(const struct client *c, struct wire_str topic, struct uuid id,
+                              int32_t index);
+
+/* Starts the timer by chance within [low, high]. */
+void client_later(const struct client *c, struct loop_timer *timer, int64_t low_ns,
+                  int64_t high_ns);
+
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * history: what the simulated clients have sent, were told and have seen. The checkers
+ * (check_*.c) look at it while the world runs and once it is over.
+ *
+ * Every record is numbered; its bytes follow from the number, so that a record that is
+ * read back names itself and can be compared byte by byte.
+ *
+ * What a client has sees is compared with what was known when its request left: answers
+ * overtake each other.
+ *
+ * Thread: one.
+ */
+#ifndef TEST_SIM_HISTORY_H
+#define TEST_SIM_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/uuid.h"
+
+enum { HISTORY_NAME_SIZE = 64, HISTORY_RECORD_BYTES_MIN = 12, HISTORY_FAILURE_SIZE = 600 };
+
+enum record_state {
+    RECORD_SENT,    /* nobody knows yet */
+    RECORD_ACKED,   /* it lies at acked_offset */
+    RECORD_UNKNOWN, /* given up, or acks=0: it may be in the log or not */
+    RECORD_REFUSED, /* the broker said that it is not in the log */
+};
+
+struct history_record {
+    uint32_t partition;
+    uint32_t producer;
+    int32_t instance; /* of an idempotent producer: changes with its producer id; -1: not one */
+    uint32_t number;  /* order of sending, per producer and partition */
+    uint32_t bytes;
+    enum record_state state;
+    bool is_promised;     /* a power cut may not take it */
+    int64_t acked_offset; /* -1: none */
+    uint32_t power_cuts;  /* that had been when it was last sent */
+};
+
+struct history_partition {
+    char topic[HISTORY_NAME_SIZE];
+    uint32_t topic_index; /* in `topics` */
+    int32_t index;
+    bool is_durable;     /* klamm.ack=disk: what consumers see survives power cuts */
+    uint32_t generation; /* rises when a power cut may have taken what was seen */
+
+    /* Floors: what clients have been told already. */
+    int64_t high_watermark;
+    int64_t log_start;
+    int32_t leader_epoch;
+
+    /* The record at each offset that somebody has read; -1: nobody has. */
+    int32_t *seen;
+    int64_t seen_count;
+    int64_t seen_capacity;
+
+    /* The same, of the last reading, when all is calm again. */
+    int32_t *audit;
+    int64_t audit_count;
+    int64_t audit_capacity;
+    int64_t audit_end; /* the end offset that the auditor was told; -1: not audited */
+};
+
+enum topic_state {
+    TOPIC_ABSENT,  /* surely not there */
+    TOPIC_PRESENT, /* surely there, with this id */
+    TOPIC_UNSURE,  /* a request about it got no answer */
+};
+
+struct history_topic {
+    char name[HISTORY_NAME_SIZE];
+    enum topic_state state;
+    struct uuid id;
+    int32_t partitions;
+    uint32_t changes; /* rises with every request and answer about it */
+};
+
+struct history {
+    struct history_record *records;
+    uint32_t record_count;
+    uint32_t record_capacity;
+    struct history_partition *partitions;
+    uint32_t partition_count;
+    struct history_topic *topics;
+    uint32_t topic_count;
+    uint32_t producer_count;
+    uint32_t power_cuts;
+    int64_t *producer_ids; /* with the epoch in the low 16 bits */
+    uint32_t producer_id_count;
+
+    int64_t acked_operations;
+    int64_t records_read;
+    int64_t repeats_read; /* of producers that are not idempotent */
+    bool is_auditing;
+
+    bool has_failed;
+    char failure[HISTORY_FAILURE_SIZE]; /* the first one: "checker: what" */
+    void (*on_failure)(void *arg);      /* may be NULL */
+    void *on_failure_arg;
+};
+
+void history_init(struct history *h);
+void history_deinit(struct history *h);
+
+/* Only the first one counts. */
+void history_fail(struct history *h, const char *checker, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+uint32_t history_add_topic(struct history *h, const char *name);
+uint32_t history_add_partition(struct history *h, uint32_t topic, int32_t index, bool is_durable);
+
+/* ---- records */
+
+struct history_new_record {
+    uint32_t partition;
+    uint32_t producer;
+    int32_t instance;
+    uint32_t number;
+    uint32_t bytes; /* at least HISTORY_RECORD_BYTES_MIN */
+};
+
+uint32_t history_add_record(struct history *h, const struct history_new_record *options);
+
+/* The record's value. */
+void history_fill(const struct history *h, uint32_t record, uint8_t *out);
+
+/* Which record these bytes are; -1: none that was ever sent. */
+int32_t history_recognise(const struct history *h, const uint8_t *data, size_t len);
+
+/* It leaves, for the first time or again. */
+void history_sent(struct history *h, uint32_t record);
+
+/* `wants_all`: the producer asked for acks=all. An answer that a power cut has overtaken proves
+ * something only then. */
+void history_acked(struct history *h, uint32_t record, int64_t offset, bool wants_all);
+void history_unknown(struct history *h, uint32_t record);
+void history_refused(struct history *h, uint32_t record);
+
+/* The broker has given this producer id to somebody. */
+void history_producer_id(struct history *h, int64_t producer_id, int16_t epoch);
+
+/* ---- what consumers see */
+
+/* What is known when a request leaves. */
+struct history_floor {
+    uint32_t generation;
+    int64_t high_watermark;
+    int64_t log_start;
+    int32_t leader_epoch;
+};
+
+struct history_floor history_floor_of(const struct history *h, uint32_t partition);
+
+/* False: a power cut came between, and what was asked before it proves nothing. */
+bool history_is_current(const struct history *h, uint32_t partition,
+                        const struct history_floor *floor);
+
+/* `expected` is the offset that the reader should find next; -1: any. */
+void history_read(struct history *h, uint32_t partition, int64_t expected, int64_t offset,
+                  int32_t record);
+
+/* Values of -1: the answer did not say. */
+struct history_offsets {
+    int64_t high_watermark;
+    int64_t log_start;
+    int32_t leader_epoch;
+};
+
+void history_told(struct history *h, uint32_t partition, const struct history_floor *floor,
+                  const struct history_offsets *offsets);
+
+/* A machine lost what it had not synced. */
+void history_power_cut(struct history *h);
+
+/* ---- topics */
+
+void history_topic_asked(struct history *h, uint32_t topic); /* create or delete is on its way */
+void history_topic_created(struct history *h, uint32_t topic, struct uuid id, int32_t partitions);
+void history_topic_deleted(struct history *h, uint32_t topic);
+
+/* An answer about the topic to a request that left when it had `state` and `changes`;
+ * `is_there` false: UNKNOWN_TOPIC_OR_PARTITION. */
+struct history_topic_view {
+    enum topic_state state;
+    uint32_t changes;
+};
+
+struct history_topic_view history_topic_view(const struct history *h, uint32_t topic);
+
+struct history_topic_answer {
+    bool is_there;
+    struct uuid id;
+    int32_t partitions;
+};
+
+void history_topic_seen(struct history *h, uint32_t topic, const struct history_topic_view *view,
+                        const struct history_topic_answer *answer);
+
+/* After the audit: everything that only the end can tell. */
+void history_check_end(struct history *h);
+
+#endif

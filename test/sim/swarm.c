@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * swarm: what kind of world a seed makes. Each fault is off in some worlds, so that
+ * others have room, and on at very different rates in the others.
+ *
+ * Thread: one.
+ */
+#include "world.h"
+
+#include <stdio.h>
+
+static int64_t pick(struct sim *sim, const int64_t *values, size_t count)
+{
+    return values[sim_draw(sim, 0, (int64_t)count - 1)];
+}
+
+#define PICK(sim, ...)                                                                             \
+    pick((sim), (const int64_t[]){__VA_ARGS__},                                                    \
+         sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
+static void draw_network(struct sim *sim, struct sim_tuning *t)
+{
+    t->net_delay_min = PICK(sim, 1, 20 * SIM_US, 200 * SIM_US);
+    t->net_delay_max = t->net_delay_min + PICK(sim, 10 * SIM_US, 300 * SIM_US, 5 * SIM_MS);
+    t->net_slow_ppm = (int32_t)PICK(sim, 0, 100, 5000);
+    t->net_slow_max = PICK(sim, SIM_MS, 100 * SIM_MS);
+    t->net_segment_max = (int32_t)PICK(sim, 100, 1460, 1 << 20);
+    t->net_window_min = (int32_t)PICK(sim, 200, 4096, 65536);
+    t->net_window_max = t->net_window_min + (int32_t)PICK(sim, 0, 4096, 1 << 20);
+    t->part_percent = (int32_t)PICK(sim, 0, 5, 40);
+    t->net_reset_delay_max = PICK(sim, SIM_MS, 200 * SIM_MS);
+}
+
+static void draw_disk(struct sim *sim, struct sim_tuning *t)
+{
+    t->disk_delay_min = PICK(sim, SIM_US, 20 * SIM_US);
+    t->disk_delay_max = t->disk_delay_min + PICK(sim, SIM_US, 50 * SIM_US, 2 * SIM_MS);
+    t->sync_delay_min = PICK(sim, 20 * SIM_US, 500 * SIM_US);
+    t->sync_delay_max = t->sync_delay_min + PICK(sim, 10 * SIM_US, SIM_MS, 10 * SIM_MS);
+    t->disk_slow_ppm = (int32_t)PICK(sim, 0, 100, 3000);
+    t->disk_slow_max = PICK(sim, 10 * SIM_MS, 500 * SIM_MS);
+    t->cold_percent = (int32_t)PICK(sim, 0, 5, 50);
+    t->step_delay_max = PICK(sim, 1, 10 * SIM_US, SIM_MS);
+}
+
+void swarm_draw(struct sim *sim, struct swarm *out)
+{
+    *out = (struct swarm){.tuning = sim_tuning_calm()};
+    draw_network(sim, &out->tuning);
+    draw_disk(sim, &out->tuning);
+    out->tuning.turn_delay_max = PICK(sim, 1, 10 * SIM_US, 500 * SIM_US);
+    out->tuning.timer_late_max = PICK(sim, 1, 50 * SIM_US, 5 * SIM_MS);
+    out->workers = (unsigned)sim_draw(sim, 2, 5);
+    out->loops = (unsigned)PICK(sim, 1, 1, 2, 3);
+    out->crashes = (unsigned)sim_draw(sim, 1, 6);
+    out->power_cut_percent = (int32_t)PICK(sim, 100, 60, 60, 10);
+    out->clean_stop_percent = (int32_t)PICK(sim, 0, 10, 30);
+    out->crash_in_io_percent = (int32_t)PICK(sim, 0, 50, 100);
+    out->crash_in_recovery_percent = (int32_t)PICK(sim, 0, 0, 40);
+    out->reset_interval_ns = PICK(sim, 0, 20 * SIM_MS, 200 * SIM_MS, 2 * SIM_S);
+    out->jump_interval_ns = PICK(sim, 0, 0, 300 * SIM_MS);
+    out->retention_check_ms = PICK(sim, 100, 300000);
+}
+
+void world_add_random_topics(struct world *w)
+{
+    struct sim *sim = w->sim;
+    int64_t count = sim_draw(sim, 1, 3);
+    int64_t durable = sim_draw(sim, 0, 4); /* mostly all of them */
+    for (int64_t i = 0; i < count; i++) {
+        char name[HISTORY_NAME_SIZE];
+        snprintf(name, sizeof(name), "topic-%lld", (long long)i);
+        world_add_topic(w, &(struct world_topic_options){
+                               .name = name,
+                               .partitions = (int32_t)sim_draw(sim, 1, 4),
+                               .is_durable = durable != i,
+                               .segment_bytes = (int32_t)PICK(sim, 2048, 16384, 100000, 1 << 20),
+                               .index_interval_bytes = (int32_t)PICK(sim, 0, 200, 4096),
+                               .is_preallocated = sim_percent(sim, 20),
+                           });
+    }
+}
+
+struct producer_options world_random_producer(struct world *w)
+{
+    struct sim *sim = w->sim;
+    static const enum compress_codec codecs[] = {COMPRESS_NONE, COMPRESS_NONE, COMPRESS_LZ4,
+                                                 COMPRESS_SNAPPY, COMPRESS_GZIP};
+    return (struct producer_options){
+        .acks = (int16_t)PICK(sim, -1, -1, -1, 1),
+        .in_flight_max = (unsigned)sim_draw(sim, 1, PRODUCER_IN_FLIGHT_MAX),
+        .batch_records_max = (unsigned)PICK(sim, 1, 3, 10),
+        .record_bytes_max = (unsigned)PICK(sim, 20, 300, 3000),
+        .codec = codecs[sim_draw(sim, 0, (int64_t)ARRAY_COUNT(codecs) - 1)],
+        .think_max_ns = PICK(sim, 0, 0, SIM_MS, 10 * SIM_MS),
+        .delivery_timeout_ns = PICK(sim, 0, 0, 500 * SIM_MS, 5 * SIM_S),
+    };
+}
+
+struct consumer_options world_random_consumer(struct world *w)
+{
+    struct sim *sim = w->sim;
+    return (struct consumer_options){
+        .has_session = sim_percent(sim, 60),
+        .may_pause = sim_percent(sim, 30),
+        .wait_ms = (int32_t)PICK(sim, 0, 10, 500),
+        .bytes_min = (int32_t)PICK(sim, 0, 1, 1, 5000),
+        .bytes_max = (int32_t)PICK(sim, 1, 5000, 1 << 20),
+        .partition_bytes_max = (int32_t)PICK(sim, 1, 1000, 1 << 20),
+    };
+}

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * world: see world.h. Here are the phases, the faults and the clients' wiring.
+ *
+ * Thread: one.
+ */
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "check.h"
+
+enum {
+    SET_UP_MAX_S = 60,
+    SAFETY_MAX_S = 120,
+    HEALING_MAX_S = 300,
+    AUDIT_MAX_S = 120,
+    LONE_MAX_S = 30,
+    STOP_MAX_S = 5,
+    EVENTS_MAX = 60000000,
+    RESTART_MAX_MS = 500,
+    JUMP_MAX_MS = 60000,
+    JUMPED_MAX_MS = 1200000, /* a broker refuses timestamps an hour ahead of its own */
+    LONE_RECORDS = 20,
+    CRASH_IO_MAX = 40,
+    CRASH_RECOVERY_IO_MAX = 80,
+};
+
+static void trouble(struct world *w, const char *what, const char *why)
+{
+    if (w->has_failed)
+        return;
+    w->has_failed = true;
+    snprintf(w->failure, sizeof(w->failure), "%s%s%s", what, why[0] != '\0' ? ": " : "", why);
+}
+
+static struct sim_env *new_machine(struct world *w)
+{
+    char ip[32];
+    w->client_ids++;
+    snprintf(ip, sizeof(ip), "10.0.1.%u", w->client_ids);
+    return sim_env_new(w->sim, &(struct sim_env_options){.ip = ip, .loops = 1});
+}
+
+/* ---- what workloads ask for */
+
+static void add_config(struct admin_topic *topic, const char *name, const char *value)
+{
+    ASSERT(topic->config_count < ADMIN_CONFIGS_MAX);
+    topic->configs[topic->config_count++] = (struct admin_config){name, value};
+}
+
+static const char *number_text(long long value)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%lld", value);
+    return mem_strdup(text); /* as long as the world */
+}
+
+uint32_t world_add_topic(struct world *w, const struct world_topic_options *options)
+{
+    ASSERT(w->topic_count < ADMIN_TOPICS_MAX);
+    struct history *h = &w->history;
+    uint32_t topic = history_add_topic(h, options->name);
+    struct admin_topic *wanted = &w->set_up_topics[w->set_up_count++];
+    *wanted = (struct admin_topic){
+        .topic = topic, .partitions = options->partitions, .wants_present = true};
+    add_config(wanted, "klamm.ack", options->is_durable ? "disk" : "cache");
+    add_config(wanted, "internal.segment.bytes", number_text(options->segment_bytes));
+    add_config(wanted, "index.interval.bytes", number_text(options->index_interval_bytes));
+    if (options->is_preallocated)
+        add_config(wanted, "preallocate", "true");
+    struct world_topic *t = &w->topics[w->topic_count];
+    *t = (struct world_topic){topic, h->partition_count, options->partitions};
+    for (int32_t i = 0; i < options->partitions; i++)
+        history_add_partition(h, topic, i, options->is_durable);
+    return w->topic_count++;
+}
+
+static struct client_options new_client(struct world *w)
+{
+    return (struct client_options){
+        .history = &w->history, .env = new_machine(w), .broker = w->broker_addr};
+}
+
+static struct client_options new_client_of_all(struct world *w)
+{
+    struct client_options client = new_client(w);
+    for (uint32_t i = 0; i < w->history.partition_count; i++)
+        client.partitions[client.partition_count++] = i;
+    return client;
+}
+
+void world_add_producer(struct world *w, const struct producer_options *options)
+{
+    ASSERT(w->producer_count < WORLD_CLIENTS_MAX);
+    w->producers[w->producer_count].client = new_client_of_all(w);
+    w->producers[w->producer_count++].options = *options;
+}
+
+void world_add_consumer(struct world *w, const struct consumer_options *options)
+{
+    ASSERT(w->consumer_count < WORLD_CLIENTS_MAX);
+    w->consumers[w->consumer_count].client = new_client_of_all(w);
+    w->consumers[w->consumer_count++].options = *options;
+}
+
+void world_add_admin(struct world *w, uint32_t topics, unsigned rounds)
+{
+    ASSERT(w->admin_count < WORLD_CLIENTS_MAX && topics <= ADMIN_TOPICS_MAX);
+    uint32_t index = w->admin_count++;
+    w->admins[index].client = new_client(w);
+    w->admins[index].topic_count = topics;
+    for (uint32_t i = 0; i < topics; i++) {
+        char name[HISTORY_NAME_SIZE];
+        snprintf(name, sizeof(name), "admin-%u.%u", index, i);
+        w->admins[index].topics[i] = (struct admin_topic){
+            .topic = history_add_topic(&w->history, name),
+            .partitions = (int32_t)sim_draw(w->sim, 1, 3),
+            .rounds = rounds,
+        };
+    }
+}
+
+/* ---- the broker and its deaths */
+
+static void start_broker(struct world *w)
+{
+    w->process = process_start(w);
+    w->starts++;
+    bool is_hit = w->phase == WORLD_SAFETY && w->crashes_done < w->crash_count &&
+                  sim_percent(w->sim, w->swarm.crash_in_recovery_percent);
+    if (is_hit) {
+        w->crashes_done++;
+        sim_env_die_at_io(process_env(w->process), sim_draw(w->sim, 1, CRASH_RECOVERY_IO_MAX),
+                          sim_percent(w->sim, 70) ? SIM_DEATH_POWER_CUT : SIM_DEATH_KILL);
+    }
+}
+
+static void on_restart(struct sim_event *event)
+{
+    start_broker(container_of(event, struct world, restart));
+}
+
+static enum sim_death draw_death(struct world *w)
+{
+    return sim_percent(w->sim, w->swarm.power_cut_percent) ? SIM_DEATH_POWER_CUT : SIM_DEATH_KILL;
+}
+
+static void crash(struct world *w)
+{
+    struct sim_env *env = process_env(w->process);
+    if (sim_percent(w->sim, w->swarm.clean_stop_percent) &&
+        process_state(w->process) == PROCESS_READY)
+        process_stop(w->process);
+    else if (sim_percent(w->sim, w->swarm.crash_in_io_percent))
+        sim_env_die_at_io(env, sim_draw(w->sim, 1, CRASH_IO_MAX), draw_death(w));
+    else
+        sim_env_die(env, draw_death(w));
+}
+
+/* After every event: has the broker's machine gone? */
+static void watch_broker(struct world *w)
+{
+    if (w->process == NULL)
+        return;
+    if (process_state(w->process) == PROCESS_STOPPED)
+        sim_env_die(process_env(w->process), SIM_DEATH_EXIT);
+    if (!process_env(w->process)->is_dead)
+        return;
+    w->process = NULL;
+    if (w->phase != WORLD_STOP)
+        sim_schedule(w->sim, &w->restart,
+                     w->sim->now_ns + sim_draw(w->sim, 0, RESTART_MAX_MS * SIM_MS));
+}
+
+/* What was not promised is forgotten in the same event in which the power went. */
+static void watch_power(struct world *w)
+{
+    while (w->history.power_cuts < w->sim->faults[SIM_FAULT_POWER_CUT])
+        history_power_cut(&w->history);
+}
+
+static void watch_crash_plan(struct world *w)
+{
+    if (w->phase != WORLD_SAFETY || w->process == NULL || w->crashes_done == w->crash_count ||
+        process_state(w->process) != PROCESS_READY ||
+        w->history.acked_operations < w->crash_at[w->crashes_done])
+        return;
+    w->crashes_done++;
+    crash(w);
+}
+
+/* ---- other faults */
+
+static void on_reset(struct sim_event *event)
+{
+    struct world *w = container_of(event, struct world, reset);
+    if (w->phase != WORLD_SAFETY)
+        return;
+    sim_net_reset_one(w->sim);
+    sim_schedule(w->sim, event,
+                 w->sim->now_ns + sim_draw(w->sim, 0, 2 * w->swarm.reset_interval_ns));
+}
+
+static void on_jump(struct sim_event *event)
+{
+    struct world *w = container_of(event, struct world, jump);
+    if (w->phase != WORLD_SAFETY)
+        return;
+    int64_t by_ms = sim_draw(w->sim, -JUMP_MAX_MS, JUMP_MAX_MS);
+    if (w->process != NULL && w->jumped_ms + by_ms < JUMPED_MAX_MS &&
+        w->jumped_ms + by_ms > -JUMPED_MAX_MS) {
+        w->jumped_ms += by_ms;
+        sim_env_jump_wall_ms(process_env(w->process), by_ms);
+    }
+    sim_schedule(w->sim, event,
+                 w->sim->now_ns + sim_draw(w->sim, 0, 2 * w->swarm.jump_interval_ns));
+}
+
+static void start_faults(struct world *w)
+{
+    w->sim->tuning = w->swarm.tuning;
+    if (w->swarm.reset_interval_ns > 0)
+        sim_schedule(w->sim, &w->reset,
+                     w->sim->now_ns + sim_draw(w->sim, 0, w->swarm.reset_interval_ns));
+    if (w->swarm.jump_interval_ns > 0)
+        sim_schedule(w->sim, &w->jump,
+                     w->sim->now_ns + sim_draw(w->sim, 0, w->swarm.jump_interval_ns));
+}
+
+/* Calm from here on; what was drawn for good (windows of open connections) stays. */
+static void stop_faults(struct world *w)
+{
+    int32_t segment_max = w->sim->tuning.net_segment_max;
+    w->sim->tuning = sim_tuning_calm();
+    w->sim->tuning.net_segment_max = segment_max;
+    sim_cancel(w->sim, &w->reset);
+    sim_cancel(w->sim, &w->jump);
+    for (uint32_t i = 0; i < w->consumer_count; i++)
+        w->consumers[i].consumer.options.may_pause = false;
+    struct sim_env *env = w->process != NULL ? process_env(w->process) : NULL;
+    if (env != NULL)
+        env->die_at_io = 0;
+}
+
+/* ---- running */
+
+/* Until `is_done` or for `seconds`; false: not done by then. */
+static bool run_until(struct world *w, bool (*is_done)(const struct world *w), int64_t seconds)
+{
+    int64_t end_ns = w->sim->now_ns + seconds * SIM_S;
+    while (!w->has_failed && !is_done(w)) {
+        if (!sim_step(w->sim, end_ns))
+            return false;
+        watch_power(w);
+        watch_broker(w);
+        watch_crash_plan(w);
+        if (w->history.has_failed)
+            trouble(w, w->history.failure, "");
+        if (w->sim->event_count > EVENTS_MAX)
+            trouble(w, "too many events", "something spins");
+    }
+    return true;
+}
+
+static bool is_broker_ready(const struct world *w)
+{
+    return w->process != NULL && process_state(w->process) == PROCESS_READY;
+}
+
+static bool is_set_up(const struct world *w)
+{
+    return is_broker_ready(w) && (w->set_up_count == 0 || admin_is_done(&w->set_up_admin));
+}
+
+static void set_up(struct world *w)
+{
+    start_broker(w);
+    struct client_options client = new_client(w);
+    if (w->set_up_count > 0)
+        admin_start(&w->set_up_admin, &client, w->set_up_topics, w->set_up_count);
+    if (!run_until(w, is_set_up, SET_UP_MAX_S))
+        trouble(w, "the topics are not made", "");
+    if (w->set_up_count > 0)
+        admin_stop(&w->set_up_admin);
+}
+
+static bool is_work_done(const struct world *w)
+{
+    for (uint32_t i = 0; i < w->producer_count; i++) {
+        if (!producer_is_done(&w->producers[i].producer))
+            return false;
+    }
+    for (uint32_t i = 0; i < w->admin_count; i++) {
+        if (!admin_is_done(&w->admins[i].admin))
+            return false;
+    }
+    return true;
+}
+
+static bool is_all_done(const struct world *w)
+{
+    if (!is_broker_ready(w) || !is_work_done(w))
+        return false;
+    for (uint32_t i = 0; i < w->consumer_count; i++) {
+        if (!consumer_is_done(&w->consumers[i].consumer))
+            return false;
+    }
+    return true;
+}
+
+static void plan_crashes(struct world *w)
+{
+    w->crash_count = MIN(w->swarm.crashes, (unsigned)WORLD_CRASHES_MAX);
+    for (unsigned i = 0; i < w->crash_count; i++) {
+        int64_t slot = w->operations_wanted * 8 / 10 / w->crash_count;
+        w->crash_at[i] = slot * i + sim_draw(w->sim, 1, MAX(slot, 1));
+    }
+}
+
+static void start_clients(struct world *w)
+{
+    for (uint32_t i = 0; i < w->producer_count; i++)
+        producer_start(&w->producers[i].producer, i, &w->producers[i].client,
+                       &w->producers[i].options);
+    for (uint32_t i = 0; i < w->consumer_count; i++)
+        consumer_start(&w->consumers[i].consumer, &w->consumers[i].client,
+                       &w->consumers[i].options);
+    for (uint32_t i = 0; i < w->admin_count; i++)
+        admin_start(&w->admins[i].admin, &w->admins[i].client, w->admins[i].topics,
+                    w->admins[i].topic_count);
+}
+
+static void describe_unfinished(const struct world *w, char *out, size_t size)
+{
+    int len = snprintf(out, size, "broker %s;", is_broker_ready(w) ? "ready" : "not ready");
+    for (uint32_t i = 0; i < w->producer_count && len < (int)size; i++) {
+        if (!producer_is_done(&w->producers[i].producer))
+            len += snprintf(out + len, size - (size_t)len, " producer %u", i);
+    }
+    for (uint32_t i = 0; i < w->admin_count && len < (int)size; i++) {
+        if (!admin_is_done(&w->admins[i].admin))
+            len += snprintf(out + len, size - (size_t)len, " admin %u", i);
+    }
+    for (uint32_t i = 0; i < w->consumer_count && len < (int)size; i++) {
+        if (!consumer_is_done(&w->consumers[i].consumer))
+            len += snprintf(out + len, size - (size_t)len, " consumer %u", i);
+    }
+}
+
+static void stop_clients(struct world *w)
+{
+    for (uint32_t i = 0; i < w->producer_count; i++)
+        producer_stop(&w->producers[i].producer);
+    for (uint32_t i = 0; i < w->consumer_count; i++)
+        consumer_stop(&w->consumers[i].consumer);
+    for (uint32_t i = 0; i < w->admin_count; i++)
+        admin_stop(&w->admins[i].admin);
+}
+
+static void work(struct world *w)
+{
+    w->phase = WORLD_SAFETY;
+    plan_crashes(w);
+    start_faults(w);
+    start_clients(w);
+    (void)run_until(w, is_work_done, SAFETY_MAX_S);
+    w->phase = WORLD_HEALING;
+    stop_faults(w);
+    if (!run_until(w, is_all_done, HEALING_MAX_S)) {
+        char unfinished[200];
+        describe_unfinished(w, unfinished, sizeof(unfinished));
+        trouble(w, "not all have finished long after the faults", unfinished);
+    }
+    stop_clients(w);
+}
+
+/* ---- afterwards */
+
+static bool is_audited(const struct world *w)
+{
+    return consumer_is_done(&w->auditor);
+}
+
+static void audit(struct world *w)
+{
+    w->phase = WORLD_AUDIT;
+    if (sim_percent(w->sim, 60)) {
+        sim_env_die(process_env(w->process), draw_death(w));
+        watch_power(w);
+        watch_broker(w);
+        if (!run_until(w, is_broker_ready, AUDIT_MAX_S))
+            trouble(w, "the broker is not back after the last crash", "");
+    }
+    if (w->has_failed || w->history.partition_count == 0)
+        return;
+    struct client_options client = new_client_of_all(w);
+    struct consumer_options options = {.is_auditor = true,
+                                       .wait_ms = 10,
+                                       .bytes_min = 1,
+                                       .bytes_max = 1 << 20,
+                                       .partition_bytes_max = 1 << 16};
+    w->history.is_auditing = true;
+    consumer_start(&w->auditor, &client, &options);
+    if (!run_until(w, is_audited, AUDIT_MAX_S))
+        trouble(w, "the logs cannot be read to their ends", "");
+    consumer_stop(&w->auditor);
+    if (w->has_failed)
+        return;
+    for (uint32_t i = 0; i < client.partition_count; i++)
+        w->history.partitions[w->auditor.partitions[i].partition].audit_end =
+            w->auditor.partitions[i].end;
+    history_check_end(&w->history);
+    if (w->history.has_failed)
+        trouble(w, w->history.failure, "");
+}
+
+static bool is_lone_done(const struct world *w)
+{
+    return producer_is_done(&w->lone);
+}
+
+/* A round trip, two syncs, and so many short waits of a calm world in between. */
+static int64_t lone_bound_ns(const struct sim_tuning *t)
+{
+    enum { WAITS = 12 };
+    int64_t wait_ns = t->disk_delay_max + t->turn_delay_max + t->step_delay_max;
+    return 4 * t->net_delay_max + 2 * t->sync_delay_max + WAITS * wait_ns;
+}
+
+static void lone(struct world *w)
+{
+    if (w->history.partition_count == 0)
+        return;
+    w->phase = WORLD_LONE;
+    uint32_t partition = 0; /* one that does not roll all the time */
+    struct client_options client = new_client(w);
+    client.partitions[client.partition_count++] = partition;
+    struct producer_options options = {.acks = -1,
+                                       .in_flight_max = 1,
+                                       .batches = 1,
+                                       .batch_records_max = 1,
+                                       .record_bytes_max = 100};
+    producer_start(&w->lone, w->producer_count, &client, &options);
+    int64_t bound_ns = lone_bound_ns(&w->sim->tuning);
+    int64_t best_ns = INT64_MAX;
+    for (int i = 0; i < LONE_RECORDS && !w->has_failed; i++) {
+        if (!run_until(w, is_lone_done, LONE_MAX_S))
+            trouble(w, "a lone record is not acknowledged", "");
+        best_ns = MIN(best_ns, w->lone.last_ack_took_ns);
+        producer_add_batches(&w->lone, 1);
+    }
+    producer_stop(&w->lone);
+    check_latency_on_lone_ack(&w->history, best_ns, bound_ns);
+    if (w->history.has_failed)
+        trouble(w, w->history.failure, "");
+}
+
+static bool is_gone(const struct world *w)
+{
+    return w->process == NULL;
+}
+
+static void stop(struct world *w)
+{
+    w->phase = WORLD_STOP;
+    process_stop(w->process);
+    w->sim->faults[SIM_FAULT_CLEAN_STOP]--; /* not in the middle of the work */
+    if (!run_until(w, is_gone, STOP_MAX_S))
+        trouble(w, "the broker does not stop", "");
+}
+
+static int64_t wanted_operations(const struct world *w)
+{
+    int64_t count = 0;
+    for (uint32_t i = 0; i < w->producer_count; i++)
+        count += (int64_t)w->producers[i].options.batches * w->history.partition_count;
+    for (uint32_t i = 0; i < w->admin_count; i++) {
+        for (uint32_t k = 0; k < w->admins[i].topic_count; k++)
+            count += w->admins[i].topics[k].rounds;
+    }
+    return count;
+}
+
+static struct world *world_new(uint64_t seed, const struct workload *workload, bool is_verbose)
+{
+    struct world *w = mem_alloc(sizeof(*w));
+    w->sim = sim_new(seed);
+    w->sim->is_verbose = is_verbose;
+    w->disk = sim_disk_new();
+    history_init(&w->history);
+    w->restart.fire = on_restart;
+    w->reset.fire = on_reset;
+    w->jump.fire = on_jump;
+    w->broker_addr = (struct env_addr){.family = 4, .ip = {10, 0, 0, 1}, .port = 9092};
+    swarm_draw(w->sim, &w->swarm);
+    workload->set_up(w);
+    w->operations_wanted = wanted_operations(w);
+    return w;
+}
+
+void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, size_t trace_lines,
+               struct world_result *out)
+{
+    struct world *w = world_new(seed, workload, is_verbose);
+    void (*const phases[])(struct world *) = {set_up, work, audit, lone, stop};
+    for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
+        phases[i](w);
+    *out = (struct world_result){
+        .hash = w->sim->hash,
+        .acked_operations = w->history.acked_operations,
+        .records_read = w->history.records_read,
+        .crashes = w->sim->faults[SIM_FAULT_POWER_CUT] + w->sim->faults[SIM_FAULT_PROCESS_KILL],
+        .event_count = (int64_t)w->sim->event_count,
+        .virtual_ms = w->sim->now_ns / SIM_MS,
+        .has_failed = w->has_failed,
+    };
+    memcpy(out->faults, w->sim->faults, sizeof(out->faults));
+    memcpy(out->failure, w->failure, sizeof(out->failure));
+    if (w->has_failed)
+        sim_trace_print(w->sim, trace_lines);
+}

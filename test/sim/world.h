@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * world: a broker on a forgetful disk, its clients, and everything that goes wrong between
+ * them, all from one seed.
+ *
+ * Phases: set up (topics are made, all is calm), safety (clients work, faults happen),
+ * healing (no more faults; everybody has to finish within a bound), audit (after one more
+ * crash, perhaps, everything is read from the start), lone (one record at a time, with a
+ * bound on its latency), stop (the broker closes cleanly within a bound).
+ *
+ * Thread: one. A world that had a crash leaks the dead broker: one world a process.
+ */
+#ifndef TEST_SIM_WORLD_H
+#define TEST_SIM_WORLD_H
+
+#include "admin.h"
+#include "consumer.h"
+#include "env/sim_env.h"
+#include "env/sim_net.h"
+#include "history.h"
+#include "producer.h"
+
+enum { WORLD_CLIENTS_MAX = 32, WORLD_CRASHES_MAX = 12, WORLD_FAILURE_SIZE = 600 };
+
+struct world;
+struct broker_process;
+
+/* What a workload puts into the world. */
+struct workload {
+    const char *name;
+    void (*set_up)(struct world *w);
+};
+
+extern const struct workload workload_produce_consume;
+extern const struct workload workload_idempotent;
+extern const struct workload workload_admin;
+extern const struct workload workload_mixed;
+
+/* NULL: no such workload. */
+const struct workload *workload_find(const char *name);
+const struct workload *workload_at(size_t index); /* NULL behind the last */
+
+/* Drawn from the seed by swarm_draw. */
+struct swarm {
+    struct sim_tuning tuning;
+    unsigned workers;
+    unsigned loops;
+    unsigned crashes;
+    int32_t power_cut_percent; /* of crashes; the others kill the process or stop it cleanly */
+    int32_t clean_stop_percent;
+    int32_t crash_in_io_percent;
+    int32_t crash_in_recovery_percent;
+    int64_t reset_interval_ns; /* mean time between cut connections; 0: none */
+    int64_t jump_interval_ns;  /* of the calendar; 0: none */
+    int64_t retention_check_ms;
+};
+
+void swarm_draw(struct sim *sim, struct swarm *out);
+
+enum world_phase {
+    WORLD_SET_UP,
+    WORLD_SAFETY,
+    WORLD_HEALING,
+    WORLD_AUDIT,
+    WORLD_LONE,
+    WORLD_STOP,
+};
+
+struct world_topic {
+    uint32_t topic; /* of the history */
+    uint32_t first_partition;
+    int32_t partitions;
+};
+
+struct world {
+    struct sim *sim;
+    struct sim_disk *disk;
+    struct history history;
+    struct swarm swarm;
+    enum world_phase phase;
+    struct env_addr broker_addr;
+    struct broker_process *process;
+    uint32_t starts;
+    struct sim_event restart;
+    struct sim_event reset;
+    struct sim_event jump;
+    int64_t jumped_ms;                   /* of the broker's calendar; it survives its process */
+    int64_t crash_at[WORLD_CRASHES_MAX]; /* acknowledged operations */
+    unsigned crash_count;
+    unsigned crashes_done;
+    int64_t operations_wanted;
+    uint32_t client_ids;
+
+    struct admin_topic set_up_topics[ADMIN_TOPICS_MAX];
+    uint32_t set_up_count;
+    struct world_topic topics[ADMIN_TOPICS_MAX];
+    uint32_t topic_count;
+
+    struct {
+        struct client_options client;
+        struct producer_options options;
+        struct producer producer;
+    } producers[WORLD_CLIENTS_MAX];
+    uint32_t producer_count;
+    struct {
+        struct client_options client;
+        struct consumer_options options;
+        struct consumer consumer;
+    } consumers[WORLD_CLIENTS_MAX];
+    uint32_t consumer_count;
+    struct {
+        struct client_options client;
+        struct admin_topic topics[ADMIN_TOPICS_MAX];
+        uint32_t topic_count;
+        struct admin admin;
+    } admins[WORLD_CLIENTS_MAX];
+    uint32_t admin_count;
+    struct admin set_up_admin;
+    struct consumer auditor;
+    struct producer lone;
+
+    bool has_failed;
+    char failure[WORLD_FAILURE_SIZE];
+};
+
+struct world_result {
+    uint64_t hash;
+    int64_t acked_operations;
+    int64_t records_read;
+    int64_t crashes;
+    int64_t event_count;
+    int64_t virtual_ms;
+    int64_t faults[SIM_FAULT_COUNT];
+    bool has_failed;
+    char failure[WORLD_FAILURE_SIZE];
+};
+
+/* Runs one seed from beginning to end; on a failure the last `trace_lines` of the trace go to
+ * stderr. */
+void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, size_t trace_lines,
+               struct world_result *out);
+
+/* ---- for workloads */
+
+struct world_topic_options {
+    const char *name;
+    int32_t partitions;
+    bool is_durable;
+    int32_t segment_bytes;
+    int32_t index_interval_bytes;
+    bool is_preallocated;
+};
+
+/* Index in w->topics. */
+uint32_t world_add_topic(struct world *w, const struct world_topic_options *options);
+
+/* All partitions of all topics. */
+void world_add_producer(struct world *w, const struct producer_options *options);
+void world_add_consumer(struct world *w, const struct consumer_options *options);
+
+/* Topics of its own, made and deleted `rounds` times. */
+void world_add_admin(struct world *w, uint32_t topics, unsigned rounds);
+
+/* Topics as chance likes them. */
+void world_add_random_topics(struct world *w);
+struct producer_options world_random_producer(struct world *w);
+struct consumer_options world_random_consumer(struct world *w);
+
+/* ---- the broker's process (process.c) */
+
+enum process_state { PROCESS_STARTING, PROCESS_READY, PROCESS_STOPPING, PROCESS_STOPPED };
+
+struct broker_process *process_start(struct world *w);
+enum process_state process_state(const struct broker_process *p);
+struct sim_env *process_env(struct broker_process *p);
+
+/* Asks it to stop in good order; it is PROCESS_STOPPED, and its machine dead, some time later. */
+void process_stop(struct broker_process *p);
+
+#endif
