@@ -91,11 +91,19 @@ static void drop_searches(struct list_op *op)
     op->search_count = 0;
 }
 
+/* Before version 4 there is no place for the leader epoch in the answer. */
+static void list_op_reply(struct list_op *op)
+{
+    for (int32_t i = 0; op->rq->version < 4 && i < op->part_count; i++)
+        op->parts[i].row->leader_epoch = -1;
+    request_reply(op->rq);
+}
+
 static void back_from_disk(struct loop_task *task)
 {
     struct list_op *op = container_of(task, struct list_op, back);
     drop_searches(op);
-    request_reply(op->rq);
+    list_op_reply(op);
 }
 
 /* ---- at once */
@@ -284,7 +292,7 @@ void handle_list_offsets(struct request *rq)
             row_fail(op->parts[i].row, error);
     }
     if (op->search_count == 0) {
-        request_reply(rq);
+        list_op_reply(op);
         return;
     }
     op->job = (struct env_job){.run = search_on_disk, .queue = ENV_QUEUE_READ};
