@@ -238,10 +238,13 @@ TEST(files_have_names_until_they_are_removed)
     both(file_names);
 }
 
+enum { NAMES_SIZE = 256 };
+
 static void collect(void *arg, const char *name, bool is_dir)
 {
-    strcat((char *)arg, name);
-    strcat((char *)arg, is_dir ? "/ " : " ");
+    char *names = arg;
+    size_t len = strlen(names);
+    snprintf(names + len, NAMES_SIZE - len, is_dir ? "%s/ " : "%s ", name);
 }
 
 static void directories(struct world *w)
@@ -253,7 +256,7 @@ static void directories(struct world *w)
     env_file_unref(open_file(w, "t-10", ENV_WRITE | ENV_CREATE));
     env_file_unref(open_file(w, "T", ENV_WRITE | ENV_CREATE));
     env_file_unref(open_file(w, "a", ENV_WRITE | ENV_CREATE));
-    char names[256] = "";
+    char names[NAMES_SIZE] = "";
     CHECK_EQUAL(env_dir_list(w->env, w->dir, collect, names), ERR_OK);
     CHECK_TEXT(names, "T a t-1/ t-10 ");
     CHECK_EQUAL(env_dir_remove(w->env, at(w, "t-1")), ERR_EXISTS);

@@ -6,14 +6,9 @@
  *
  * Thread: main, reactors, workers, peers.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -23,6 +18,7 @@
 #include "base/testing.h"
 #include "env/logger_file.h"
 #include "env/real_env.h"
+#include "env/real_peer.h"
 #include "net/net.h"
 
 enum { LOOPS = 2, PEERS = 6, ROUNDS = 200, FRAME_MAX = 150000 };
@@ -110,45 +106,11 @@ static void all_closed(struct loop_task *task)
 /* ---- peers */
 
 struct peer {
-    pthread_t thread;
+    struct real_peer_thread *thread;
     const struct broker *b;
     uint64_t seed;
     bool is_fine;
 };
-
-static int dial(const struct env_addr *addr)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(addr->port)};
-    struct timeval patience = {.tv_sec = 60};
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 ? fd : -1;
-}
-
-static bool send_all(int fd, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool read_all(int fd, uint8_t *out, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = recv(fd, out, len, 0);
-        if (n <= 0)
-            return false;
-        out += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
 
 struct asked {
     uint16_t key;
@@ -165,13 +127,13 @@ static bool ask(int fd, struct prng *p, uint8_t *frame, struct asked *asked)
     bytes_store_u32(frame, asked->size);
     memset(frame + 4, asked->fill, asked->size);
     bytes_store_u16(frame + 4, asked->key);
-    return send_all(fd, frame, asked->size + 4);
+    return real_peer_send(fd, frame, asked->size + 4);
 }
 
 static bool hear(int fd, uint8_t *frame, const struct asked *asked)
 {
-    if (!read_all(fd, frame, 6) || bytes_load_u32(frame) != asked->size ||
-        bytes_load_u16(frame + 4) != asked->key || !read_all(fd, frame + 6, asked->size - 2))
+    if (!real_peer_read(fd, frame, 6) || bytes_load_u32(frame) != asked->size ||
+        bytes_load_u16(frame + 4) != asked->key || !real_peer_read(fd, frame + 6, asked->size - 2))
         return false;
     for (size_t i = 2; i < asked->size; i++) {
         if (frame[4 + i] != (asked->key == 1 ? pattern(i) : asked->fill))
@@ -181,32 +143,31 @@ static bool hear(int fd, uint8_t *frame, const struct asked *asked)
 }
 
 /* Asks a few at a time, hears the answers in order; now and then leaves without hearing. */
-static void *peer_run(void *arg)
+static void peer_run(void *arg)
 {
     struct peer *peer = arg;
     struct prng p;
     struct asked asked[4];
     uint8_t *frame = mem_alloc(FRAME_MAX + 4);
     prng_seed(&p, peer->seed);
-    int fd = dial(&peer->b->addr);
+    int fd = real_peer_dial(peer->b->addr.port);
     bool is_fine = fd >= 0;
     for (int round = 0; round < ROUNDS && is_fine; round++) {
         int count = (int)prng_below(&p, 4) + 1;
         for (int i = 0; i < count && is_fine; i++)
             is_fine = ask(fd, &p, frame, &asked[i]);
         if (is_fine && prng_chance(&p, 1, 10)) {
-            close(fd);
-            fd = dial(&peer->b->addr);
+            real_peer_close(fd);
+            fd = real_peer_dial(peer->b->addr.port);
             is_fine = fd >= 0;
             continue;
         }
         for (int i = 0; i < count && is_fine; i++)
             is_fine = hear(fd, frame, &asked[i]);
     }
-    close(fd);
+    real_peer_close(fd);
     mem_free(frame);
     peer->is_fine = is_fine;
-    return NULL;
 }
 
 /* ---- the run */
@@ -269,12 +230,12 @@ TEST(two_reactors_serve_many_peers)
     start(&b, logger_file_logger(log), path);
     for (int i = 0; i < PEERS; i++) {
         peers[i] = (struct peer){.b = &b, .seed = (uint64_t)i + 1};
-        CHECK_EQUAL(pthread_create(&peers[i].thread, NULL, peer_run, &peers[i]), 0);
+        peers[i].thread = real_peer_start(peer_run, &peers[i]);
     }
-    int stays = dial(&b.addr); /* open to the end */
+    int stays = real_peer_dial(b.addr.port); /* open to the end */
     CHECK(stays >= 0);
     for (int i = 0; i < PEERS; i++) {
-        pthread_join(peers[i].thread, NULL);
+        real_peer_join(peers[i].thread);
         CHECK(peers[i].is_fine);
     }
     struct closing closing = {.task.run = begin_close, .b = &b};
@@ -286,7 +247,7 @@ TEST(two_reactors_serve_many_peers)
     CHECK(stats->accepted > PEERS);
     CHECK(stats->requests >= PEERS * ROUNDS);
     struct real_env *real = b.real;
-    close(stays);
+    real_peer_close(stays);
     env_file_unref(b.file);
     CHECK_EQUAL(stats->requests_in_flight, 0);
     net_server_free(b.server);
