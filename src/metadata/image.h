@@ -185,6 +185,11 @@ struct image_delta {
 void image_delta_init(struct image_delta *delta);
 void image_delta_deinit(struct image_delta *delta);
 
+/* What is different between any two images. Looks at every topic: image_apply tells the same with
+ * less work when one was made from the other. */
+void image_delta_between(struct image_delta *delta, const struct image *before,
+                         const struct image *after);
+
 /* The first partition with an index >= `index` that is new, gone or different; -1: none.
  * Quick: pages that both share are not looked at. */
 int32_t topic_delta_next_partition(const struct topic_delta *delta, int32_t index);

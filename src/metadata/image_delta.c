@@ -30,6 +30,41 @@ void image_delta_add(struct image_delta *delta, const struct topic_image *before
     delta->topics[delta->topic_count++] = (struct topic_delta){before, after};
 }
 
+static const struct topic_image *topic_of(struct image_item *item)
+{
+    return item != NULL ? container_of(item, struct topic_image, item) : NULL;
+}
+
+static bool facts_differ(const struct image *a, const struct image *b)
+{
+    return a->controller_id != b->controller_id || a->controller_epoch != b->controller_epoch ||
+           a->features.root != b->features.root || strcmp(a->cluster_id, b->cluster_id) != 0;
+}
+
+void image_delta_between(struct image_delta *delta, const struct image *before,
+                         const struct image *after)
+{
+    struct image_tree_cursor at_before, at_after;
+    const struct topic_image *old =
+        topic_of(image_tree_seek(&before->topics_by_id, NULL, &at_before));
+    const struct topic_image *new =
+        topic_of(image_tree_seek(&after->topics_by_id, NULL, &at_after));
+    while (old != NULL || new != NULL) {
+        int order = old == NULL   ? 1
+                    : new == NULL ? -1
+                                  : memcmp(&old->id, &new->id, sizeof(old->id));
+        if (old != new)
+            image_delta_add(delta, order <= 0 ? old : NULL, order >= 0 ? new : NULL);
+        if (order <= 0)
+            old = topic_of(image_tree_next(&at_before));
+        if (order >= 0)
+            new = topic_of(image_tree_next(&at_after));
+    }
+    delta->brokers_changed |= before->brokers.root != after->brokers.root;
+    delta->configs_changed |= before->configs.root != after->configs.root;
+    delta->cluster_changed |= facts_differ(before, after);
+}
+
 /* Both topics have this page, and it is the same one. */
 static bool is_page_shared(const struct topic_delta *delta, int32_t index)
 {

@@ -30,6 +30,7 @@ struct store_file {
     struct list snapshots;
     struct list watches;
     enum file_work work; /* what the job does now */
+    int64_t log_bytes;   /* as the job left it */
     struct env_job job;
     struct loop_task finished;
 
@@ -223,6 +224,7 @@ static void finish_snapshot(struct store_file *f)
 static void work_finished(struct loop_task *task)
 {
     struct store_file *f = container_of(task, struct store_file, finished);
+    f->log_bytes = f->disk.size - f->disk.covered;
     switch (f->work) {
     case WORK_READ:
         finish_read(f);
@@ -283,7 +285,7 @@ static void file_lease_hold(struct store *store, struct store_lease *lease)
 static int64_t file_log_bytes(const struct store *store)
 {
     const struct store_file *f = file_of((struct store *)(uintptr_t)store);
-    return f->disk.size - f->disk.covered;
+    return f->log_bytes;
 }
 
 static void file_close(struct store *store)
@@ -321,6 +323,7 @@ enum err store_file_open(struct env *env, struct loop *loop, const char *dir, st
     f->env = env;
     f->loop = loop;
     f->disk = disk;
+    f->log_bytes = disk.size - disk.covered;
     f->job = (struct env_job){.run = work_run, .queue = ENV_QUEUE_WRITE};
     f->finished.run = work_finished;
     list_init(&f->appends);

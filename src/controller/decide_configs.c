@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * decide_configs: IncrementalAlterConfigs and AlterConfigs, for topics. Each resource is
+ * changed as a whole or not at all.
+ *
+ * Thread: any.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/strbuf.h"
+#include "controller/decide_private.h"
+#include "metadata/topic_name.h"
+#include "wire/alter_configs.h"
+#include "wire/codec.h"
+#include "wire/incremental_alter_configs.h"
+
+enum alter_op { ALTER_SET = 0, ALTER_DELETE = 1, ALTER_APPEND = 2, ALTER_SUBTRACT = 3 };
+
+/* One resource in either form of the request. */
+struct alteration {
+    struct decision *d;
+    struct arena *arena;
+    struct wire_str name;
+    const struct topic_image *topic;
+    bool starts_empty;        /* what is not named loses its value */
+    struct config_set wanted; /* what the topic shall have in the end */
+};
+
+static struct verdict bad_config(struct alteration *a, enum err e, struct strbuf *why)
+{
+    if (e == ERR_NO_MEMORY)
+        return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+    return verdict_printf(a->arena, KERR_INVALID_CONFIG, "%s", strbuf_text(why));
+}
+
+static struct verdict set_value(struct alteration *a, struct wire_str name, const char *text,
+                                size_t len)
+{
+    struct strbuf why;
+    strbuf_init(&why);
+    enum err e = config_topic_put(&a->wanted, name.data, (size_t)name.len, text, len, &why);
+    struct verdict v = e == ERR_OK ? VERDICT_GOOD : bad_config(a, e, &why);
+    strbuf_deinit(&why);
+    return v;
+}
+
+static bool word_is_in(const char *list, const char *word, size_t len)
+{
+    size_t pos = 0, item_len = 0;
+    const char *item;
+    while (config_list_next(list, &pos, &item, &item_len)) {
+        if (item_len == len && memcmp(item, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_word(struct strbuf *list, const char *word, size_t len)
+{
+    if (list->len > 0)
+        strbuf_putc(list, ',');
+    strbuf_add(list, word, len);
+}
+
+/* What the list is now, by whoever has set it. */
+static const char *list_now(struct alteration *a, int key)
+{
+    const char *own = config_set_get(&a->wanted, key);
+    if (own != NULL)
+        return own;
+    struct config_described now;
+    if (config_topic_describe(NULL, a->d->layers, key, a->arena, &now) != ERR_OK)
+        return "";
+    return now.text != NULL ? now.text : "";
+}
+
+static struct verdict change_list(struct alteration *a, struct wire_str name, struct wire_str words,
+                                  enum alter_op op)
+{
+    int key = config_topic_find(name.data, (size_t)name.len);
+    if (key >= 0 && config_topic_defs[key].type != CONFIG_LIST)
+        return verdict_printf(a->arena, KERR_INVALID_CONFIG, "%s is not a list",
+                              config_topic_defs[key].name);
+    if (key < 0 || words.len > LIMIT_CONFIG_VALUE_BYTES)
+        return set_value(a, name, words.data, (size_t)words.len); /* says what is wrong */
+    char *change = arena_copy_text(a->arena, words.len > 0 ? words.data : "", (size_t)words.len);
+    if (change == NULL)
+        return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+    const char *now = list_now(a, key);
+    struct strbuf list;
+    strbuf_init(&list);
+    size_t pos = 0, len = 0;
+    const char *word;
+    while (config_list_next(now, &pos, &word, &len)) {
+        if (op == ALTER_APPEND || !word_is_in(change, word, len))
+            add_word(&list, word, len);
+    }
+    pos = 0;
+    while (op == ALTER_APPEND && config_list_next(change, &pos, &word, &len)) {
+        if (!word_is_in(strbuf_text(&list), word, len))
+            add_word(&list, word, len);
+    }
+    struct verdict v = set_value(a, name, strbuf_text(&list), list.len);
+    strbuf_deinit(&list);
+    return v;
+}
+
+static struct verdict apply_op(struct alteration *a,
+                               const struct incremental_alter_configs_request_alterable_config *c)
+{
+    if (c->name.len <= 0)
+        return verdict_of(KERR_INVALID_REQUEST, "a config without a name");
+    if (c->config_operation != ALTER_DELETE && c->value.len < 0)
+        return verdict_of(KERR_INVALID_REQUEST, "a config without a value");
+    switch (c->config_operation) {
+    case ALTER_SET:
+        return set_value(a, c->name, c->value.len > 0 ? c->value.data : "", (size_t)c->value.len);
+    case ALTER_DELETE: {
+        int key = config_topic_find(c->name.data, (size_t)c->name.len);
+        if (key >= 0)
+            config_set_remove(&a->wanted, key);
+        return VERDICT_GOOD; /* nobody has set what does not exist */
+    }
+    case ALTER_APPEND:
+    case ALTER_SUBTRACT:
+        return change_list(a, c->name, c->value, (enum alter_op)c->config_operation);
+    default:
+        return verdict_of(KERR_INVALID_REQUEST, "no such operation on a config");
+    }
+}
+
+/* ---- one resource */
+
+static struct verdict alteration_begin(struct alteration *a, int8_t resource_type)
+{
+    if (resource_type != RESOURCE_TOPIC)
+        return verdict_of(KERR_INVALID_REQUEST, "only the configs of topics can be changed");
+    const char *name = a->name.len > 0 ? a->name.data : "";
+    const char *fault = topic_name_fault(name, (size_t)MAX(a->name.len, 0));
+    if (fault != NULL)
+        return verdict_of(KERR_INVALID_TOPIC_EXCEPTION, fault);
+    a->topic = image_topic(a->d->image, name, (size_t)a->name.len);
+    if (a->topic == NULL)
+        return verdict_of(KERR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
+    if (!a->starts_empty && config_set_copy(topic_config_set(a->topic), &a->wanted) != ERR_OK)
+        return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+    return VERDICT_GOOD;
+}
+
+static struct verdict alteration_end(struct alteration *a, bool validate_only)
+{
+    struct strbuf why;
+    strbuf_init(&why);
+    enum err e = config_topic_check(&a->wanted, a->d->layers, &why);
+    struct verdict v = e == ERR_OK ? VERDICT_GOOD : bad_config(a, e, &why);
+    strbuf_deinit(&why);
+    if (v.code == KERR_NONE && !validate_only)
+        decision_put_configs(a->d, a->name, topic_config_set(a->topic), &a->wanted);
+    return v;
+}
+
+static struct verdict
+alter_resource(struct alteration *a,
+               const struct incremental_alter_configs_request_alter_configs_resource *r,
+               bool validate_only)
+{
+    struct verdict v = alteration_begin(a, r->resource_type);
+    if (v.code == KERR_NONE && r->configs.count > LIMIT_CONFIGS_PER_TOPIC)
+        v = verdict_of(KERR_INVALID_CONFIG, "too many configs for one topic");
+    struct name_table seen;
+    name_table_init(&seen, a->arena, 0, false); /* few names: a chain of them is short */
+    for (int32_t i = 0; i < r->configs.count && v.code == KERR_NONE; i++) {
+        v = apply_op(a, &r->configs.items[i]);
+        if (v.code != KERR_NONE)
+            break;
+        struct name_entry *entry = name_table_add(&seen, r->configs.items[i].name);
+        if (entry == NULL)
+            v = verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+        else if (entry->count > 1)
+            v = verdict_of(KERR_INVALID_REQUEST, "a config is in the request more than once");
+    }
+    name_table_deinit(&seen);
+    return v.code == KERR_NONE ? alteration_end(a, validate_only) : v;
+}
+
+/* ---- whole requests */
+
+static bool is_repeated(struct wire_str name, int8_t type, const struct name_table *topics)
+{
+    if (type != RESOURCE_TOPIC || name.len < 0)
+        return false;
+    struct name_entry *entry = name_table_find(topics, name);
+    return entry != NULL && entry->count > 1;
+}
+
+#define REPEATED verdict_of(KERR_INVALID_REQUEST, "the resource is in the request more than once")
+
+struct alter_rows {
+    const struct incremental_alter_configs_request *request;
+    struct incremental_alter_configs_response *response;
+    struct name_table topics; /* how often each is named */
+    bool is_replacing;
+};
+
+static enum err count_topics(struct alter_rows *rows)
+{
+    for (int32_t i = 0; i < rows->request->resources.count; i++) {
+        const struct incremental_alter_configs_request_alter_configs_resource *r =
+            &rows->request->resources.items[i];
+        if (r->resource_type == RESOURCE_TOPIC && r->resource_name.len >= 0 &&
+            name_table_add(&rows->topics, r->resource_name) == NULL)
+            return ERR_NO_MEMORY;
+    }
+    return ERR_OK;
+}
+
+static void alter_all(struct decision *d, struct alter_rows *rows)
+{
+    for (int32_t i = 0; i < rows->request->resources.count; i++) {
+        const struct incremental_alter_configs_request_alter_configs_resource *r =
+            &rows->request->resources.items[i];
+        struct alteration a = {
+            .d = d,
+            .arena = rows->topics.arena,
+            .name = r->resource_name,
+            .starts_empty = rows->is_replacing,
+        };
+        config_set_init(&a.wanted);
+        struct verdict v = is_repeated(r->resource_name, r->resource_type, &rows->topics)
+                               ? REPEATED
+                               : alter_resource(&a, r, rows->request->validate_only);
+        config_set_deinit(&a.wanted);
+        rows->response->responses.items[i] =
+            (struct incremental_alter_configs_response_alter_configs_resource_response){
+                .error_code = (int16_t)v.code,
+                .error_message = verdict_text(v),
+                .resource_type = r->resource_type,
+                .resource_name = r->resource_name,
+            };
+    }
+}
+
+static enum err alter_configs(struct decision *d, struct alter_rows *rows, struct arena *arena)
+{
+    wire_defaults(&incremental_alter_configs_response_layout, rows->response);
+    enum err e = wire_array_new(
+        arena, &incremental_alter_configs_response_alter_configs_resource_response_layout,
+        rows->request->resources.count, &rows->response->responses);
+    if (e != ERR_OK)
+        return e;
+    uint64_t seed = 0;
+    d->random(d->random_arg, &seed, sizeof(seed));
+    name_table_init(&rows->topics, arena, seed, false);
+    e = count_topics(rows);
+    if (e == ERR_OK) {
+        alter_all(d, rows);
+        e = decision_end(d);
+    }
+    name_table_deinit(&rows->topics);
+    return e;
+}
+
+enum err decide_incremental_alter_configs(struct decision *d,
+                                          const struct incremental_alter_configs_request *request,
+                                          struct arena *arena,
+                                          struct incremental_alter_configs_response *response)
+{
+    struct alter_rows rows = {.request = request, .response = response};
+    return alter_configs(d, &rows, arena);
+}
+
+/* ---- the older form: a list of values to be set in place of all that there are */
+
+static enum err as_incremental(const struct alter_configs_request *request, struct arena *arena,
+                               struct incremental_alter_configs_request *out)
+{
+    out->validate_only = request->validate_only;
+    enum err e =
+        wire_array_new(arena, &incremental_alter_configs_request_alter_configs_resource_layout,
+                       request->resources.count, &out->resources);
+    for (int32_t i = 0; i < request->resources.count && e == ERR_OK; i++) {
+        const struct alter_configs_request_alter_configs_resource *from =
+            &request->resources.items[i];
+        struct incremental_alter_configs_request_alter_configs_resource *to =
+            &out->resources.items[i];
+        to->resource_type = from->resource_type;
+        to->resource_name = from->resource_name;
+        e = wire_array_new(arena, &incremental_alter_configs_request_alterable_config_layout,
+                           from->configs.count, &to->configs);
+        for (int32_t c = 0; c < from->configs.count && e == ERR_OK; c++) {
+            to->configs.items[c].name = from->configs.items[c].name;
+            to->configs.items[c].value = from->configs.items[c].value;
+            to->configs.items[c].config_operation = ALTER_SET;
+        }
+    }
+    return e;
+}
+
+enum err decide_alter_configs(struct decision *d, const struct alter_configs_request *request,
+                              struct arena *arena, struct alter_configs_response *response)
+{
+    struct incremental_alter_configs_request as_request = {0};
+    struct incremental_alter_configs_response as_response = {0};
+    struct alter_rows rows = {
+        .request = &as_request, .response = &as_response, .is_replacing = true};
+    wire_defaults(&alter_configs_response_layout, response);
+    enum err e = as_incremental(request, arena, &as_request);
+    if (e == ERR_OK)
+        e = wire_array_new(arena, &alter_configs_response_alter_configs_resource_response_layout,
+                           request->resources.count, &response->responses);
+    if (e == ERR_OK)
+        e = alter_configs(d, &rows, arena);
+    for (int32_t i = 0; i < request->resources.count && e == ERR_OK; i++) {
+        struct incremental_alter_configs_response_alter_configs_resource_response *from =
+            &as_response.responses.items[i];
+        response->responses.items[i] =
+            (struct alter_configs_response_alter_configs_resource_response){
+                .error_code = from->error_code,
+                .error_message = from->error_message,
+                .resource_type = from->resource_type,
+                .resource_name = from->resource_name,
+            };
+    }
+    return e;
+}
