@@ -164,7 +164,7 @@ static bool is_byte_cached(const struct env_file *file, int64_t pos)
 static bool file_is_cached(struct env_file *file, int64_t pos, int64_t len)
 {
     ASSERT(pos >= 0 && len >= 0);
-    int64_t size;
+    int64_t size = 0;
     if (file_size(file, &size) != ERR_OK || size <= pos)
         return true; /* nothing to wait for */
     len = MIN(len, size - pos);
