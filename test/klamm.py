@@ -75,8 +75,7 @@ class KlammServer:
         deadline = time.monotonic() + START_LIMIT_S
         while not self._ready.wait(0.01):
             if self.process.poll() is not None:
-                reader.join()
-                raise KlammError(f"exit {self.process.returncode}:\n{self.stderr}")
+                raise KlammError(f"exit {self._ended()}:\n{self.stderr}")
             if time.monotonic() > deadline:
                 self.kill()
                 raise KlammError(f"not ready after {START_LIMIT_S} s:\n{self.stderr}")
