@@ -14,6 +14,7 @@
 #include "env/mem_env.h"
 #include "env/monitor.h"
 #include "env/real_env.h"
+#include "env/real_peer.h"
 
 /* ---- logger */
 
@@ -330,6 +331,51 @@ TEST(a_signal_is_an_event_of_the_loop)
     CHECK(stats.open_fds > 3 && stats.fds_max >= stats.open_fds);
     CHECK(stats.start_time_seconds > 1e9);
     real_loop_free(loop);
+    real_env_free(real);
+    logger_file_close(log);
+}
+
+struct dual {
+    struct sock *listener;
+    struct real_loop *loop;
+    struct env_addr peer;
+};
+
+static void dual_accepts(void *arg, unsigned events)
+{
+    struct dual *d = arg;
+    struct sock *sock = NULL;
+    CHECK_EQUAL(sock_accept(d->listener, &sock), ERR_OK);
+    sock_peer(sock, &d->peer);
+    sock_close(sock);
+    real_loop_stop(d->loop);
+}
+
+TEST(a_listener_for_any_address_shows_ipv4_peers_as_such)
+{
+    struct logger_file *log = NULL;
+    struct real_env *real = NULL;
+    struct dual d = {0};
+    CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &log), ERR_OK);
+    struct real_env_options options = {.workers = 1, .logger = logger_file_logger(log)};
+    CHECK_EQUAL(real_env_new(&options, &real), ERR_OK);
+    CHECK_EQUAL(real_loop_new(real, &d.loop), ERR_OK);
+    struct env_addr any, bound;
+    size_t count = 1;
+    CHECK_EQUAL(env_resolve(real_env_env(real), "", 0, &any, &count), ERR_OK);
+    CHECK(env_addr_is_any(&any));
+    CHECK_EQUAL(sock_listen(real_loop_loop(d.loop), &any, dual_accepts, &d, &d.listener), ERR_OK);
+    sock_local(d.listener, &bound);
+    int fd = real_peer_dial(bound.port);
+    CHECK(fd >= 0);
+    real_loop_run(d.loop);
+    char host[ENV_ADDR_TEXT_SIZE];
+    CHECK_TEXT(env_addr_host(&d.peer, host), "127.0.0.1");
+    real_peer_close(fd);
+    sock_close(d.listener);
+    CHECK_EQUAL(env_resolve(real_env_env(real), "no.such.host.invalid", 1, &any, &count),
+                ERR_NOT_FOUND);
+    real_loop_free(d.loop);
     real_env_free(real);
     logger_file_close(log);
 }

@@ -21,6 +21,8 @@
 
 struct real_file {
     struct env_file file;
+    struct env *env;
+    struct env_job close_job;
     int fd;
 };
 
@@ -29,10 +31,23 @@ static int fd_of(const struct env_file *file)
     return ((const struct real_file *)(const void *)file)->fd;
 }
 
-static void file_close(struct env_file *file)
+static bool close_now(struct env_job *job)
 {
-    close(fd_of(file));
+    struct real_file *file = container_of(job, struct real_file, close_job);
+    close(file->fd);
     mem_free(file);
+    return false;
+}
+
+/* The last close of a file that is deleted already gives back its blocks, which takes its time:
+ * on a loop it is a worker's job. */
+static void file_close(struct env_file *base)
+{
+    struct real_file *file = container_of(base, struct real_file, file);
+    if (real_is_on_loop())
+        env_submit(file->env, &file->close_job);
+    else
+        close_now(&file->close_job);
 }
 
 static enum err file_read(struct env_file *file, void *out, size_t len, int64_t pos,
@@ -220,6 +235,8 @@ enum err real_file_open(struct env *env, const char *path, unsigned flags, struc
     struct real_file *file = mem_alloc(sizeof(*file));
     file->file.ops = &file_ops;
     atomic_init(&file->file.refs, 1);
+    file->env = env;
+    file->close_job = (struct env_job){.run = close_now, .queue = ENV_QUEUE_BACKGROUND};
     file->fd = fd;
     *out = &file->file;
     return ERR_OK;

@@ -23,6 +23,13 @@
 
 enum { EVENTS_PER_TURN = 128 };
 
+static _Thread_local bool is_on_loop;
+
+bool real_is_on_loop(void)
+{
+    return is_on_loop;
+}
+
 static struct real_loop *real_of(struct loop *loop)
 {
     return container_of(loop, struct real_loop, loop);
@@ -184,10 +191,13 @@ static bool has_tasks(struct real_loop *loop)
 void real_loop_run(struct real_loop *loop)
 {
     ASSERT(!atomic_load(&loop->is_running));
+    ASSERT(!is_on_loop);
+    is_on_loop = true;
     loop->owner = pthread_self();
     atomic_store_explicit(&loop->is_running, true, memory_order_release);
     while (!atomic_load(&loop->is_stopping) || has_tasks(loop))
         turn(loop);
+    is_on_loop = false;
     atomic_store(&loop->is_stopping, false);
     atomic_store_explicit(&loop->is_running, false, memory_order_release);
 }

@@ -76,6 +76,9 @@ struct real_loop {
     pthread_t owner; /* valid while is_running */
 };
 
+/* Is this thread running a loop now? Then it must not wait for a disk. */
+bool real_is_on_loop(void);
+
 /* What epoll's data points to: the first member of whatever is registered. */
 struct real_source {
     void (*on_events)(struct real_source *source, uint32_t events);
