@@ -140,7 +140,7 @@ static enum err load_segment(struct log_opening *o, struct segment *seg, int64_t
     if (!is_last && (was_clean || next_base <= o->recovery.recovery_point))
         return recovery_trust(&o->recovery, seg, next_base);
     enum err e = was_clean ? recovery_trust_last(&o->recovery, seg) : ERR_AGAIN;
-    return e == ERR_AGAIN ? recovery_scan(&o->recovery, seg, true) : e;
+    return e == ERR_AGAIN ? recovery_scan(&o->recovery, seg, !is_last) : e;
 }
 
 /* Does the next segment begin where this one ends? Only sealed ones that are trusted may leave a

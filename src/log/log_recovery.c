@@ -85,14 +85,15 @@ static enum err builder_add(struct index_builder *b, const struct segment_entry 
     return e;
 }
 
-static enum err builder_finish(struct index_builder *b, bool syncs)
+/* That of the last segment is made anew after the next crash too: no need to sync it. */
+static enum err builder_finish(struct index_builder *b, bool is_sealed)
 {
     for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
         enum err e = builder_flush(b, (enum log_file_kind)kind);
         struct env_file *file = NULL;
-        if (e == ERR_OK && syncs)
+        if (e == ERR_OK && is_sealed)
             e = segment_file(b->seg, (enum log_file_kind)kind, ENV_WAIT, &file);
-        if (e == ERR_OK && syncs)
+        if (e == ERR_OK && is_sealed)
             e = env_file_sync(file);
         env_file_unref(file);
         if (e != ERR_OK)
@@ -150,7 +151,7 @@ static enum err scan_batches(struct log_recovery *r, struct segment *seg, struct
 }
 
 static enum err scan_file(struct log_recovery *r, struct segment *seg, struct env_file *file,
-                          bool syncs)
+                          bool is_sealed)
 {
     int64_t size;
     enum err e = env_file_size(file, &size);
@@ -168,21 +169,24 @@ static enum err scan_file(struct log_recovery *r, struct segment *seg, struct en
         e = recovery_cut(r, seg, file, &tail, size);
     else
         e = ERR_OK;
+    struct segment_entry entry;
+    if (e == ERR_OK && is_sealed && segment_tail_seal(&tail, seg->base_offset, &entry))
+        e = builder_add(&builder, &entry);
     if (e == ERR_OK)
-        e = builder_finish(&builder, syncs);
-    if (e == ERR_OK && syncs)
+        e = builder_finish(&builder, is_sealed);
+    if (e == ERR_OK)
         e = env_file_sync(file);
     if (e == ERR_OK)
         seg->tail = tail;
     return e;
 }
 
-enum err recovery_scan(struct log_recovery *r, struct segment *seg, bool syncs)
+enum err recovery_scan(struct log_recovery *r, struct segment *seg, bool is_sealed)
 {
     struct env_file *file = NULL;
     enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
     if (e == ERR_OK)
-        e = scan_file(r, seg, file, syncs);
+        e = scan_file(r, seg, file, is_sealed);
     env_file_unref(file);
     segment_close_files(seg);
     return e;

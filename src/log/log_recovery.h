@@ -35,9 +35,10 @@ enum err recovery_trust(struct log_recovery *r, struct segment *seg, int64_t nex
  * it is not as a clean stop leaves it: scan it. */
 enum err recovery_trust_last(struct log_recovery *r, struct segment *seg) MUST_USE;
 
-/* Reads all of it. Cut at the first bad batch, synced when `syncs`; the indexes are made anew.
- * ERR_CORRUPT: the bad batch lies below the recovery point; nothing was changed. */
-enum err recovery_scan(struct log_recovery *r, struct segment *seg, bool syncs) MUST_USE;
+/* Reads all of it. Cut at the first bad batch, and synced; the indexes are made anew, those of a
+ * sealed one with the final time entry.
+ * ERR_CORRUPT: the bad batch lies below the recovery point; the .log was not changed. */
+enum err recovery_scan(struct log_recovery *r, struct segment *seg, bool is_sealed) MUST_USE;
 
 /* A segment behind a cut: its bytes are kept in a side file when there are any, the rest goes. */
 enum err recovery_set_aside(struct log_recovery *r, struct segment *seg) MUST_USE;
