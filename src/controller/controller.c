@@ -45,11 +45,11 @@ static void changes_end(struct list *changes, enum err e)
 static void store_failed(struct controller *c, enum err e)
 {
     ASSERT(e != ERR_OK);
-    bool is_new = c->failed == ERR_OK;
+    bool is_told = c->failed == ERR_OK && c->state == CONTROLLER_RUNNING;
     c->failed = e;
-    changes_end(&c->in_flight, e);
+    changes_end(&c->in_flight, e); /* the start of this broker may be among them */
     changes_end(&c->waiting, e);
-    if (is_new && c->owner.store_failed != NULL && c->state != CONTROLLER_STARTING)
+    if (is_told && c->owner.store_failed != NULL)
         c->owner.store_failed(c->owner.arg, e);
 }
 
@@ -275,12 +275,8 @@ void controller_read_ended(struct controller *c, enum err e)
         image_unref(c->read_image);
         c->read_image = NULL;
         c->is_appending = false;
-        if (c->state == CONTROLLER_LOADING) {
-            c->failed = e;
-            start_ended(c, e);
-            return;
-        }
-        log_error(c->env, "%s", strbuf_text(&c->why));
+        if (c->state >= CONTROLLER_RUNNING) /* else `started` is told */
+            log_error(c->env, "%s", strbuf_text(&c->why));
         store_failed(c, e);
         try_stop(c);
         return;
@@ -445,6 +441,8 @@ static enum err decide_start(struct change *change, struct decision *d)
 static void start_done(struct change *change)
 {
     struct controller *c = container_of(change, struct controller, start_change);
+    if (c->failed == ERR_OK)
+        c->failed = change->error; /* a broker that could not start changes nothing either */
     start_ended(c, change->error);
 }
 
