@@ -78,8 +78,7 @@ static bool fill_row(struct describe_op *op, const struct config_described *desc
     row->config_source = (int8_t)described->source;
     row->is_sensitive = is_hidden;
     row->config_type = (int8_t)def->type;
-    if (request->include_documentation)
-        row->documentation = wire_str_of(def->doc);
+    row->documentation = wire_str_of(request->include_documentation ? def->doc : NULL);
     return !request->include_synonyms || fill_synonyms(op, described, row);
 }
 

@@ -28,6 +28,7 @@ enum {
     TIME_EARLIEST_PENDING_UPLOAD = -6,
     CONSUMER = -1,
     READ_COMMITTED = 1,
+    EPOCH_SINCE = 4,
 };
 
 /* One partition of the request. */
@@ -63,6 +64,17 @@ static void row_fail(struct list_offsets_response_list_offsets_partition_respons
     row->leader_epoch = -1;
 }
 
+/* Before version 4 an answer has no epoch, and one that is set could not be encoded. */
+static void row_fill(const struct request *rq,
+                     struct list_offsets_response_list_offsets_partition_response *row,
+                     struct log_time_match found)
+{
+    row->timestamp = found.timestamp_ms;
+    row->offset = found.offset;
+    if (rq->version >= EPOCH_SINCE)
+        row->leader_epoch = found.leader_epoch;
+}
+
 /* ---- on disk */
 
 static bool search_on_disk(struct env_job *job)
@@ -72,13 +84,10 @@ static bool search_on_disk(struct env_job *job)
         struct offset_search *search = &op->searches[i];
         struct log_time_match match = {.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
         enum kerr error = partition_find_time(search->partition, search->timestamp, &match);
-        if (error != KERR_NONE) {
+        if (error != KERR_NONE)
             row_fail(search->row, error);
-            continue;
-        }
-        search->row->timestamp = match.offset >= 0 ? match.timestamp_ms : -1;
-        search->row->offset = match.offset;
-        search->row->leader_epoch = match.offset >= 0 ? match.leader_epoch : -1;
+        else if (match.offset >= 0)
+            row_fill(op->rq, search->row, match);
     }
     loop_post(op->rq->net->loop, &op->back);
     return false;
@@ -156,15 +165,17 @@ static enum kerr fill_named(struct request *rq, struct partition *partition, int
     partition_offsets(partition, &offsets);
     if (offsets.error != KERR_NONE)
         return offsets.error;
+    struct log_time_match found = {.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
     if (name == TIME_LATEST) {
-        row->offset = latest_for(rq, &offsets);
-        row->leader_epoch = last_epoch_of(partition, offsets.leader_epoch);
+        found.offset = latest_for(rq, &offsets);
+        found.leader_epoch = last_epoch_of(partition, offsets.leader_epoch);
     } else if (name == TIME_EARLIEST || name == TIME_EARLIEST_LOCAL) {
-        row->offset = offsets.log_start;
-        row->leader_epoch = epoch_of(partition, offsets.log_start, offsets.leader_epoch);
-        if (row->leader_epoch < 0)
-            row->leader_epoch = last_epoch_of(partition, offsets.leader_epoch);
+        found.offset = offsets.log_start;
+        found.leader_epoch = epoch_of(partition, offsets.log_start, offsets.leader_epoch);
+        if (found.leader_epoch < 0)
+            found.leader_epoch = last_epoch_of(partition, offsets.leader_epoch);
     }
+    row_fill(rq, row, found);
     return KERR_NONE;
 }
 

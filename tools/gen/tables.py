@@ -138,7 +138,8 @@ class Config:
         self.deviates = bool(ours)
         self.rule = Rule(row, self.type, valid)
         self.doc = None if doc == "-" else doc
-        self.is_internal = "internal" in mode.split()
+        # Keys that this Kafka does not have by itself are told only where a file still sets them.
+        self.is_internal = "internal" in mode.split() or row.section in ("authorizer", "gone")
         self.mode = mode.replace("internal", "").strip() or "-"
         self.synonyms = self.read_synonyms() if is_topic else []
 
