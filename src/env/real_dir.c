@@ -10,17 +10,20 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "env/real_errno.h"
 #include "env/real_private.h"
 
 enum err real_dir_make(struct env *env, const char *path)
 {
+    ASSERT(!real_is_on_loop());
     return mkdir(path, 0755) == 0 ? ERR_OK : real_errno(errno);
 }
 
 enum err real_dir_sync(struct env *env, const char *path)
 {
+    ASSERT(!real_is_on_loop());
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return real_errno(errno);
@@ -31,6 +34,7 @@ enum err real_dir_sync(struct env *env, const char *path)
 
 enum err real_dir_remove(struct env *env, const char *path)
 {
+    ASSERT(!real_is_on_loop());
     return rmdir(path) == 0 ? ERR_OK : real_errno(errno);
 }
 
@@ -77,6 +81,7 @@ static int compare_names(const void *a, const void *b)
 enum err real_dir_list(struct env *env, const char *path,
                        void (*each)(void *arg, const char *name, bool is_dir), void *arg)
 {
+    ASSERT(!real_is_on_loop());
     DIR *dir = opendir(path);
     if (dir == NULL)
         return real_errno(errno);
@@ -96,11 +101,13 @@ enum err real_dir_list(struct env *env, const char *path,
 
 enum err real_path_unlink(struct env *env, const char *path)
 {
+    ASSERT(!real_is_on_loop());
     return unlink(path) == 0 ? ERR_OK : real_errno(errno);
 }
 
 enum err real_path_rename(struct env *env, const char *from, const char *to)
 {
+    ASSERT(!real_is_on_loop());
     return rename(from, to) == 0 ? ERR_OK : real_errno(errno);
 }
 

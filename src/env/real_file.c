@@ -53,6 +53,7 @@ static void file_close(struct env_file *base)
 static enum err file_read(struct env_file *file, void *out, size_t len, int64_t pos,
                           enum env_read_mode mode, size_t *got)
 {
+    ASSERT(mode == ENV_NOWAIT || !real_is_on_loop());
     size_t done = 0;
     while (done < len) {
         struct iovec iov = {.iov_base = (char *)out + done, .iov_len = len - done};
@@ -89,6 +90,7 @@ static void iov_advance(struct iovec **iov, int *iov_count, size_t n)
 
 static enum err file_write(struct env_file *file, struct iovec *iov, int iov_count, int64_t pos)
 {
+    ASSERT(!real_is_on_loop());
     iov_advance(&iov, &iov_count, 0); /* leading empty ones */
     while (iov_count > 0) {
         ssize_t n = pwritev(fd_of(file), iov, MIN(iov_count, IOV_MAX), pos);
@@ -106,11 +108,13 @@ static enum err file_write(struct env_file *file, struct iovec *iov, int iov_cou
 
 static enum err file_sync(struct env_file *file)
 {
+    ASSERT(!real_is_on_loop());
     return fdatasync(fd_of(file)) == 0 ? ERR_OK : real_errno(errno);
 }
 
 static enum err file_truncate(struct env_file *file, int64_t size)
 {
+    ASSERT(!real_is_on_loop());
     int failed;
     do {
         failed = ftruncate(fd_of(file), size);
@@ -129,6 +133,7 @@ static enum err file_size(struct env_file *file, int64_t *out)
 
 static enum err file_allocate(struct env_file *file, int64_t pos, int64_t len)
 {
+    ASSERT(!real_is_on_loop());
     int failed;
     do {
         failed = fallocate(fd_of(file), 0, pos, len);
@@ -214,6 +219,7 @@ int real_file_fd(const struct env_file *file)
 
 enum err real_file_open(struct env *env, const char *path, unsigned flags, struct env_file **out)
 {
+    ASSERT(!real_is_on_loop());
     int open_flags = O_CLOEXEC | O_NOCTTY;
     ASSERT((flags & (ENV_READ | ENV_WRITE)) != 0);
     if ((flags & ENV_WRITE) == 0)
