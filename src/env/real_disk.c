@@ -7,19 +7,56 @@
  * for a deletion. A background job with further steps goes to the end of its line
  * after each, so that many of them advance side by side.
  *
+ * Waking a thread costs more than a small write. So the first step of a job, which seldom
+ * blocks, counts as brisk: while a worker is at one, others are not woken for what comes in; he
+ * takes it next. A further step (the sync) does block: before it another worker is woken for what
+ * waits. If a first step blocks after all (writeback), a worker who looks every millisecond
+ * while there is a backlog takes over. docs/decisions/003-waking-workers.md has the figures.
+ *
  * Thread: any submits; the workers run the jobs.
  */
 #include <stdio.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/monitor.h"
 #include "env/real_private.h"
 
+enum {
+    BACKLOG_MANY = 16, /* so many waiting jobs are worth another worker at once */
+    WATCH_PERIOD_NS = 1000000,
+    WATCH_QUIET_LOOKS = 20, /* after so many without a backlog the watch ends */
+};
+
+/* With the mutex held. */
+static void wake_one(struct real_disk *disk)
+{
+    if (disk->idle_count <= disk->woken_count)
+        return;
+    disk->woken_count++;
+    pthread_cond_signal(&disk->is_work);
+}
+
+/* With the mutex held: a job has come in, or somebody is about to block. */
+static void wake_for_waiting(struct real_disk *disk)
+{
+    if (disk->waiting_count == 0)
+        return;
+    if (disk->brisk_count + disk->woken_count == 0 || disk->waiting_count >= BACKLOG_MANY)
+        wake_one(disk);
+    else if (disk->waiting_count > 1 && !disk->is_watched)
+        wake_one(disk); /* he finds something to do, or begins to watch */
+}
+
 /* The job that this worker may run now, or NULL. */
 static struct env_job *take_job(struct real_disk *disk)
 {
     struct list *link = list_pop_front(&disk->waiting);
+    if (link != NULL) {
+        disk->waiting_count--;
+        disk->taken_count++;
+    }
     if (link == NULL &&
         (disk->background_count + 1 < disk->worker_count || disk->worker_count == 1)) {
         link = list_pop_front(&disk->background);
@@ -35,24 +72,82 @@ static bool is_drained(const struct real_disk *disk)
 }
 
 /* With the mutex held; without it while the job runs. */
-static void run_job(struct real_disk *disk, struct env_job *job)
+static void run_background_job(struct real_disk *disk, struct env_job *job)
 {
-    bool is_background = job->queue == ENV_QUEUE_BACKGROUND;
     pthread_mutex_unlock(&disk->mutex);
-    bool has_more;
-    do {
-        has_more = job->run(job);
-        monitor_assert_none();
-    } while (has_more && !is_background);
+    bool has_more = job->run(job);
+    monitor_assert_none();
     pthread_mutex_lock(&disk->mutex);
-    if (!is_background)
-        return;
     ASSERT(disk->background_count > 0);
     disk->background_count--;
     if (has_more)
         list_push_back(&disk->background, &job->link);
-    if (!list_is_empty(&disk->background) && disk->idle_count > 0)
-        pthread_cond_signal(&disk->is_work); /* one who was held back by the bound may go on */
+    if (!list_is_empty(&disk->background))
+        wake_one(disk); /* one who was held back by the bound may go on */
+}
+
+/* The same for an append or a read. */
+static void run_job(struct real_disk *disk, struct env_job *job)
+{
+    disk->brisk_count++;
+    pthread_mutex_unlock(&disk->mutex);
+    bool has_more = job->run(job);
+    monitor_assert_none();
+    pthread_mutex_lock(&disk->mutex);
+    disk->brisk_count--;
+    if (!has_more)
+        return;
+    wake_for_waiting(disk);
+    pthread_mutex_unlock(&disk->mutex);
+    while (job->run(job))
+        monitor_assert_none();
+    monitor_assert_none();
+    pthread_mutex_lock(&disk->mutex);
+}
+
+/* With the mutex held. False: the period is over and nobody was woken. A wake that comes just when
+ * the period ends finds nobody waiting: it counts all the same. */
+static bool wait_a_period(struct real_disk *disk)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += WATCH_PERIOD_NS;
+    at.tv_sec += at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    bool is_woken = pthread_cond_timedwait(&disk->is_work, &disk->mutex, &at) == 0;
+    is_woken |= disk->woken_count > 0;
+    disk->woken_count -= disk->woken_count > 0;
+    return is_woken;
+}
+
+/* With the mutex held: until work is there, or a job waits that nobody takes. */
+static void watch(struct real_disk *disk)
+{
+    disk->is_watched = true;
+    for (int quiet = 0; quiet < WATCH_QUIET_LOOKS && !disk->is_stopping; quiet++) {
+        uint64_t taken_before = disk->taken_count;
+        if (wait_a_period(disk))
+            break;
+        if (disk->waiting_count == 0)
+            continue;
+        if (disk->taken_count == taken_before)
+            break;
+        quiet = 0;
+    }
+    disk->is_watched = false;
+}
+
+/* With the mutex held. */
+static void wait_for_work(struct real_disk *disk)
+{
+    disk->idle_count++;
+    if (disk->brisk_count > 0 && !disk->is_watched) {
+        watch(disk);
+    } else {
+        pthread_cond_wait(&disk->is_work, &disk->mutex);
+        disk->woken_count -= disk->woken_count > 0;
+    }
+    disk->idle_count--;
 }
 
 static void *work(void *arg)
@@ -61,13 +156,12 @@ static void *work(void *arg)
     pthread_mutex_lock(&disk->mutex);
     while (!is_drained(disk)) {
         struct env_job *job = take_job(disk);
-        if (job != NULL) {
+        if (job == NULL)
+            wait_for_work(disk);
+        else if (job->queue == ENV_QUEUE_BACKGROUND)
+            run_background_job(disk, job);
+        else
             run_job(disk, job);
-            continue;
-        }
-        disk->idle_count++;
-        pthread_cond_wait(&disk->is_work, &disk->mutex);
-        disk->idle_count--;
     }
     pthread_cond_broadcast(&disk->is_work); /* the others may be done as well */
     pthread_mutex_unlock(&disk->mutex);
@@ -77,12 +171,15 @@ static void *work(void *arg)
 void real_disk_submit(struct real_disk *disk, struct env_job *job)
 {
     pthread_mutex_lock(&disk->mutex);
-    list_push_back(job->queue == ENV_QUEUE_BACKGROUND ? &disk->background : &disk->waiting,
-                   &job->link);
-    bool is_anybody_idle = disk->idle_count > 0;
+    if (job->queue == ENV_QUEUE_BACKGROUND) {
+        list_push_back(&disk->background, &job->link);
+        wake_one(disk);
+    } else {
+        list_push_back(&disk->waiting, &job->link);
+        disk->waiting_count++;
+        wake_for_waiting(disk);
+    }
     pthread_mutex_unlock(&disk->mutex);
-    if (is_anybody_idle)
-        pthread_cond_signal(&disk->is_work);
 }
 
 enum err real_disk_start(struct real_disk *disk, unsigned worker_count)
@@ -90,7 +187,11 @@ enum err real_disk_start(struct real_disk *disk, unsigned worker_count)
     ASSERT(worker_count > 0);
     *disk = (struct real_disk){0};
     pthread_mutex_init(&disk->mutex, NULL);
-    pthread_cond_init(&disk->is_work, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&disk->is_work, &attributes);
+    pthread_condattr_destroy(&attributes);
     list_init(&disk->waiting);
     list_init(&disk->background);
     disk->workers = mem_alloc(worker_count * sizeof(disk->workers[0]));

@@ -30,7 +30,12 @@ struct real_disk {
     struct list waiting;    /* jobs that somebody waits for: appends, reads */
     struct list background; /* jobs that nobody waits for */
     unsigned worker_count;
-    unsigned idle_count;       /* workers in pthread_cond_wait */
+    unsigned waiting_count;    /* of `waiting` */
+    uint64_t taken_count;      /* from `waiting`, ever */
+    unsigned idle_count;       /* workers that wait for work */
+    unsigned woken_count;      /* of those, signalled and not yet awake */
+    unsigned brisk_count;      /* workers in the first step of an append or read */
+    bool is_watched;           /* an idle worker looks every millisecond */
     unsigned background_count; /* workers in a background job */
     bool is_stopping;
     pthread_t *workers;
