@@ -188,6 +188,37 @@ TEST(a_waiting_connection_that_closes_leaves_the_line)
     mem_env_deinit(&f.m);
 }
 
+TEST(unread_answers_do_not_hold_memory_that_others_wait_for)
+{
+    struct fake f;
+    fake_init(&f);
+    f.options.memory_bytes_max = 4 * MIB;
+    f.holds = true;
+    fake_start(&f, 1);
+    struct sock *deaf = fake_connect(&f), *waits = fake_connect(&f);
+    mem_sock_set_room(deaf, 1000);
+    fake_say(deaf, 0, "much, please");
+    fake_run(&f);
+    struct net_request *req = fake_take(&f, 0);
+    uint8_t *much = mem_alloc(3 * MIB);
+    net_request_give(req, much, 3 * MIB);
+    net_request_add_bytes(req, much, 3 * MIB);
+    net_request_answer(req);
+    mem_env_advance_ms(&f.m, 60000); /* nobody waits: it may take its time */
+    CHECK_EQUAL(stats_of(&f)->open, 2);
+    fake_say_part(waits, 2 * MIB, 2 * MIB);
+    fake_run(&f);
+    CHECK_EQUAL(f.held_count, 0);
+    mem_env_advance_ms(&f.m, 5000);
+    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_STALLED], 1);
+    CHECK_EQUAL(f.held_count, 1);
+    net_request_answer_none(fake_take(&f, 0));
+    sock_close(deaf);
+    sock_close(waits);
+    fake_run(&f);
+    fake_stop(&f);
+}
+
 TEST(memory_granted_to_a_connection_that_ends_is_given_back)
 {
     struct fake f;

@@ -83,8 +83,8 @@ static const char *looks_like(const uint8_t *start)
 
 static void refuse_frame(struct net_conn *conn, const uint8_t *start)
 {
-    uint32_t untold = 0;
-    if (net_reactor_may_complain(conn->reactor, &untold)) {
+    char untold[NET_UNTOLD_SIZE];
+    if (net_reactor_may_complain(conn->reactor, untold)) {
         char peer[ENV_ADDR_TEXT_SIZE], what[96];
         const char *like = looks_like(start);
         if (like != NULL)
@@ -93,8 +93,7 @@ static void refuse_frame(struct net_conn *conn, const uint8_t *start)
         else
             snprintf(what, sizeof(what), "a request of %d bytes; at most %u are taken",
                      (int32_t)bytes_load_u32(start), conn->server->frame_bytes_max);
-        log_warn(conn->server->env,
-                 "closed connection from %s: %s (%u more since the last such line)",
+        log_warn(conn->server->env, "closed connection from %s: %s%s",
                  env_addr_text(&conn->peer, peer), what, untold);
     }
     net_conn_end(conn, NET_CLOSED_BAD_FRAME, "bad frame");

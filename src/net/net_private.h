@@ -205,8 +205,9 @@ struct net_server {
 
 /* server.c */
 void net_server_forget(struct net_server *server, const struct net_conn *conn);
-/* One line a while, however many there are. */
-bool net_reactor_may_complain(struct net_reactor *reactor, uint32_t *untold);
+/* One line a while, however many there are. True: say it, with `untold` behind it. */
+enum { NET_UNTOLD_SIZE = 48 };
+bool net_reactor_may_complain(struct net_reactor *reactor, char untold[NET_UNTOLD_SIZE]);
 
 static inline void net_count(_Atomic uint64_t *counter, uint64_t n)
 {

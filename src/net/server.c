@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* server: listeners, accepting and its limits, start and end. Thread: the first loop's, except
  * where noted. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -41,7 +42,7 @@ const struct net_stats *net_server_stats(const struct net_server *server)
 }
 
 /* Thread: the reactor's. */
-bool net_reactor_may_complain(struct net_reactor *reactor, uint32_t *untold)
+bool net_reactor_may_complain(struct net_reactor *reactor, char untold[NET_UNTOLD_SIZE])
 {
     int64_t now = loop_now_ns(reactor->loop);
     if (reactor->complained_ns != 0 &&
@@ -49,7 +50,10 @@ bool net_reactor_may_complain(struct net_reactor *reactor, uint32_t *untold)
         reactor->complaints++;
         return false;
     }
-    *untold = reactor->complaints;
+    untold[0] = '\0';
+    if (reactor->complaints > 0)
+        snprintf(untold, NET_UNTOLD_SIZE, " (%u more since the last such line)",
+                 reactor->complaints);
     reactor->complaints = 0;
     reactor->complained_ns = now;
     return true;
@@ -124,13 +128,13 @@ static void refuse(struct net_server *server, struct sock *sock, const char *why
 {
     struct env_addr peer;
     char text[ENV_ADDR_TEXT_SIZE];
-    uint32_t untold = 0;
+    char untold[NET_UNTOLD_SIZE];
     sock_peer(sock, &peer);
     sock_close(sock);
     net_count(&server->stats.closed[NET_CLOSED_LIMIT], 1);
-    if (peer.family != 0 && net_reactor_may_complain(&server->reactors[0], &untold))
-        log_warn(server->env, "connection from %s refused: %s (%u more since the last such line)",
-                 env_addr_text(&peer, text), why, untold);
+    if (peer.family != 0 && net_reactor_may_complain(&server->reactors[0], untold))
+        log_warn(server->env, "connection from %s refused: %s%s", env_addr_text(&peer, text), why,
+                 untold);
 }
 
 static void take_in(struct net_server *server, struct sock *sock, uint32_t listener)
@@ -164,10 +168,11 @@ static void pause_listener(struct net_listener *listener)
 {
     struct net_server *server = listener->server;
     struct loop *loop = server->reactors[0].loop;
-    uint32_t untold = 0;
-    if (net_reactor_may_complain(&server->reactors[0], &untold))
+    char untold[NET_UNTOLD_SIZE];
+    if (net_reactor_may_complain(&server->reactors[0], untold))
         log_warn(server->env,
-                 "no file descriptor is left for a new connection; raise the limit (ulimit -n)");
+                 "no file descriptor is left for a new connection; raise the limit (ulimit -n)%s",
+                 untold);
     sock_want(listener->sock, 0);
     loop_timer_start(loop, &listener->retry_timer,
                      loop_now_ns(loop) + (int64_t)ACCEPT_RETRY_MS * 1000000);
