@@ -136,8 +136,10 @@ static struct verdict alteration_begin(struct alteration *a, int8_t resource_typ
 {
     if (resource_type != RESOURCE_TOPIC)
         return verdict_of(KERR_INVALID_REQUEST, "only the configs of topics can be changed");
-    const char *name = a->name.len > 0 ? a->name.data : "";
-    const char *fault = topic_name_fault(name, (size_t)MAX(a->name.len, 0));
+    if (a->name.len <= 0)
+        return verdict_of(KERR_INVALID_REQUEST, "there are no defaults of all topics to change");
+    const char *name = a->name.data;
+    const char *fault = topic_name_fault(name, (size_t)a->name.len);
     if (fault != NULL)
         return verdict_of(KERR_INVALID_TOPIC_EXCEPTION, fault);
     a->topic = image_topic(a->d->image, name, (size_t)a->name.len);

@@ -331,6 +331,14 @@ TEST(image_follows_a_model_and_old_images_stay)
         CHECK_EQUAL(apply(&image, &w, &delta), ERR_OK);
         CHECK_EQUAL(image_position(image), n + 2);
         delta_check(images[n], image, &delta);
+        size_t told = delta.topic_count;
+        image_delta_deinit(&delta);
+        image_delta_between(&delta, images[n], image);
+        delta_check(images[n], image, &delta);
+        CHECK_EQUAL(delta.topic_count, told);
+        image_delta_deinit(&delta);
+        image_delta_between(&delta, images[n / 2], image);
+        delta_check(images[n / 2], image, &delta);
         image_delta_deinit(&delta);
         model_check(m, image);
         check_snapshot(image);
