@@ -43,7 +43,8 @@ static size_t carved_size(size_t size)
 
 int image_name_compare(const char *text, size_t len, const struct image_name *key)
 {
-    int order = memcmp(text, key->text, MIN(len, key->len));
+    size_t common = MIN(len, key->len);
+    int order = common > 0 ? memcmp(text, key->text, common) : 0; /* an empty text may be NULL */
     if (order != 0)
         return order;
     return len < key->len ? -1 : len > key->len;

@@ -163,7 +163,8 @@ static void read_hand_over(struct store_file *f, struct store_read *read)
             read->snapshot_end(read, f->disk.snapshot_position);
     }
     int64_t last = f->read_snapshot.data != NULL ? f->disk.snapshot_position : read->from;
-    for (pos = 0; store_frame_read(f->read_log.data + pos, f->read_log.size - pos, &frame);
+    for (pos = 0; pos < f->read_log.size &&
+                  store_frame_read(f->read_log.data + pos, f->read_log.size - pos, &frame);
          pos += store_frame_bytes(&frame)) {
         if (frame.index <= last)
             continue;

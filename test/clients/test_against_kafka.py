@@ -595,6 +595,8 @@ def test_incremental_alter_configs_of_several(peers):
     good = alter(TOPIC, "empty", ("segment.ms", SET, "5000"))
     for resources in ([good, good], [good, alter(99, "x", ("a", SET, "b"))],
                       [alter(TOPIC, "none", ("segment.ms", SET, "1"))],
+                      [alter(TOPIC, "", ("segment.ms", SET, "1"))],
+                      [alter(TOPIC, "bad/x", ("segment.ms", SET, "1"))],
                       [alter(1, "x", ("a", SET, "b"))], [alter(BROKER, "x", ("a", SET, "b"))], []):
         same(peers, "IncrementalAlterConfigs", 1, Resources=resources)
 

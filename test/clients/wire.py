@@ -44,7 +44,7 @@ def default_of(field):
     if field.kind == "bool":
         return field.default == "true"
     if field.kind in NUMBERS:
-        return float(field.default or 0) if field.kind == "float64" else int(field.default or 0)
+        return float(field.default or 0) if field.kind == "float64" else int(field.default or "0", 0)
     if field.kind == "uuid":
         return ZERO_ID
     if field.kind == "string":
