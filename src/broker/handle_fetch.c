@@ -132,6 +132,15 @@ void fetch_op_abandon(struct fetch_op *op)
     fetch_drop(op);
 }
 
+/* What was found up to here is too little: only a move of the end beyond it is news. Without
+ * this a fetch that has some bytes, but not min_bytes, would wake itself for ever. */
+static int64_t watch_offset(const struct fetch_op *op, const struct fetch_part *part)
+{
+    if (op->reader != PARTITION_READER_CONSUMER)
+        return part->want.fetch_offset;
+    return MAX(part->want.fetch_offset, part->result.high_watermark);
+}
+
 static void park(struct fetch_op *op)
 {
     struct request *rq = op->rq;
@@ -143,8 +152,8 @@ static void park(struct fetch_op *op)
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct fetch_part *part = &op->parts[i];
         if (part->partition != NULL)
-            partition_watch_add(part->partition, &part->watch, &op->watcher,
-                                part->want.fetch_offset, op->reader);
+            partition_watch_add(part->partition, &part->watch, &op->watcher, watch_offset(op, part),
+                                op->reader);
     }
 }
 
