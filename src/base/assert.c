@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * assert: see assert.h. The ring is thread-local so that recording an event
- * costs no lock; it is diagnostics only and never read by logic.
+ * costs no lock; it is diagnostics only and never read by logic. Thread: any.
  */
 #include "base/assert.h"
 

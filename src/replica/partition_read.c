@@ -78,8 +78,8 @@ static enum err read_once(struct partition *p, const struct partition_read *read
     monitor_leave(&p->monitor);
     if (view.segment == NULL)
         return ERR_OK;
-    enum err e = log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode,
-                               &found->range);
+    enum err e =
+        log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode, &found->range);
     log_view_release(&view);
     return e;
 }
