@@ -104,80 +104,90 @@ static enum err builder_finish(struct index_builder *b, bool is_sealed)
 
 /* ---- scanning */
 
+struct segment_scan {
+    struct log_recovery *r;
+    struct segment *seg;
+    struct env_file *file; /* borrowed */
+    int64_t file_size;
+    struct segment_walk walk;
+    struct segment_tail tail; /* up to the last good batch */
+    struct index_builder builder;
+};
+
 /* A batch that may stand here? ERR_CORRUPT: no. */
-static enum err judge_batch(struct log_recovery *r, struct segment_walk *walk,
-                            const struct segment_tail *tail, int64_t base_offset,
-                            const struct batch_header *header, int64_t pos)
+static enum err judge_batch(struct segment_scan *scan, const struct batch_header *header,
+                            int64_t pos)
 {
     int64_t last_offset = batch_last_offset(header);
-    if (header->base_offset < tail->next_offset ||
-        !segment_tail_has_room(tail, base_offset, last_offset, (int64_t)batch_size(header)))
+    if (header->base_offset < scan->tail.next_offset ||
+        !segment_tail_has_room(&scan->tail, scan->seg->base_offset, last_offset,
+                               (int64_t)batch_size(header)))
         return ERR_CORRUPT;
-    if (last_offset < r->recovery_point)
+    if (last_offset < scan->r->recovery_point)
         return ERR_OK; /* it was synced once; nothing torn is to be feared */
     uint32_t crc = 0;
-    enum err e = segment_walk_crc(walk, pos, header, &crc);
+    enum err e = segment_walk_crc(&scan->walk, pos, header, &crc);
     if (e == ERR_OK && crc != header->crc)
         e = ERR_CORRUPT;
     return e == ERR_RANGE ? ERR_CORRUPT : e;
 }
 
-/* Goes through the batches; stops with ERR_NOT_FOUND at the end of the file, with ERR_CORRUPT at
- * *bad_pos. `builder` NULL: only looks. */
-static enum err scan_batches(struct log_recovery *r, struct segment *seg, struct env_file *file,
-                             int64_t size, struct index_builder *builder, struct segment_tail *tail)
+/* Goes through the batches; ends with ERR_NOT_FOUND at the end of the file, with ERR_CORRUPT at the
+ * first bad one. */
+static enum err scan_batches(struct segment_scan *scan)
 {
-    struct segment_walk walk;
-    segment_walk_init(&walk, file, 0, size, ENV_WAIT);
-    segment_walk_use(&walk, r->buffer, RECOVERY_BUFFER);
-    segment_tail_init(tail, seg->base_offset);
+    int64_t end = MIN(scan->file_size, (int64_t)SEGMENT_BYTES_MAX);
+    segment_walk_init(&scan->walk, scan->file, 0, end, ENV_WAIT);
+    segment_walk_use(&scan->walk, scan->r->buffer, RECOVERY_BUFFER);
+    segment_tail_init(&scan->tail, scan->seg->base_offset);
     for (;;) {
         struct batch_header header;
         int64_t pos;
-        walk.reads_all = tail->next_offset >= r->recovery_point;
-        enum err e = segment_walk_next(&walk, &header, &pos);
+        scan->walk.reads_all = scan->tail.next_offset >= scan->r->recovery_point;
+        enum err e = segment_walk_next(&scan->walk, &header, &pos);
         if (e == ERR_OK)
-            e = judge_batch(r, &walk, tail, seg->base_offset, &header, pos);
+            e = judge_batch(scan, &header, pos);
         if (e != ERR_OK)
             return e;
         struct segment_entry entry;
-        segment_tail_step(tail, seg->base_offset, &header, r->index_interval_bytes, &entry);
-        if (builder != NULL)
-            e = builder_add(builder, &entry);
+        segment_tail_step(&scan->tail, scan->seg->base_offset, &header,
+                          scan->r->index_interval_bytes, &entry);
+        e = builder_add(&scan->builder, &entry);
         if (e != ERR_OK)
             return e;
-        leader_epochs_begin(r->epochs, header.leader_epoch, header.base_offset);
+        leader_epochs_begin(scan->r->epochs, header.leader_epoch, header.base_offset);
     }
+}
+
+static enum err scan_end(struct segment_scan *scan, bool is_sealed)
+{
+    scan->r->report->scanned_bytes += scan->tail.size;
+    enum err e = ERR_OK;
+    if (scan->tail.size < scan->file_size)
+        e = recovery_cut(scan->r, scan->seg, scan->file, &scan->tail, scan->file_size);
+    struct segment_entry entry;
+    if (e == ERR_OK && is_sealed && segment_tail_seal(&scan->tail, scan->seg->base_offset, &entry))
+        e = builder_add(&scan->builder, &entry);
+    if (e == ERR_OK)
+        e = builder_finish(&scan->builder, is_sealed);
+    return e == ERR_OK ? env_file_sync(scan->file) : e;
 }
 
 static enum err scan_file(struct log_recovery *r, struct segment *seg, struct env_file *file,
                           bool is_sealed)
 {
-    int64_t size;
-    enum err e = env_file_size(file, &size);
+    struct segment_scan scan = {.r = r, .seg = seg, .file = file};
+    enum err e = env_file_size(file, &scan.file_size);
+    if (e == ERR_OK)
+        e = builder_begin(&scan.builder, seg);
     if (e != ERR_OK)
         return e;
-    struct segment_tail tail;
-    struct index_builder builder;
-    e = builder_begin(&builder, seg);
-    if (e == ERR_OK)
-        e = scan_batches(r, seg, file, MIN(size, (int64_t)SEGMENT_BYTES_MAX), &builder, &tail);
+    e = scan_batches(&scan);
     if (e != ERR_NOT_FOUND && e != ERR_CORRUPT)
         return e;
-    r->report->scanned_bytes += tail.size;
-    if (tail.size < size)
-        e = recovery_cut(r, seg, file, &tail, size);
-    else
-        e = ERR_OK;
-    struct segment_entry entry;
-    if (e == ERR_OK && is_sealed && segment_tail_seal(&tail, seg->base_offset, &entry))
-        e = builder_add(&builder, &entry);
+    e = scan_end(&scan, is_sealed);
     if (e == ERR_OK)
-        e = builder_finish(&builder, is_sealed);
-    if (e == ERR_OK)
-        e = env_file_sync(file);
-    if (e == ERR_OK)
-        seg->tail = tail;
+        seg->tail = scan.tail;
     return e;
 }
 

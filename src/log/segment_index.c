@@ -17,6 +17,13 @@ struct index_shape {
     bool has_long_key;
 };
 
+/* A file to be searched. */
+struct index_source {
+    struct env_file *file;
+    const struct index_shape *shape;
+    enum env_read_mode mode;
+};
+
 static const struct index_shape offset_shape = {INDEX_ENTRY_BYTES, false};
 static const struct index_shape time_shape = {TIMEINDEX_ENTRY_BYTES, true};
 
@@ -25,13 +32,14 @@ static int64_t key_of(const struct index_shape *shape, const uint8_t *entry)
     return shape->has_long_key ? (int64_t)bytes_load_u64(entry) : (int64_t)bytes_load_u32(entry);
 }
 
-static enum err read_entries(struct env_file *file, const struct index_shape *shape, uint32_t first,
-                             uint32_t count, enum env_read_mode mode, uint8_t *out)
+static enum err read_entries(const struct index_source *source, uint32_t first, uint32_t count,
+                             uint8_t *out)
 {
-    size_t len = (size_t)count * shape->entry_bytes;
+    size_t len = (size_t)count * source->shape->entry_bytes;
     ASSERT(len <= READ_BYTES);
     size_t got = 0;
-    enum err e = env_file_read(file, out, len, (int64_t)first * shape->entry_bytes, mode, &got);
+    enum err e = env_file_read(source->file, out, len, (int64_t)first * source->shape->entry_bytes,
+                               source->mode, &got);
     if (e != ERR_OK)
         return e;
     return got < len ? ERR_CORRUPT : ERR_OK;
@@ -57,9 +65,10 @@ static uint32_t count_not_above(const struct index_shape *shape, const uint8_t *
  * Entries before `low` are known not to be above the key, those from `high` on to be above. Each
  * step reads one block: the last one first, then the one in the middle of what is left.
  */
-static enum err find_last(struct env_file *file, const struct index_shape *shape, uint32_t count,
-                          int64_t key, enum env_read_mode mode, uint8_t *entry)
+static enum err find_last(const struct index_source *source, uint32_t count, int64_t key,
+                          uint8_t *entry)
 {
+    const struct index_shape *shape = source->shape;
     uint8_t block[READ_BYTES];
     uint32_t per_block = READ_BYTES / shape->entry_bytes;
     uint32_t low = 0;
@@ -68,7 +77,7 @@ static enum err find_last(struct env_file *file, const struct index_shape *shape
     uint32_t first = high - MIN(high, per_block);
     while (low < high) {
         uint32_t n = MIN(per_block, high - first);
-        enum err e = read_entries(file, shape, first, n, mode, block);
+        enum err e = read_entries(source, first, n, block);
         if (e != ERR_OK)
             return e;
         uint32_t below = count_not_above(shape, block, n, key);
@@ -99,7 +108,8 @@ enum err index_find(struct env_file *file, uint32_t count, uint32_t relative_off
                     enum env_read_mode mode, struct index_entry *out)
 {
     uint8_t entry[INDEX_ENTRY_BYTES];
-    enum err e = find_last(file, &offset_shape, count, relative_offset, mode, entry);
+    struct index_source source = {file, &offset_shape, mode};
+    enum err e = find_last(&source, count, relative_offset, entry);
     if (e == ERR_OK)
         *out = decode_index(entry);
     return e;
@@ -109,7 +119,8 @@ enum err timeindex_find(struct env_file *file, uint32_t count, int64_t timestamp
                         enum env_read_mode mode, struct timeindex_entry *out)
 {
     uint8_t entry[TIMEINDEX_ENTRY_BYTES];
-    enum err e = find_last(file, &time_shape, count, timestamp, mode, entry);
+    struct index_source source = {file, &time_shape, mode};
+    enum err e = find_last(&source, count, timestamp, entry);
     if (e == ERR_OK)
         *out = decode_time(entry);
     return e;
@@ -126,11 +137,11 @@ static bool is_zero(const uint8_t *entry, uint32_t size)
 /* The entries before the zeros that fill a preallocated file up. An offset entry is never all
  * zeros: the first one lies behind a batch. A time entry is when the only timestamp is 0; it is
  * taken for a zero then, and whoever asks makes the index anew. */
-static enum err count_entries(struct env_file *file, const struct index_shape *shape,
-                              uint32_t *count)
+static enum err count_entries(const struct index_source *source, uint32_t *count)
 {
+    const struct index_shape *shape = source->shape;
     int64_t size;
-    enum err e = env_file_size(file, &size);
+    enum err e = env_file_size(source->file, &size);
     if (e != ERR_OK)
         return e;
     if (size % shape->entry_bytes != 0 || size / shape->entry_bytes > INT32_MAX)
@@ -142,7 +153,7 @@ static enum err count_entries(struct env_file *file, const struct index_shape *s
         uint8_t entry[TIMEINDEX_ENTRY_BYTES];
         uint32_t middle = is_first ? high - 1 : low + (high - low) / 2;
         is_first = false;
-        e = read_entries(file, shape, middle, 1, ENV_WAIT, entry);
+        e = read_entries(source, middle, 1, entry);
         if (e != ERR_OK)
             return e;
         if (is_zero(entry, shape->entry_bytes))
@@ -155,16 +166,17 @@ static enum err count_entries(struct env_file *file, const struct index_shape *s
 }
 
 /* The last two entries are read; with one or none the missing ones are zeros. */
-static enum err read_end(struct env_file *file, const struct index_shape *shape, uint32_t count,
-                         uint8_t *before, uint8_t *last)
+static enum err read_end(const struct index_source *source, uint32_t count, uint8_t *before,
+                         uint8_t *last)
 {
+    const struct index_shape *shape = source->shape;
     memset(before, 0, shape->entry_bytes);
     memset(last, 0, shape->entry_bytes);
     uint8_t both[2 * TIMEINDEX_ENTRY_BYTES];
     uint32_t n = MIN(count, 2u);
     if (n == 0)
         return ERR_OK;
-    enum err e = read_entries(file, shape, count - n, n, ENV_WAIT, both);
+    enum err e = read_entries(source, count - n, n, both);
     if (e != ERR_OK)
         return e;
     memcpy(last, both + (size_t)(n - 1) * shape->entry_bytes, shape->entry_bytes);
@@ -178,9 +190,10 @@ enum err index_examine(struct env_file *file, int64_t log_size, uint32_t *count,
 {
     uint32_t n = 0;
     uint8_t ends[2][INDEX_ENTRY_BYTES];
-    enum err e = count_entries(file, &offset_shape, &n);
+    struct index_source source = {file, &offset_shape, ENV_WAIT};
+    enum err e = count_entries(&source, &n);
     if (e == ERR_OK)
-        e = read_end(file, &offset_shape, n, ends[0], ends[1]);
+        e = read_end(&source, n, ends[0], ends[1]);
     if (e != ERR_OK)
         return e;
     struct index_entry before = decode_index(ends[0]);
@@ -200,9 +213,10 @@ enum err timeindex_examine(struct env_file *file, uint32_t *count, struct timein
 {
     uint32_t n = 0;
     uint8_t ends[2][TIMEINDEX_ENTRY_BYTES];
-    enum err e = count_entries(file, &time_shape, &n);
+    struct index_source source = {file, &time_shape, ENV_WAIT};
+    enum err e = count_entries(&source, &n);
     if (e == ERR_OK)
-        e = read_end(file, &time_shape, n, ends[0], ends[1]);
+        e = read_end(&source, n, ends[0], ends[1]);
     if (e != ERR_OK)
         return e;
     struct timeindex_entry before = decode_time(ends[0]);
