@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* admin: see admin.h. Thread: main. */
+#include "cli/admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/broker.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "wire/codec.h"
+#include "wire/kerr.h"
+
+const char *admin_bootstrap(const char *bootstrap)
+{
+    if (bootstrap != NULL)
+        return bootstrap;
+    const char *from_environment = getenv("KLAMM_BOOTSTRAP");
+    return from_environment != NULL && *from_environment != '\0' ? from_environment
+                                                                 : "127.0.0.1:9092";
+}
+
+bool admin_open(struct admin *a, const char *bootstrap)
+{
+    *a = (struct admin){.asked_node = CLIENT_ANY_NODE};
+    strbuf_init(&a->why);
+    struct client_sync_options options = {
+        .bootstrap = admin_bootstrap(bootstrap),
+        .client_id = "klamm",
+        .version_text = KLAMM_VERSION,
+        .timeout_ms = ADMIN_TIMEOUT_MS,
+    };
+    if (client_sync_open(&options, &a->why, &a->sync) != ERR_OK) {
+        cli_complain("%s", strbuf_text(&a->why));
+        return false;
+    }
+    cli_progress_init(&a->progress, client_sync_env(a->sync));
+    return true;
+}
+
+void admin_close(struct admin *a)
+{
+    client_sync_close(a->sync);
+    a->sync = NULL;
+    strbuf_deinit(&a->why);
+}
+
+bool admin_call_node(struct admin *a, int32_t node, int16_t api_key, const void *request,
+                     struct client_result *out)
+{
+    struct client_request call = {
+        .node = node,
+        .api_key = api_key,
+        .body = request,
+        .timeout_ms = 2 * ADMIN_TIMEOUT_MS, /* the broker gives up earlier, and says so */
+    };
+    if (client_sync_call(a->sync, &call, &a->why, out) == ERR_OK)
+        return true;
+    cli_progress_clear(&a->progress);
+    cli_complain("%s", strbuf_text(&a->why));
+    return false;
+}
+
+bool admin_call(struct admin *a, int16_t api_key, const void *request, struct client_result *out)
+{
+    return admin_call_node(a, CLIENT_ANY_NODE, api_key, request, out);
+}
+
+bool admin_metadata(struct admin *a, const struct admin_topics *topics, struct client_result *out)
+{
+    struct metadata_request request;
+    wire_defaults(&metadata_request_layout, &request);
+    request.topics = topics->names;
+    request.allow_auto_topic_creation = topics->may_create;
+    if (!admin_call(a, KEY_METADATA, &request, out))
+        return false;
+    const struct metadata_response *response = out->body;
+    for (int32_t i = 0; i < response->brokers.count; i++) {
+        const struct metadata_response_broker *broker = &response->brokers.items[i];
+        client_sync_add_node(a->sync, broker->node_id, broker->host, broker->port);
+    }
+    if (response->error_code == KERR_NONE)
+        return true;
+    admin_complain(a, wire_str_of(NULL), response->error_code, wire_str_of(NULL));
+    client_result_deinit(out);
+    return false;
+}
+
+int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,
+                   struct wire_str message)
+{
+    char number[24];
+    snprintf(number, sizeof(number), "error %d", error_code);
+    bool is_known = kerr_is_known(error_code);
+    const char *code = is_known ? kerr_name((enum kerr)error_code) : number;
+    if (message.len <= 0)
+        message = wire_str_of(is_known ? kerr_message((enum kerr)error_code)
+                                       : "the broker gave no reason that we know");
+    cli_progress_clear(&a->progress);
+    if (name.len <= 0)
+        return cli_complain("%s: %.*s", code, ADMIN_STR(message));
+    return cli_complain("topic \"%.*s\": %s: %.*s", ADMIN_STR(name), code, ADMIN_STR(message));
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * admin: what the commands that ask a broker share: where it is, asking it, and saying what went
+ * wrong in one line on stderr.
+ *
+ * Thread: main.
+ */
+#ifndef CLI_ADMIN_H
+#define CLI_ADMIN_H
+
+#include "cli/progress.h"
+#include "client/client_sync.h"
+#include "wire/metadata.h"
+
+enum {
+    KEY_LIST_OFFSETS = 2,
+    KEY_METADATA = 3,
+    KEY_CREATE_TOPICS = 19,
+    KEY_DELETE_TOPICS = 20,
+    KEY_DESCRIBE_CONFIGS = 32,
+};
+
+enum {
+    ADMIN_TIMEOUT_MS = 30000,
+    OFFSET_AT_END = -1, /* as timestamps of ListOffsets */
+    OFFSET_AT_BEGIN = -2,
+};
+
+struct admin {
+    struct client_sync *sync;
+    struct strbuf why;
+    struct cli_progress progress;
+    int32_t asked_node; /* by admin_call */
+};
+
+#define ADMIN_HELP_BOOTSTRAP                                                                       \
+    "  --bootstrap HOST:PORT,...   brokers to ask first; else the variable KLAMM_BOOTSTRAP, "      \
+    "else\n"                                                                                       \
+    "                              127.0.0.1:9092\n"                                               \
+    "  --help                      this text\n"
+
+/* `bootstrap` NULL: from the environment, or the default. A static or borrowed text. */
+const char *admin_bootstrap(const char *bootstrap);
+
+/* False: it has been said why. admin_close also after that. */
+bool admin_open(struct admin *a, const char *bootstrap);
+void admin_close(struct admin *a);
+
+/* Asks whichever broker answered first, or a certain one. False: it has been said why. */
+bool admin_call(struct admin *a, int16_t api_key, const void *request, struct client_result *out);
+bool admin_call_node(struct admin *a, int32_t node, int16_t api_key, const void *request,
+                     struct client_result *out);
+
+/* All topics, or those of the array; brokers become known to admin_call_node. */
+struct admin_topics {
+    struct metadata_request_topic_array names; /* count -1: all */
+    bool may_create;
+};
+
+bool admin_metadata(struct admin *a, const struct admin_topics *topics, struct client_result *out);
+
+/* "topic "t": NAME: what the broker said"; CLI_FAILED. `message` may be null. */
+int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,
+                   struct wire_str message);
+
+/* For printf("%.*s"): never a negative length. */
+#define ADMIN_STR(s) ((s).len > 0 ? (int)(s).len : 0), ((s).len > 0 ? (s).data : "")
+
+#endif

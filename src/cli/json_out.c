@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/* json_out: see json_out.h. Thread: main. */
+#include "cli/json_out.h"
+
+#include "base/assert.h"
+#include "base/strbuf.h"
+#include "cli/cli.h"
+
+void json_out_set(json_t *object, const char *key, json_t *value)
+{
+    int failed = json_object_set_new(object, key, value);
+    ASSERT(failed == 0);
+}
+
+void json_out_append(json_t *array, json_t *value)
+{
+    int failed = json_array_append_new(array, value);
+    ASSERT(failed == 0);
+}
+
+json_t *json_out_str(struct wire_str text)
+{
+    if (wire_str_is_null(text))
+        return json_null();
+    json_t *value = json_stringn(text.len > 0 ? text.data : "", (size_t)text.len);
+    if (value != NULL)
+        return value;
+    struct strbuf latin;
+    strbuf_init(&latin);
+    for (int32_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c >= 0x80)
+            strbuf_putc(&latin, (char)(0xc0 | c >> 6));
+        strbuf_putc(&latin, (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c));
+    }
+    value = json_stringn(strbuf_text(&latin), latin.len);
+    strbuf_deinit(&latin);
+    return value;
+}
+
+json_t *json_out_numbers(const struct wire_i32_array *numbers)
+{
+    json_t *array = json_array();
+    for (int32_t i = 0; i < numbers->count; i++)
+        json_out_append(array, json_integer(numbers->items[i]));
+    return array;
+}
+
+int json_out_print(json_t *take_value)
+{
+    int failed = json_dumpf(take_value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    json_decref(take_value);
+    putchar('\n');
+    return failed == 0 ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * topic_delete: `klamm topic delete`. Asks before it does it, when there is somebody to ask.
+ *
+ * Thread: main.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "cli/admin.h"
+#include "cli/options.h"
+#include "cli/topic.h"
+#include "wire/codec.h"
+#include "wire/delete_topics.h"
+#include "wire/kerr.h"
+
+enum { TOPICS_PER_REQUEST = 200, TOPICS_NAMED_MAX = 10, BY_NAME_SINCE = 6 };
+
+static const char help[] =
+    "usage: klamm topic delete NAME... [--yes] [--if-exists]\n\n"
+    "Deletes topics with all their records. Nothing brings them back.\n\n"
+    "  --yes                       does not ask; needed when standard input is no terminal\n"
+    "  --if-exists                 a topic that is not there is no error\n" //
+    ADMIN_HELP_BOOTSTRAP;
+
+struct delete
+{
+    struct admin admin;
+    struct cli_words words;
+    const char *bootstrap;
+    bool is_sure;
+    bool is_repeatable;
+    int16_t version;
+    int64_t deleted, missing, failed;
+};
+
+/* ---- asking */
+
+static bool ask(const struct delete *d)
+{
+    char count[CLI_COUNT_SIZE], answer[16];
+    if (d->words.count == 1)
+        fprintf(stderr, "Delete topic %s with all its records? [y/N] ", d->words.items[0]);
+    else
+        fprintf(stderr, "Delete %s topics with all their records? [y/N] ",
+                cli_count(d->words.count, count));
+    if (fgets(answer, sizeof(answer), stdin) == NULL)
+        return false;
+    return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0;
+}
+
+/* ---- a request and its answer */
+
+static void fill_request(const struct delete *d, struct arena *arena, int first, int count,
+                         struct delete_topics_request *request)
+{
+    wire_defaults(&delete_topics_request_layout, request);
+    request->timeout_ms = ADMIN_TIMEOUT_MS;
+    if (d->version < BY_NAME_SINCE) {
+        request->topic_names.items =
+            arena_alloc_array(arena, (size_t)count, sizeof(*request->topic_names.items));
+        ASSERT(request->topic_names.items != NULL);
+        request->topic_names.count = count;
+        for (int i = 0; i < count; i++)
+            request->topic_names.items[i] = wire_str_of(d->words.items[first + i]);
+        return;
+    }
+    enum err e = wire_array_new(arena, &delete_topics_request_delete_topic_state_layout, count,
+                                &request->topics);
+    ASSERT(e == ERR_OK);
+    for (int i = 0; i < count; i++)
+        request->topics.items[i].name = wire_str_of(d->words.items[first + i]);
+}
+
+static void take_result(struct delete *d,
+                        const struct delete_topics_response_deletable_topic_result *topic)
+{
+    bool is_told = d->words.count <= TOPICS_NAMED_MAX;
+    if (topic->error_code == KERR_NONE) {
+        d->deleted++;
+        if (is_told)
+            printf("deleted topic %.*s\n", ADMIN_STR(topic->name));
+    } else if (topic->error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION && d->is_repeatable) {
+        d->missing++;
+        if (is_told)
+            printf("topic %.*s is not there\n", ADMIN_STR(topic->name));
+    } else if (d->failed++ < TOPIC_ERRORS_SHOWN_MAX) {
+        admin_complain(&d->admin, topic->name, topic->error_code, topic->error_message);
+    }
+}
+
+static bool delete_some(struct delete *d, int first, int count)
+{
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    struct delete_topics_request request;
+    struct client_result result;
+    fill_request(d, &arena, first, count, &request);
+    bool is_answered = admin_call(&d->admin, KEY_DELETE_TOPICS, &request, &result);
+    if (is_answered) {
+        const struct delete_topics_response *response = result.body;
+        for (int32_t i = 0; i < response->responses.count; i++)
+            take_result(d, &response->responses.items[i]);
+        client_result_deinit(&result);
+    }
+    arena_deinit(&arena);
+    return is_answered;
+}
+
+/* ---- all of it */
+
+static int delete_all(struct delete *d)
+{
+    char done[CLI_COUNT_SIZE], all[CLI_COUNT_SIZE];
+    if (client_sync_version(d->admin.sync, CLIENT_ANY_NODE, KEY_DELETE_TOPICS, &d->admin.why,
+                            &d->version) != ERR_OK)
+        return cli_complain("%s", strbuf_text(&d->admin.why));
+    bool is_answered = true;
+    for (int first = 0; first < d->words.count && is_answered; first += TOPICS_PER_REQUEST) {
+        is_answered = delete_some(d, first, MIN(TOPICS_PER_REQUEST, d->words.count - first));
+        if (cli_progress_is_due(&d->admin.progress))
+            cli_progress_show(&d->admin.progress, "deleted %s of %s topics",
+                              cli_count(d->deleted, done), cli_count(d->words.count, all));
+    }
+    cli_progress_clear(&d->admin.progress);
+    if (d->failed > TOPIC_ERRORS_SHOWN_MAX)
+        cli_complain("%s more topics could not be deleted",
+                     cli_count(d->failed - TOPIC_ERRORS_SHOWN_MAX, done));
+    if (d->words.count > TOPICS_NAMED_MAX)
+        printf("deleted %s of %s topics\n", cli_count(d->deleted, done),
+               cli_count(d->words.count, all));
+    return is_answered && d->failed == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static int delete_if_sure(struct delete *d)
+{
+    if (!d->is_sure && isatty(STDIN_FILENO) != 1)
+        return cli_complain_usage("topic delete", "nobody can be asked here: say --yes");
+    if (!d->is_sure && !ask(d))
+        return cli_complain("nothing was deleted");
+    int status = admin_open(&d->admin, d->bootstrap) ? delete_all(d) : CLI_FAILED;
+    admin_close(&d->admin);
+    return status;
+}
+
+int cli_topic_delete(int argc, char **argv)
+{
+    struct delete d = {0};
+    const struct cli_option options[] = {
+        {"--bootstrap", CLI_TEXT, &d.bootstrap, 0, 0},
+        {"--yes", CLI_FLAG, &d.is_sure, 0, 0},
+        {"--if-exists", CLI_FLAG, &d.is_repeatable, 0, 0},
+    };
+    struct cli_parse parse = {.command = "topic delete",
+                              .help = help,
+                              .options = options,
+                              .option_count = ARRAY_COUNT(options),
+                              .word_count_min = 1,
+                              .word_count_max = INT32_MAX};
+    int status = cli_parse(&parse, argc, argv);
+    d.words = parse.words;
+    if (status == CLI_GO_ON)
+        status = delete_if_sure(&d);
+    cli_words_free(&d.words);
+    return status;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * topic_view: a topic as a command sees it: what Metadata told of its partitions, by number,
+ * with offsets that its leaders were asked for.
+ *
+ * Thread: main.
+ */
+#ifndef CLI_TOPIC_VIEW_H
+#define CLI_TOPIC_VIEW_H
+
+#include "cli/admin.h"
+
+enum { OFFSET_UNKNOWN = -1 };
+
+struct partition_view {
+    const struct metadata_response_partition *partition;
+    int64_t begin_offset; /* OFFSET_UNKNOWN: no leader, or it did not say */
+    int64_t end_offset;
+};
+
+struct topic_view {
+    const struct metadata_response_topic *topic; /* borrowed */
+    struct partition_view *partitions;           /* by their numbers */
+    int32_t count;
+};
+
+void topic_view_init(struct topic_view *view, const struct metadata_response_topic *topic);
+void topic_view_deinit(struct topic_view *view);
+
+/* NULL: no such partition. */
+struct partition_view *topic_view_find(const struct topic_view *view, int32_t partition);
+
+/* Asks every leader for the first offset and the end. False: one did not answer, and it has been
+ * said why; the others' offsets are known. */
+bool topic_view_ask_offsets(struct admin *a, struct topic_view *views, int32_t count);
+
+#endif
