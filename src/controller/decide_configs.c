@@ -109,22 +109,21 @@ static struct verdict change_list(struct alteration *a, struct wire_str name, st
 static struct verdict apply_op(struct alteration *a,
                                const struct incremental_alter_configs_request_alterable_config *c)
 {
-    if (c->name.len <= 0)
-        return verdict_of(KERR_INVALID_REQUEST, "a config without a name");
+    struct wire_str name = {c->name.len > 0 ? c->name.data : "", c->name.len};
     if (c->config_operation != ALTER_DELETE && c->value.len < 0)
         return verdict_of(KERR_INVALID_REQUEST, "a config without a value");
     switch (c->config_operation) {
     case ALTER_SET:
-        return set_value(a, c->name, c->value.len > 0 ? c->value.data : "", (size_t)c->value.len);
+        return set_value(a, name, c->value.len > 0 ? c->value.data : "", (size_t)c->value.len);
     case ALTER_DELETE: {
-        int key = config_topic_find(c->name.data, (size_t)c->name.len);
+        int key = config_topic_find(name.data, (size_t)name.len);
         if (key >= 0)
             config_set_remove(&a->wanted, key);
         return VERDICT_GOOD; /* nobody has set what does not exist */
     }
     case ALTER_APPEND:
     case ALTER_SUBTRACT:
-        return change_list(a, c->name, c->value, (enum alter_op)c->config_operation);
+        return change_list(a, name, c->value, (enum alter_op)c->config_operation);
     default:
         return verdict_of(KERR_INVALID_REQUEST, "no such operation on a config");
     }

@@ -26,7 +26,8 @@ struct creation {
     struct name_table folded; /* names that collide where they differ in "." and "_" only */
     bool folded_has_image;    /* those of the image are in it too */
     struct create_topics_response_creatable_topic_configs_array
-        plain_configs; /* of no own values */
+        plain_configs;    /* of no own values */
+    struct verdict whole; /* what is wrong with the request before any topic is looked at */
 };
 
 /* One topic on its way. */
@@ -139,12 +140,12 @@ static struct verdict judge_counts(struct creation *c, struct creating *t)
     if (t->replication_factor == -1)
         t->replication_factor =
             (int16_t)decision_config_long(c->d, CONFIG_BROKER_DEFAULT_REPLICATION_FACTOR);
-    if (t->partition_count < 1)
-        return verdict_of(KERR_INVALID_PARTITIONS,
-                          "the number of partitions must be above 0, or -1 for the default");
     if (t->replication_factor < 1)
         return verdict_of(KERR_INVALID_REPLICATION_FACTOR,
                           "the replication factor must be above 0, or -1 for the default");
+    if (t->partition_count < 1)
+        return verdict_of(KERR_INVALID_PARTITIONS,
+                          "the number of partitions must be above 0, or -1 for the default");
     if (t->replication_factor > c->placer.count)
         return verdict_printf(c->arena, KERR_INVALID_REPLICATION_FACTOR,
                               "a replication factor of %d needs more brokers than the %d there are",
@@ -351,7 +352,6 @@ static int64_t partitions_asked(struct creation *c, const struct create_topics_r
     return total;
 }
 
-/* What is wrong with the request before any topic of it is looked at. */
 static struct verdict judge_request(struct creation *c, const struct create_topics_request *request)
 {
     if (request->topics.count > LIMIT_TOPICS_PER_CREATE)
@@ -361,45 +361,62 @@ static struct verdict judge_request(struct creation *c, const struct create_topi
     return VERDICT_GOOD;
 }
 
+static void row_say(struct create_topics_response_creatable_topic_result *out, struct wire_str name,
+                    struct verdict v)
+{
+    out->name = name;
+    out->error_code = (int16_t)v.code;
+    out->error_message = verdict_text(v);
+}
+
 static enum err create_row(struct creation *c, const struct create_topics_request *request,
-                           int32_t i, struct verdict v,
-                           struct create_topics_response_creatable_topic_result *out)
+                           int32_t i, struct create_topics_response_creatable_topic_result *out)
 {
     struct creating t = {.row = &request->topics.items[i]};
+    struct verdict v = c->whole;
     enum err e = ERR_OK;
     config_set_init(&t.configs);
-    if (v.code == KERR_NONE && name_table_find(&c->asked, t.row->name)->count > 1)
-        v = verdict_of(KERR_INVALID_REQUEST, "the topic is in the request more than once");
     if (v.code == KERR_NONE)
         e = create_topic(c, &t, request->validate_only, out, &v);
     config_set_deinit(&t.configs);
-    out->name = t.row->name;
-    out->error_code = (int16_t)v.code;
-    out->error_message = verdict_text(v);
+    row_say(out, t.row->name, v);
     return e;
+}
+
+/* Names that are there more than once: one row for each. */
+static int32_t refuse_repeated(struct creation *c, const struct create_topics_request *request,
+                               int32_t count, struct create_topics_response *response)
+{
+    for (int32_t i = 0; i < request->topics.count; i++) {
+        struct wire_str name = request->topics.items[i].name;
+        struct name_entry *entry = name_table_find(&c->asked, name);
+        if (entry->count > 1)
+            row_say(&response->topics.items[count++], name,
+                    verdict_of(KERR_INVALID_REQUEST, "the topic is in the request more than once"));
+        if (entry->count > 1)
+            entry->count = 0; /* said */
+    }
+    return count;
 }
 
 static enum err create_rows(struct creation *c, const struct create_topics_request *request,
                             struct create_topics_response *response)
 {
-    struct verdict v = judge_request(c, request);
     for (int32_t i = 0; i < request->topics.count; i++) {
         if (name_table_add(&c->asked, request->topics.items[i].name) == NULL)
             return ERR_NO_MEMORY;
     }
+    c->whole = judge_request(c, request);
     int32_t count = 0;
     for (int32_t i = 0; i < request->topics.count; i++) {
-        struct name_entry *entry = name_table_find(&c->asked, request->topics.items[i].name);
-        if (entry->count < 0)
-            continue; /* one row for all of the same name */
-        enum err e = create_row(c, request, i, v, &response->topics.items[count]);
+        if (name_table_find(&c->asked, request->topics.items[i].name)->count > 1)
+            continue;
+        enum err e = create_row(c, request, i, &response->topics.items[count]);
         if (e != ERR_OK)
             return e;
-        if (entry->count > 1)
-            entry->count = -1;
         count++;
     }
-    response->topics.count = count;
+    response->topics.count = refuse_repeated(c, request, count, response);
     return ERR_OK;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * decide_delete: DeleteTopics. A topic that is named twice, in whatever way, is not deleted:
- * each of its rows says so.
+ * decide_delete: DeleteTopics. A topic that is asked for twice, in whatever way, is not
+ * deleted, and has one row that says so; but a name twice does not hinder its id, nor an id
+ * twice its name: as Kafka does it.
  *
  * Thread: any.
  */
@@ -10,85 +11,178 @@
 #include "wire/codec.h"
 #include "wire/delete_topics.h"
 
+enum { DONE = 0 }; /* the count of what has its row */
+
+struct deletion {
+    struct decision *d;
+    struct arena *arena;
+    const struct delete_topics_request *request;
+    struct name_table names; /* as given */
+    struct name_table ids;   /* the sixteen bytes as a name */
+    struct verdict whole;    /* what is wrong with the request as such */
+};
+
 /* One row of the request in either form. */
 struct wanted {
     struct wire_str name; /* null: by id */
     struct uuid id;
-    const struct topic_image *topic; /* NULL: not found */
 };
 
-static struct wanted wanted_at(const struct decision *d, const struct delete_topics_request *r,
-                               int32_t i)
+static int32_t wanted_count(const struct deletion *del)
 {
-    struct wanted w = {.name = wire_str_of(NULL)};
-    if (i < r->topics.count) {
-        w.name = r->topics.items[i].name;
-        w.id = r->topics.items[i].topic_id;
-    } else {
-        w.name = r->topic_names.items[i - r->topics.count];
-    }
-    if (w.name.len >= 0)
-        w.topic = image_topic(d->image, w.name.len > 0 ? w.name.data : "", (size_t)w.name.len);
-    else
-        w.topic = image_topic_by_id(d->image, w.id);
-    return w;
+    return del->request->topics.count + del->request->topic_names.count;
 }
 
-static struct verdict judge(const struct wanted *w, const struct name_table *asked)
+static struct wanted wanted_at(const struct deletion *del, int32_t i)
 {
-    if (w->name.len >= 0 && !uuid_is_zero(w->id))
-        return verdict_of(KERR_INVALID_REQUEST, "a topic is given by name and by id");
-    if (w->name.len < 0 && uuid_is_zero(w->id))
-        return verdict_of(KERR_INVALID_REQUEST, "a topic is given neither by name nor by id");
-    if (w->topic == NULL)
-        return verdict_of(w->name.len < 0 ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION,
-                          NULL);
-    struct wire_str name = wire_str_of(topic_name(w->topic));
-    if (name_table_find(asked, name)->count > 1)
-        return verdict_of(KERR_INVALID_REQUEST, "the topic is in the request more than once");
-    return VERDICT_GOOD;
+    const struct delete_topics_request *r = del->request;
+    if (i >= r->topics.count)
+        return (struct wanted){.name = r->topic_names.items[i - r->topics.count]};
+    return (struct wanted){r->topics.items[i].name, r->topics.items[i].topic_id};
 }
 
-static enum err judge_all(struct decision *d, const struct delete_topics_request *request,
-                          const struct name_table *asked, struct delete_topics_response *response)
+static struct wire_str id_as_name(const struct uuid *id)
 {
-    bool is_enabled = decision_config_bool(d, CONFIG_BROKER_DELETE_TOPIC_ENABLE);
-    bool is_too_much = response->responses.count > LIMIT_TOPICS_PER_CREATE;
-    for (int32_t i = 0; i < response->responses.count; i++) {
-        struct wanted w = wanted_at(d, request, i);
-        struct delete_topics_response_deletable_topic_result *out = &response->responses.items[i];
-        struct verdict v = judge(&w, asked);
-        if (!is_enabled)
-            v = verdict_of(KERR_TOPIC_DELETION_DISABLED, NULL);
-        else if (is_too_much)
-            v = verdict_of(KERR_POLICY_VIOLATION, "too many topics in one request");
-        out->name = w.name;
-        out->topic_id = w.id;
-        out->error_code = (int16_t)v.code;
-        out->error_message = verdict_text(v);
-        if (v.code != KERR_NONE)
-            continue;
-        out->name = wire_str_of(topic_name(w.topic));
-        out->topic_id = topic_id(w.topic);
-        struct metadata_record record;
-        record_start(&record, METADATA_REMOVE_TOPIC);
-        record.remove_topic.topic_id = out->topic_id;
-        decision_put(d, &record);
-    }
-    return decision_end(d);
+    return (struct wire_str){(const char *)id->bytes, (int32_t)sizeof(id->bytes)};
 }
 
-/* Names that were found come from an image that may be gone when the answer is sent. */
-static enum err keep_names(struct delete_topics_response *response, struct arena *arena)
+static bool is_given_once(const struct name_table *table, struct wire_str name)
 {
-    for (int32_t i = 0; i < response->responses.count; i++) {
-        struct wire_str *name = &response->responses.items[i].name;
-        if (name->len <= 0)
-            continue;
-        name->data = arena_copy_text(arena, name->data, (size_t)name->len);
-        if (name->data == NULL)
+    struct name_entry *entry = name_table_find(table, name);
+    return entry != NULL && entry->count == 1;
+}
+
+/* Counts names and ids; the bytes of an id stand in the request. */
+static enum err count_all(struct deletion *del)
+{
+    const struct delete_topics_request *r = del->request;
+    for (int32_t i = 0; i < wanted_count(del); i++) {
+        struct wanted w = wanted_at(del, i);
+        bool by_id = w.name.len < 0;
+        if (by_id == uuid_is_zero(w.id))
+            continue; /* both, or neither */
+        struct name_entry *entry =
+            by_id ? name_table_add(&del->ids, id_as_name(&r->topics.items[i].topic_id))
+                  : name_table_add(&del->names, w.name);
+        if (entry == NULL)
             return ERR_NO_MEMORY;
     }
+    return ERR_OK;
+}
+
+/* ---- rows */
+
+static enum err row_say(struct deletion *del,
+                        struct delete_topics_response_deletable_topic_result *row,
+                        const struct topic_image *topic, struct verdict v)
+{
+    row->error_code = (int16_t)v.code;
+    row->error_message = verdict_text(v);
+    if (topic == NULL)
+        return ERR_OK;
+    /* The image may be gone when the answer is sent. */
+    row->name.len = (int32_t)topic_name_len(topic);
+    row->name.data = arena_copy_text(del->arena, topic_name(topic), topic_name_len(topic));
+    row->topic_id = topic_id(topic);
+    return row->name.data != NULL ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err row_delete(struct deletion *del,
+                           struct delete_topics_response_deletable_topic_result *row,
+                           const struct topic_image *topic)
+{
+    if (del->whole.code != KERR_NONE)
+        return row_say(del, row, NULL, del->whole);
+    struct metadata_record record;
+    record_start(&record, METADATA_REMOVE_TOPIC);
+    record.remove_topic.topic_id = topic_id(topic);
+    decision_put(del->d, &record);
+    return row_say(del, row, topic, VERDICT_GOOD);
+}
+
+static enum err row_by_name(struct deletion *del,
+                            struct delete_topics_response_deletable_topic_result *row,
+                            struct name_entry *entry)
+{
+    int count = entry->count;
+    entry->count = DONE;
+    if (count > 1)
+        return row_say(
+            del, row, NULL,
+            verdict_of(KERR_INVALID_REQUEST, "the name is in the request more than once"));
+    const struct topic_image *topic = image_topic(
+        del->d->image, entry->name.len > 0 ? entry->name.data : "", (size_t)entry->name.len);
+    if (topic == NULL)
+        return row_say(del, row, NULL, verdict_of(KERR_UNKNOWN_TOPIC_OR_PARTITION, NULL));
+    struct uuid id = topic_id(topic);
+    struct name_entry *by_id = name_table_find(&del->ids, id_as_name(&id));
+    if (by_id != NULL && by_id->count == 1) {
+        by_id->count = DONE;
+        return row_say(
+            del, row, topic,
+            verdict_of(KERR_INVALID_REQUEST, "the topic is in the request by name and by id"));
+    }
+    return row_delete(del, row, topic);
+}
+
+/* *is_said: false when another row speaks for this one. */
+static enum err row_by_id(struct deletion *del,
+                          struct delete_topics_response_deletable_topic_result *row,
+                          struct name_entry *entry, bool *is_said)
+{
+    int count = entry->count;
+    struct uuid id = row->topic_id;
+    entry->count = DONE;
+    if (count > 1)
+        return row_say(del, row, NULL,
+                       verdict_of(KERR_INVALID_REQUEST, "the id is in the request more than once"));
+    const struct topic_image *topic = image_topic_by_id(del->d->image, id);
+    if (topic == NULL)
+        return row_say(del, row, NULL, verdict_of(KERR_UNKNOWN_TOPIC_ID, NULL));
+    if (is_given_once(&del->names, wire_str_of(topic_name(topic)))) {
+        entry->count = 1; /* the name's row comes and speaks for both */
+        *is_said = false;
+        return ERR_OK;
+    }
+    return row_delete(del, row, topic);
+}
+
+static enum err row_fill(struct deletion *del, int32_t i,
+                         struct delete_topics_response_deletable_topic_result *row, bool *is_said)
+{
+    struct wanted w = wanted_at(del, i);
+    bool by_id = w.name.len < 0;
+    wire_defaults(&delete_topics_response_deletable_topic_result_layout, row);
+    row->name = w.name;
+    row->topic_id = w.id;
+    *is_said = true;
+    if (!by_id && !uuid_is_zero(w.id))
+        return row_say(del, row, NULL,
+                       verdict_of(KERR_INVALID_REQUEST, "a topic is given by name and by id"));
+    if (by_id && uuid_is_zero(w.id))
+        return row_say(
+            del, row, NULL,
+            verdict_of(KERR_INVALID_REQUEST, "a topic is given neither by name nor by id"));
+    struct name_entry *entry = by_id ? name_table_find(&del->ids, id_as_name(&w.id))
+                                     : name_table_find(&del->names, w.name);
+    if (entry->count == DONE) {
+        *is_said = false;
+        return ERR_OK;
+    }
+    return by_id ? row_by_id(del, row, entry, is_said) : row_by_name(del, row, entry);
+}
+
+static enum err fill_rows(struct deletion *del, struct delete_topics_response *response)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < wanted_count(del); i++) {
+        bool is_said = false;
+        enum err e = row_fill(del, i, &response->responses.items[count], &is_said);
+        if (e != ERR_OK)
+            return e;
+        count += is_said ? 1 : 0;
+    }
+    response->responses.count = count;
     return ERR_OK;
 }
 
@@ -96,24 +190,26 @@ enum err decide_delete_topics(struct decision *d, const struct delete_topics_req
                               struct arena *arena, struct delete_topics_response *response)
 {
     wire_defaults(&delete_topics_response_layout, response);
-    int32_t count = request->topics.count + request->topic_names.count;
-    enum err e = wire_array_new(arena, &delete_topics_response_deletable_topic_result_layout, count,
-                                &response->responses);
+    struct deletion del = {.d = d, .arena = arena, .request = request};
+    enum err e = wire_array_new(arena, &delete_topics_response_deletable_topic_result_layout,
+                                wanted_count(&del), &response->responses);
     if (e != ERR_OK)
         return e;
     uint64_t seed = 0;
     d->random(d->random_arg, &seed, sizeof(seed));
-    struct name_table asked;
-    name_table_init(&asked, arena, seed, false);
-    for (int32_t i = 0; i < count && e == ERR_OK; i++) {
-        struct wanted w = wanted_at(d, request, i);
-        if (w.topic != NULL && name_table_add(&asked, wire_str_of(topic_name(w.topic))) == NULL)
-            e = ERR_NO_MEMORY;
-    }
+    name_table_init(&del.names, arena, seed, false);
+    name_table_init(&del.ids, arena, seed, false);
+    if (wanted_count(&del) > LIMIT_TOPICS_PER_CREATE)
+        del.whole = verdict_of(KERR_POLICY_VIOLATION, "too many topics in one request");
+    if (!decision_config_bool(d, CONFIG_BROKER_DELETE_TOPIC_ENABLE))
+        del.whole = verdict_of(KERR_TOPIC_DELETION_DISABLED, NULL);
+    e = count_all(&del);
     if (e == ERR_OK)
-        e = judge_all(d, request, &asked, response);
-    if (e == ERR_OK)
-        e = keep_names(response, arena);
-    name_table_deinit(&asked);
-    return e;
+        e = fill_rows(&del, response);
+    if (e != ERR_OK && d->records.error == ERR_OK)
+        wire_writer_fail(&d->records, e);
+    enum err ended = decision_end(d);
+    name_table_deinit(&del.names);
+    name_table_deinit(&del.ids);
+    return e == ERR_OK ? ended : e;
 }

@@ -179,6 +179,7 @@ TEST(create_topics_says_no)
     CHECK_EQUAL(create_one(&c, "c", 0, 1), KERR_INVALID_PARTITIONS);
     CHECK_EQUAL(create_one(&c, "c", -2, 1), KERR_INVALID_PARTITIONS);
     CHECK_EQUAL(create_one(&c, "c", 1, 0), KERR_INVALID_REPLICATION_FACTOR);
+    CHECK_EQUAL(create_one(&c, "c", 0, 0), KERR_INVALID_REPLICATION_FACTOR);
     CHECK_EQUAL(create_one(&c, "c", 1, -2), KERR_INVALID_REPLICATION_FACTOR);
     CHECK_EQUAL(create_one(&c, "c", 1, 2), KERR_INVALID_REPLICATION_FACTOR);
     CHECK_EQUAL(create_one(&c, "c", LIMIT_PARTITIONS_PER_CREATE + 1, 1), KERR_POLICY_VIOLATION);
@@ -221,8 +222,10 @@ TEST(create_topics_answers_a_repeated_name_once)
                                                             row_of("a", 2, 1), row_of("b.c", 1, 1)};
     struct create_topics_response r = create(&c, rows, 4, false);
     CHECK_EQUAL(r.topics.count, 3);
-    CHECK_EQUAL(r.topics.items[0].error_code, KERR_INVALID_REQUEST);
+    CHECK_EQUAL(r.topics.items[0].error_code, 0);
     CHECK_EQUAL(r.topics.items[1].error_code, 0);
+    CHECK_EQUAL(r.topics.items[2].error_code, KERR_INVALID_REQUEST);
+    CHECK(wire_str_is(r.topics.items[2].name, "a"));
     CHECK(topic_named(&c, "a") == NULL);
     CHECK(topic_named(&c, "b") != NULL);
     struct create_topics_request_creatable_topic both[2] = {row_of("x.y", 1, 1),
@@ -367,7 +370,7 @@ static struct delete_topics_response delete (struct cluster *c,
     decide_begin(c, &d);
     CHECK_EQUAL(decide_delete_topics(&d, &request, &c->arena, &response), ERR_OK);
     decide_commit(c, &d);
-    CHECK_EQUAL(response.responses.count, count);
+    CHECK(response.responses.count <= count);
     return response;
 }
 
@@ -380,18 +383,22 @@ TEST(delete_topics_by_name_and_by_id)
     struct uuid id_b = topic_id(topic_named(&c, "b"));
     struct uuid id_d = topic_id(topic_named(&c, "d"));
     struct wire_str none = wire_str_of(NULL);
-    struct delete_topics_request_delete_topic_state rows[8] = {
+    struct delete_topics_request_delete_topic_state rows[12] = {
         {.name = wire_str_of("a")},
         {.name = none, .topic_id = id_b},
         {.name = wire_str_of("nobody")},
         {.name = none, .topic_id = {{9}}},
         {.name = wire_str_of("c"), .topic_id = id_b},
         {.name = none},
+        {.name = none, .topic_id = id_d}, /* the row of its name speaks for it */
         {.name = wire_str_of("d")},
-        {.name = none, .topic_id = id_d},
+        {.name = wire_str_of("e")},
+        {.name = wire_str_of("e")}, /* one row for both */
+        {.name = none, .topic_id = {{8}}},
+        {.name = none, .topic_id = {{8}}}, /* one row for both */
     };
-    struct delete_topics_response r = delete (&c, rows, 8);
-    const int expected[8] = {
+    struct delete_topics_response r = delete (&c, rows, 12);
+    const int expected[9] = {
         KERR_NONE,
         KERR_NONE,
         KERR_UNKNOWN_TOPIC_OR_PARTITION,
@@ -400,13 +407,18 @@ TEST(delete_topics_by_name_and_by_id)
         KERR_INVALID_REQUEST,
         KERR_INVALID_REQUEST,
         KERR_INVALID_REQUEST,
+        KERR_INVALID_REQUEST,
     };
-    for (int i = 0; i < 8; i++)
+    CHECK_EQUAL(r.responses.count, 9);
+    for (int i = 0; i < 9; i++)
         CHECK_EQUAL(r.responses.items[i].error_code, expected[i]);
-    CHECK(topic_named(&c, "b") == NULL);
+    CHECK(wire_str_is(r.responses.items[6].name, "d"));
+    CHECK(uuid_equals(r.responses.items[6].topic_id, id_d));
     CHECK(topic_named(&c, "a") == NULL);
+    CHECK(topic_named(&c, "b") == NULL);
     CHECK(topic_named(&c, "c") != NULL);
     CHECK(topic_named(&c, "d") != NULL);
+    CHECK(topic_named(&c, "e") != NULL);
     rows[0] = (struct delete_topics_request_delete_topic_state){.name = none, .topic_id = id_d};
     r = delete (&c, rows, 1);
     CHECK_EQUAL(r.responses.items[0].error_code, 0);
@@ -494,7 +506,7 @@ TEST(alter_configs_sets_and_deletes)
     CHECK_EQUAL(alter(&c, "retention.ms", SET, "x"), KERR_INVALID_CONFIG);
     CHECK_EQUAL(alter(&c, "no.such.key", SET, "x"), KERR_INVALID_CONFIG);
     CHECK_EQUAL(alter(&c, "retention.ms", SET, NULL), KERR_INVALID_REQUEST);
-    CHECK_EQUAL(alter(&c, "", SET, "1"), KERR_INVALID_REQUEST);
+    CHECK_EQUAL(alter(&c, "", SET, "1"), KERR_INVALID_CONFIG);
     CHECK_EQUAL(alter(&c, "retention.ms", 9, "1"), KERR_INVALID_REQUEST);
     CHECK_EQUAL(alter(&c, "retention.ms", APPEND, "1"), KERR_INVALID_CONFIG);
     CHECK_TEXT(config_now(&c, "retention.ms"), "7");
@@ -507,6 +519,7 @@ TEST(alter_configs_sets_and_deletes)
     CHECK_EQUAL(alter_resource(&c, RESOURCE_TOPIC, "t", two, 2), KERR_INVALID_REQUEST);
     CHECK_EQUAL(alter_resource(&c, RESOURCE_TOPIC, "u", two, 1), KERR_UNKNOWN_TOPIC_OR_PARTITION);
     CHECK_EQUAL(alter_resource(&c, RESOURCE_TOPIC, "u/", two, 1), KERR_INVALID_TOPIC_EXCEPTION);
+    CHECK_EQUAL(alter_resource(&c, RESOURCE_TOPIC, "", two, 1), KERR_INVALID_REQUEST);
     CHECK_EQUAL(alter_resource(&c, RESOURCE_BROKER, "1", two, 1), KERR_INVALID_REQUEST);
     cluster_close(&c);
 }
@@ -524,7 +537,10 @@ TEST(alter_configs_appends_and_subtracts)
     CHECK_TEXT(config_now(&c, "cleanup.policy"), "compact");
     CHECK_EQUAL(alter(&c, "cleanup.policy", APPEND, "nonsense"), KERR_INVALID_CONFIG);
     CHECK_EQUAL(alter(&c, "no.such.key", APPEND, "x"), KERR_INVALID_CONFIG);
+    CHECK_EQUAL(alter(&c, "no.such.key", DELETE, NULL), 0);
     CHECK_TEXT(config_now(&c, "cleanup.policy"), "compact");
+    CHECK_EQUAL(alter(&c, "cleanup.policy", SUBTRACT, "compact"), 0);
+    CHECK_TEXT(config_now(&c, "cleanup.policy"), ""); /* as in Kafka 4.4 */
     cluster_close(&c);
 }
 
