@@ -238,6 +238,46 @@ TEST(background_jobs_never_hold_the_last_worker)
     logger_file_close(log);
 }
 
+enum { BURST_WORKERS = 4, BURSTS = 50 };
+
+struct burst {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    int stage;
+    struct gate gates[BURST_WORKERS + 1]; /* the last one is main's */
+};
+
+/* Jobs whose first step blocks until all of them run: each must find a worker of its own. */
+TEST(a_job_does_not_wait_behind_those_that_block)
+{
+    struct logger_file *log = NULL;
+    struct real_env *real = NULL;
+    CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &log), ERR_OK);
+    struct real_env_options options = {.workers = BURST_WORKERS, .logger = logger_file_logger(log)};
+    CHECK_EQUAL(real_env_new(&options, &real), ERR_OK);
+    struct burst *bursts = mem_alloc(BURSTS * sizeof(bursts[0]));
+    for (int n = 0; n < BURSTS; n++) {
+        struct burst *b = &bursts[n];
+        int count = 2 + n % (BURST_WORKERS - 1);
+        pthread_mutex_init(&b->mutex, NULL);
+        pthread_cond_init(&b->cond, NULL);
+        for (int i = 0; i <= BURST_WORKERS; i++)
+            b->gates[i] = (struct gate){.job = {.run = wait_at_gate, .queue = ENV_QUEUE_READ},
+                                        .mutex = &b->mutex,
+                                        .cond = &b->cond,
+                                        .stage = &b->stage,
+                                        .wait_for = count + 2}; /* the jobs, and main twice */
+        env_submit(real_env_env(real), &b->gates[0].job);
+        raise_stage(&b->gates[BURST_WORKERS], 2); /* the first one runs, and blocks */
+        for (int i = 1; i < count; i++)
+            env_submit(real_env_env(real), &b->gates[i].job);
+        raise_stage(&b->gates[BURST_WORKERS], count + 2);
+    }
+    real_env_free(real);
+    mem_free(bursts);
+    logger_file_close(log);
+}
+
 enum { POSTERS = 3, POSTS_EACH = 2000 };
 
 struct poster {

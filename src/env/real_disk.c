@@ -38,14 +38,15 @@ static void wake_one(struct real_disk *disk)
     pthread_cond_signal(&disk->is_work);
 }
 
-/* With the mutex held: a job has come in, or somebody is about to block. */
+/* With the mutex held, whenever a job waits or somebody may block from here on. What holds
+ * afterwards: no job waits, or a worker is on his way, or one watches, or all are busy. */
 static void wake_for_waiting(struct real_disk *disk)
 {
     if (disk->waiting_count == 0)
         return;
     if (disk->brisk_count + disk->woken_count == 0 || disk->waiting_count >= BACKLOG_MANY)
         wake_one(disk);
-    else if (disk->waiting_count > 1 && !disk->is_watched)
+    else if (disk->woken_count == 0 && !disk->is_watched)
         wake_one(disk); /* he finds something to do, or begins to watch */
 }
 
@@ -90,6 +91,7 @@ static void run_background_job(struct real_disk *disk, struct env_job *job)
 static void run_job(struct real_disk *disk, struct env_job *job)
 {
     disk->brisk_count++;
+    wake_for_waiting(disk); /* this may have been the one who watched */
     pthread_mutex_unlock(&disk->mutex);
     bool has_more = job->run(job);
     monitor_assert_none();
