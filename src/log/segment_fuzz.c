@@ -77,7 +77,8 @@ static void put_damaged(struct mem_env *m, const uint8_t *data, size_t size)
 static void put_files(struct mem_env *m, const uint8_t *data, size_t size)
 {
     if ((data[0] & 1) != 0) {
-        put_damaged(m, data + HEAD_BYTES, size - HEAD_BYTES);
+        size_t damages = data[0] >> 2 & 7; /* few: most of the log stays good */
+        put_damaged(m, data + HEAD_BYTES, MIN(size - HEAD_BYTES, 3 * damages + 2));
         return;
     }
     data += HEAD_BYTES;
