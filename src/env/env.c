@@ -164,6 +164,13 @@ void env_submit(struct env *env, struct env_job *job)
     env->ops->submit(env, job);
 }
 
+void env_pause(struct env *env, int64_t ns)
+{
+    ASSERT(ns > 0 && ns <= 1000000);
+    monitor_assert_none();
+    env->ops->pause(env, ns);
+}
+
 enum err env_resolve(struct env *env, const char *host, uint16_t port, struct env_addr *out,
                      size_t *count)
 {

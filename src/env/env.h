@@ -133,6 +133,10 @@ struct env_job {
 /* Thread: any, also from within a job. First come first served per queue. */
 void env_submit(struct env *env, struct env_job *job);
 
+/* Blocks a job for about this long, at most a millisecond: to let more come in before a costly
+ * step. Thread: a disk worker. */
+void env_pause(struct env *env, int64_t ns);
+
 /* ---- loops */
 
 struct loop_task {
@@ -264,6 +268,7 @@ struct env_ops {
     enum err (*disk_space)(struct env *env, const char *path, int64_t *free_bytes,
                            int64_t *total_bytes);
     void (*submit)(struct env *env, struct env_job *job);
+    void (*pause)(struct env *env, int64_t ns);
     enum err (*resolve)(struct env *env, const char *host, uint16_t port, struct env_addr *out,
                         size_t *count);
     void (*process_stats)(struct env *env, struct env_process_stats *out); /* may be NULL */

@@ -66,6 +66,12 @@ enum err real_thread_start(pthread_t *out, const char *name, void *(*run)(void *
     return ERR_OK;
 }
 
+static void pause_job(struct env *env, int64_t ns)
+{
+    struct timespec wait = {.tv_nsec = ns};
+    nanosleep(&wait, NULL); /* woken early by a signal: that is as well */
+}
+
 static const struct env_ops ops = {
     .mono_ns = mono_ns,
     .wall_ms = wall_ms,
@@ -79,6 +85,7 @@ static const struct env_ops ops = {
     .path_rename = real_path_rename,
     .disk_space = real_disk_space,
     .submit = submit,
+    .pause = pause_job,
     .resolve = real_resolve,
     .process_stats = real_process_stats,
 };

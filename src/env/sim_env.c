@@ -308,6 +308,11 @@ static enum err op_resolve(struct env *env, const char *host, uint16_t port, str
     return ERR_OK;
 }
 
+static void sim_pause(struct env *env, int64_t ns)
+{
+    sim_env_sleep(sim_env_of(env), ns);
+}
+
 static const struct env_ops env_ops = {
     .mono_ns = op_mono_ns,
     .wall_ms = op_wall_ms,
@@ -320,6 +325,7 @@ static const struct env_ops env_ops = {
     .path_unlink = sim_path_unlink,
     .path_rename = sim_path_rename,
     .disk_space = sim_disk_space,
+    .pause = sim_pause,
     .submit = op_submit,
     .resolve = op_resolve,
 };

@@ -51,6 +51,7 @@ static enum kerr append_new(struct partition *p, struct partition_append *append
     enum err e = partition_log_assign(p->log, &append->log, p->leader_epoch, now_ms);
     if (e != ERR_OK)
         return kerr_from_err(e);
+    p->pending_syncs += append->log.wants_sync;
     append->base_offset = append->log.first_offset;
     append->wait_offset = append->log.last_offset + 1;
     wait_insert(append->ack == PARTITION_ACK_COMMITTED ? &p->wait_committed : &p->wait_written,

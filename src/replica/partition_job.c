@@ -7,6 +7,12 @@
  * answered; sync it where the topic wants that; `durable` and the high watermark move,
  * the others are answered. What came in meanwhile is the next commit.
  *
+ * Clients that wait for their acks send again soon after them, all at once: without a pause two
+ * halves of them would take turns, each waiting for the other's sync. So when something is
+ * pending right after a commit that others waited for, the job lets newcomers in for a moment: as
+ * long as they keep coming, at most until as many are here as were answered, or for the time of one
+ * sync (docs/decisions/004-gathering.md).
+ *
  * It can fail: the disk is full (offsets are given back, the waiting get an error, the
  * partition goes on), or anything else (the directory goes offline, nothing is tried again).
  *
@@ -47,6 +53,7 @@ static void commit_failed(struct partition *p, enum err e)
     monitor_enter(&p->monitor);
     partition_log_fail(p->log, &p->commit);
     commit_release(&p->commit);
+    p->pending_syncs = 0;
     bool is_fatal = e != ERR_NO_SPACE;
     if (is_fatal && (p->state == PARTITION_LEADING || p->state == PARTITION_CLOSING))
         partition_set_state(p, PARTITION_OFFLINE);
@@ -60,6 +67,8 @@ static void commit_failed(struct partition *p, enum err e)
         p->owner.storage_failed(p->owner.arg, p, e);
 }
 
+enum { GATHER_SLICE_NS = 30000, GATHER_NS_MAX = 1000000 };
+
 /* [monitor] */
 static void commit_take(struct partition *p, int64_t now_ms)
 {
@@ -67,6 +76,11 @@ static void commit_take(struct partition *p, int64_t now_ms)
     list_init(&p->commit.appends);
     list_init(&p->commit.new_segments);
     partition_log_take(p->log, &p->commit, false, now_ms);
+    p->commit_syncs = 0;
+    LIST_FOR_EACH (node, &p->commit.appends)
+        p->commit_syncs += container_of(node, struct log_append, link)->wants_sync;
+    ASSERT(p->pending_syncs >= p->commit_syncs);
+    p->pending_syncs -= p->commit_syncs;
 }
 
 static void commit_written(struct partition *p)
@@ -118,11 +132,40 @@ static void commit_sync(struct partition *p)
 {
     int64_t start_ns = env_mono_ns(p->env);
     enum err e = partition_log_sync(p->log, &p->commit);
-    time_histogram_add(&p->owner.stats->sync_time, env_mono_ns(p->env) - start_ns);
+    p->sync_ns = env_mono_ns(p->env) - start_ns;
+    time_histogram_add(&p->owner.stats->sync_time, p->sync_ns);
     if (e != ERR_OK)
         commit_failed(p, e == ERR_NO_SPACE ? ERR_IO : e);
     else
         commit_durable(p);
+    p->gather_for = e == ERR_OK ? p->commit_syncs : 0;
+}
+
+/* ---- gathering */
+
+static uint32_t count_pending(struct partition *p)
+{
+    monitor_enter(&p->monitor);
+    uint32_t pending = p->state == PARTITION_LEADING ? p->pending_syncs : 0;
+    monitor_leave(&p->monitor);
+    return pending;
+}
+
+/* Nothing pending: there is nobody to make wait, the first to come is committed at once. */
+static void gather(struct partition *p)
+{
+    uint32_t pending = count_pending(p);
+    uint32_t enough = pending + p->gather_for;
+    int64_t left_ns = MIN(p->sync_ns, (int64_t)GATHER_NS_MAX);
+    while (pending > 0 && pending < enough && left_ns > 0) {
+        env_pause(p->env, GATHER_SLICE_NS);
+        left_ns -= GATHER_SLICE_NS;
+        uint32_t now = count_pending(p);
+        if (now == pending)
+            break; /* nobody came */
+        pending = now;
+    }
+    p->gather_for = 0;
 }
 
 /* ---- housekeeping */
@@ -216,6 +259,7 @@ static void give_up_pending(struct partition *p, struct partition_fire *fire)
     list_init(&p->commit.new_segments);
     partition_log_fail(p->log, &p->commit);
     commit_release(&p->commit);
+    p->pending_syncs = 0;
     partition_collect_failed(p, fire, -1, KERR_KAFKA_STORAGE_ERROR);
 }
 
@@ -252,6 +296,8 @@ bool partition_job_run(struct env_job *job)
         commit_sync(p);
         return true;
     }
+    if (p->gather_for > 0)
+        gather(p);
     switch (next_duty(p)) {
     case DUTY_COMMIT:
         if (commit_write(p))

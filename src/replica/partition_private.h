@@ -50,6 +50,10 @@ struct partition {
     bool is_job_busy;
     enum partition_step step; /* [job] */
     struct log_commit commit; /* [job] */
+    uint32_t pending_syncs;   /* appends that wait to be taken and for a sync */
+    uint32_t commit_syncs;    /* [job] the same, in the commit */
+    uint32_t gather_for;      /* [job] so many may come back after the last commit; 0: go at once */
+    int64_t sync_ns;          /* [job] how long the last sync took */
     struct list retired;      /* [job] segments whose names go at retired_due_ms */
     int64_t retired_due_ms;   /* [job] wall time; INT64_MAX: nothing */
     bool wants_housekeeping;
