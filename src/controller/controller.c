@@ -24,6 +24,18 @@ static void updates_tell(struct controller *c);
 static void pump(struct controller *c);
 static void start_ended(struct controller *c, enum err e);
 
+/* What holds whenever no callback of ours is halfway through. */
+static void controller_check(const struct controller *c)
+{
+    ASSERT(loop_is_current(c->loop));
+    ASSERT(c->image != NULL);
+    ASSERT(c->is_appending || list_is_empty(&c->in_flight));
+    ASSERT(c->append.entry_count <= CONTROLLER_BATCH_MAX);
+    ASSERT(c->is_reading == (c->read_image != NULL));
+    ASSERT(c->is_snapshotting == (c->snapshot_image != NULL));
+    ASSERT(c->state != CONTROLLER_NEW || (!c->is_appending && !c->is_reading));
+}
+
 /* ---- the ends of changes */
 
 static void change_end(struct change *change, enum err e)
@@ -99,6 +111,7 @@ static void updates_tell(struct controller *c)
     if (u->is_told)
         return;
     u->is_told = true;
+    ASSERT(image_position(u->image_update.before) <= image_position(u->image_update.after));
     c->owner.on_image(c->owner.arg, &u->image_update);
 }
 
@@ -106,6 +119,7 @@ static void updates_tell(struct controller *c)
 static void update_add(struct controller *c, struct image *after, struct image_delta *delta,
                        struct list *changes)
 {
+    ASSERT(after == c->image);
     struct update *u = mem_alloc(sizeof(*u));
     u->controller = c;
     u->applied.run = on_applied;
@@ -129,6 +143,7 @@ static enum err snapshot_put(void *arg, const uint8_t *data, size_t size)
 static enum err snapshot_fill(struct store_snapshot *snapshot, struct store_sink *sink)
 {
     struct controller *c = container_of(snapshot, struct controller, snapshot);
+    ASSERT(image_position(c->snapshot_image) == snapshot->position);
     return image_snapshot(c->snapshot_image, env_wall_ms(c->env), SNAPSHOT_CHUNK_BYTES,
                           snapshot_put, sink);
 }
@@ -136,6 +151,7 @@ static enum err snapshot_fill(struct store_snapshot *snapshot, struct store_sink
 static void snapshot_done(struct store_snapshot *snapshot)
 {
     struct controller *c = container_of(snapshot, struct controller, snapshot);
+    ASSERT(c->is_snapshotting && loop_is_current(c->loop));
     image_unref(c->snapshot_image);
     c->snapshot_image = NULL;
     c->is_snapshotting = false;
@@ -212,7 +228,10 @@ static void entries_committed(struct controller *c)
 static void on_appended(struct store_append *append)
 {
     struct controller *c = container_of(append, struct controller, append);
-    ASSERT(c->is_appending);
+    ASSERT(c->is_appending && !c->is_reading);
+    ASSERT(append->expected_head == image_position(c->image));
+    ASSERT(append->result == STORE_COMMITTED || append->result == STORE_CONFLICT ||
+           append->result == STORE_UNKNOWN || append->error != ERR_OK);
     switch (append->result) {
     case STORE_COMMITTED:
         c->is_appending = false;
@@ -263,6 +282,7 @@ static void read_followed(struct controller *c)
 
 static void start_begin(struct controller *c)
 {
+    ASSERT(c->state == CONTROLLER_LOADING && list_is_empty(&c->in_flight));
     c->state = CONTROLLER_STARTING;
     store_watch_add(c->store, &c->watch);
     c->is_leasing = true;
@@ -389,6 +409,7 @@ static void append_batch(struct controller *c)
 
 static void pump(struct controller *c)
 {
+    controller_check(c);
     if (c->failed != ERR_OK || c->state >= CONTROLLER_STOPPING) {
         changes_end(&c->waiting, c->failed != ERR_OK ? c->failed : ERR_CLOSED);
         return;
@@ -399,6 +420,7 @@ static void pump(struct controller *c)
             return; /* they wait for the start to be through */
         append_batch(c);
     }
+    controller_check(c);
 }
 
 static void inbox_empty(struct loop_task *task)
@@ -492,6 +514,7 @@ static void on_start(struct loop_task *task)
 void controller_start(struct controller *c, void (*started)(void *arg, enum err e, const char *why),
                       void *arg)
 {
+    ASSERT(started != NULL && c->started == NULL);
     c->started = started;
     c->started_arg = arg;
     loop_post(c->loop, &c->start_task);
@@ -536,6 +559,7 @@ static void on_stop(struct loop_task *task)
 
 void controller_stop(struct controller *c, void (*stopped)(void *arg), void *arg)
 {
+    ASSERT(stopped != NULL && c->stopped == NULL);
     c->stopped = stopped;
     c->stopped_arg = arg;
     loop_post(c->loop, &c->stop_task);
@@ -545,6 +569,8 @@ void controller_stop(struct controller *c, void (*stopped)(void *arg), void *arg
 
 struct controller *controller_new(struct env *env, const struct controller_options *options)
 {
+    ASSERT(options->loop != NULL && options->store != NULL && options->slot != NULL);
+    ASSERT(options->layers != NULL && options->owner.on_image != NULL);
     struct controller *c = mem_alloc(sizeof(*c));
     c->env = env;
     c->loop = options->loop;

@@ -45,6 +45,7 @@ static void on_snapshot_chunk(struct store_read *read, int64_t position, struct 
 static void on_snapshot_end(struct store_read *read, int64_t position)
 {
     struct controller *c = controller_of(read);
+    ASSERT(c->is_reading && c->pending.count == 0);
     struct image *image = NULL;
     struct image_entry all = {c->snapshot_bytes.data, c->snapshot_bytes.size};
     if (c->read_error == ERR_OK) {
@@ -87,6 +88,7 @@ static void pending_apply(struct controller *c)
         read_failed(c, e, "entries");
         return;
     }
+    ASSERT(image_position(image) == image_position(c->read_image) + (int64_t)p->count);
     image_unref(c->read_image);
     c->read_image = image;
     wire_writer_clear(&p->bytes);
@@ -110,6 +112,7 @@ static void on_entry(struct store_read *read, int64_t index, struct store_entry 
 {
     struct controller *c = controller_of(read);
     struct pending_entries *p = &c->pending;
+    ASSERT(c->is_reading && index > 0);
     if (c->read_error != ERR_OK)
         return;
     if (index != image_position(c->read_image) + (int64_t)p->count + 1) {

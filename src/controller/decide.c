@@ -54,6 +54,7 @@ void record_start(struct metadata_record *record, enum metadata_record_type type
 void decision_put(struct decision *d, const struct metadata_record *record)
 {
     uint32_t before = d->records.size;
+    ASSERT(!d->records.is_counting && d->records.hole_count == 0);
     enum err e = wire_record_encode(&metadata_record_set, &d->records, record);
     if (e != ERR_OK && d->records.error == ERR_OK)
         wire_writer_fail(&d->records, e);
@@ -116,6 +117,7 @@ static void put_config(struct decision *d, struct wire_str topic, int key, const
 void decision_put_configs(struct decision *d, struct wire_str topic, const struct config_set *old,
                           const struct config_set *wanted)
 {
+    ASSERT(topic.len > 0);
     for (int key = 0; key < CONFIG_TOPIC_COUNT; key++) {
         const char *before = config_set_get(old, key);
         const char *after = config_set_get(wanted, key);
@@ -168,6 +170,8 @@ static void put_registration(struct decision *d, const struct broker_start *star
 enum err decide_broker_start(struct decision *d, const struct broker_start *start)
 {
     ASSERT(start->node_id >= 0);
+    ASSERT(start->listener_count >= 0 && start->log_dir_count >= 0);
+    ASSERT(d->record_count == 0);
     struct metadata_record record;
     if (image_cluster_id(d->image)[0] == '\0')
         put_cluster_id(d, start->cluster_id);
@@ -190,6 +194,7 @@ enum err decide_broker_start(struct decision *d, const struct broker_start *star
 enum err decide_producer_ids(struct decision *d, int32_t node_id, int64_t *first)
 {
     int64_t next = image_next_producer_id(d->image);
+    ASSERT(node_id >= 0 && next >= 0);
     if (next > INT64_MAX - PRODUCER_ID_BLOCK)
         return ERR_FULL;
     struct metadata_record record;
@@ -281,6 +286,7 @@ enum err placer_init(struct placer *p, struct decision *d, struct arena *arena)
     uint32_t random = 0;
     if (count > 1) /* topics of one partition shall not all be led by the same broker */
         d->random(d->random_arg, &random, sizeof(random));
+    ASSERT((size_t)count <= known);
     *p = (struct placer){nodes, count, count > 0 ? (int32_t)(random % (uint32_t)count) : 0};
     return ERR_OK;
 }

@@ -87,6 +87,7 @@ static struct verdict change_list(struct alteration *a, struct wire_str name, st
     char *change = arena_copy_text(a->arena, words.len > 0 ? words.data : "", (size_t)words.len);
     if (change == NULL)
         return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+    ASSERT(op == ALTER_APPEND || op == ALTER_SUBTRACT);
     const char *now = list_now(a, key);
     struct strbuf list;
     strbuf_init(&list);
@@ -151,6 +152,7 @@ static struct verdict alteration_begin(struct alteration *a, int8_t resource_typ
 
 static struct verdict alteration_end(struct alteration *a, bool validate_only)
 {
+    ASSERT(a->topic != NULL);
     struct strbuf why;
     strbuf_init(&why);
     enum err e = config_topic_check(&a->wanted, a->d->layers, &why);

@@ -77,6 +77,7 @@ static struct verdict judge_collision(struct creation *c, struct wire_str name)
         return VERDICT_GOOD;
     if (!c->folded_has_image && !fold_image(c))
         return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+    ASSERT(c->folded_has_image);
     struct name_entry *other = name_table_find(&c->folded, name);
     if (other == NULL)
         return VERDICT_GOOD;
@@ -234,6 +235,9 @@ static void put_partition(struct creation *c, struct uuid id, int32_t index,
 
 static enum err put_topic(struct creation *c, const struct creating *t, struct uuid id)
 {
+    ASSERT(t->partition_count > 0 && t->replication_factor > 0);
+    ASSERT(t->places != NULL || t->replication_factor <= c->placer.count);
+    ASSERT(topic_name_fault(t->row->name.data, (size_t)t->row->name.len) == NULL);
     struct metadata_record record;
     record_start(&record, METADATA_TOPIC);
     record.topic.name = t->row->name;
@@ -285,6 +289,7 @@ static enum err describe_configs(struct creation *c, const struct config_set *ow
             .is_sensitive = config_is_sensitive(described.def),
         };
     }
+    ASSERT(count <= rows.count);
     rows.count = count;
     *out = rows;
     return ERR_OK;
@@ -417,6 +422,7 @@ static enum err create_rows(struct creation *c, const struct create_topics_reque
         count++;
     }
     response->topics.count = refuse_repeated(c, request, count, response);
+    ASSERT(response->topics.count <= request->topics.count);
     return ERR_OK;
 }
 

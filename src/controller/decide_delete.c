@@ -93,6 +93,7 @@ static enum err row_delete(struct deletion *del,
 {
     if (del->whole.code != KERR_NONE)
         return row_say(del, row, NULL, del->whole);
+    ASSERT(image_topic_by_id(del->d->image, topic_id(topic)) == topic);
     struct metadata_record record;
     record_start(&record, METADATA_REMOVE_TOPIC);
     record.remove_topic.topic_id = topic_id(topic);
@@ -132,6 +133,7 @@ static enum err row_by_id(struct deletion *del,
 {
     int count = entry->count;
     struct uuid id = row->topic_id;
+    ASSERT(count > 0 && row->name.len < 0);
     entry->count = DONE;
     if (count > 1)
         return row_say(del, row, NULL,

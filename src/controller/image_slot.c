@@ -21,6 +21,7 @@ void image_slot_deinit(struct image_slot *slot)
 struct image *image_slot_get(struct image_slot *slot)
 {
     monitor_enter(&slot->monitor);
+    ASSERT(slot->image != NULL);
     struct image *image = image_ref(slot->image);
     monitor_leave(&slot->monitor);
     return image;

@@ -115,6 +115,7 @@ static enum err write_refused(struct store_disk *d, enum err e)
 
 enum err store_disk_append(struct store_disk *d, const struct list *group)
 {
+    ASSERT(d->failed == ERR_OK && !list_is_empty(group));
     size_t size = 0;
     uint8_t *bytes = group_encode(d, group, &size);
     if (bytes == NULL)
@@ -253,6 +254,8 @@ static enum err log_trim(struct store_disk *d)
 
 enum err store_disk_snapshot(struct store_disk *d, struct store_snapshot *snapshot)
 {
+    ASSERT(snapshot->position > 0 && snapshot->position <= d->head);
+    ASSERT(snapshot->position >= d->snapshot_position);
     enum err e = snapshot_write(d, snapshot);
     return e == ERR_OK ? log_trim(d) : e;
 }
@@ -324,6 +327,7 @@ static enum err open_log(struct store_disk *d, struct strbuf *why)
         strbuf_printf(why, "%s: %s", d->log_path, err_text(e));
     }
     file_bytes_free(&bytes);
+    ASSERT(e != ERR_OK || scan.head >= d->snapshot_position);
     d->head = scan.head;
     d->size = (int64_t)scan.end;
     d->covered = (int64_t)scan.covered;

@@ -181,6 +181,7 @@ static void read_hand_over(struct store_file *f, struct store_read *read)
 static void finish_read(struct store_file *f)
 {
     struct store_read *read = f->read;
+    ASSERT(read != NULL && f->work == WORK_READ);
     f->read = NULL;
     read->error = f->result;
     if (f->result == ERR_OK)
@@ -193,6 +194,7 @@ static void finish_read(struct store_file *f)
 
 static void finish_appends(struct store_file *f)
 {
+    ASSERT(f->work == WORK_APPEND && !list_is_empty(&f->group));
     struct list group;
     list_init(&group);
     list_splice_back(&group, &f->group);
@@ -216,6 +218,7 @@ static void finish_appends(struct store_file *f)
 static void finish_snapshot(struct store_file *f)
 {
     struct store_snapshot *snapshot = f->snapshot;
+    ASSERT(snapshot != NULL && f->work == WORK_SNAPSHOT);
     f->snapshot = NULL;
     snapshot->error = f->result;
     f->work = WORK_NONE;
