@@ -416,6 +416,38 @@ TEST(producers_come_from_the_newest_snapshot_that_can_be_read)
     fixture_deinit(&f);
 }
 
+/* Nine batches: the last segment has one, its snapshot only the newest before it. */
+TEST(repeats_of_the_last_five_are_known_across_a_roll)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.config.segment_bytes = 600;
+    f.config.index_interval_bytes = 150;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    for (int i = 0; i < 9; i++) {
+        struct fixture_batch batch = {.records = RECORDS,
+                                      .payload = 24,
+                                      .timestamp_ms = 1000,
+                                      .producer_id = 9,
+                                      .sequence = RECORDS * i};
+        CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
+        CHECK_EQUAL(fixture_commit(&f, false), ERR_OK);
+    }
+    CHECK_EQUAL(partition_log_segment_count(f.log), 3);
+    fixture_free(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    for (int i = 0; i < 9; i++) {
+        struct batch_header header = {.producer_id = 9,
+                                      .base_sequence = RECORDS * i,
+                                      .last_offset_delta = RECORDS - 1,
+                                      .record_count = RECORDS};
+        struct producer_check check = partition_log_check_producer(f.log, &header, 1000);
+        CHECK_EQUAL(check.verdict, i >= 4 ? PRODUCER_REPEAT : PRODUCER_OUT_OF_ORDER);
+        CHECK_EQUAL(check.first_offset, i >= 4 ? RECORDS * i : -1);
+    }
+    fixture_deinit(&f);
+}
+
 TEST(another_topics_directory_is_refused)
 {
     struct fixture f;
