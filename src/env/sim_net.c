@@ -382,10 +382,13 @@ static void op_want(struct sock *sock, unsigned events)
         kick(s);
 }
 
+/* A window opens again when a quarter of it is free, as in TCP: no bytes one by one. */
 static size_t room_of(const struct sim_end *peer)
 {
     size_t used = peer->inbox_len + peer->in_flight;
-    return used < peer->window ? peer->window - used : 0;
+    if (used >= peer->window || peer->window - used < peer->window / 4)
+        return 0;
+    return peer->window - used;
 }
 
 static unsigned readiness(struct sim_sock *s)

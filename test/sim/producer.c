@@ -256,6 +256,12 @@ find_answer(const struct producer *p, const struct produce_response *response, u
     return NULL;
 }
 
+static uint32_t partition_key(const struct producer *p, const struct producer_call *call,
+                              uint32_t i)
+{
+    return p->partitions[call->partitions[i]].partition;
+}
+
 static void requeue_call(struct producer_call *call)
 {
     for (uint32_t i = 0; i < call->count; i++) {
@@ -283,6 +289,8 @@ static void on_produced(struct call *c, enum err e, const void *response)
             history_fail(history_of(p), "producers", "a partition is missing in an answer");
         if (answer == NULL || call->batches[i] == NULL)
             continue;
+        sim_trace(client_sim(&p->client), kerr_name((enum kerr)answer->error_code), p->index,
+                  partition_key(p, call, i), (uint64_t)call->batches[i]->sequence);
         if (take_answer(p, part, call->batches[i], answer))
             break;
         is_whole = is_whole && answer->error_code == KERR_NONE;
@@ -375,6 +383,8 @@ static void send_call(struct producer *p, struct producer_call *call)
         batch->was_sent = true;
         for (int32_t k = 0; k < batch->count; k++)
             history_sent(h, batch->first_record + (uint32_t)k);
+        sim_trace(client_sim(&p->client), "produce", p->index, partition_key(p, call, i),
+                  (uint64_t)batch->sequence);
         batch_buffer_init(&bytes[i], SIZE_MAX);
         build_batch(p, batch, &bytes[i]);
         parts[i] = (struct produce_request_partition_produce_data){

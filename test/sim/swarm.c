@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+enum { BATCH_RECORDS_MAX = 10, RECORD_OVERHEAD = 40 };
+
 static int64_t pick(struct sim *sim, const int64_t *values, size_t count)
 {
     return values[sim_draw(sim, 0, (int64_t)count - 1)];
@@ -25,7 +27,7 @@ static void draw_network(struct sim *sim, struct sim_tuning *t)
     t->net_slow_ppm = (int32_t)PICK(sim, 0, 100, 5000);
     t->net_slow_max = PICK(sim, SIM_MS, 100 * SIM_MS);
     t->net_segment_max = (int32_t)PICK(sim, 100, 1460, 1 << 20);
-    t->net_window_min = (int32_t)PICK(sim, 200, 4096, 65536);
+    t->net_window_min = (int32_t)PICK(sim, 1000, 8192, 65536);
     t->net_window_max = t->net_window_min + (int32_t)PICK(sim, 0, 4096, 1 << 20);
     t->part_percent = (int32_t)PICK(sim, 0, 5, 40);
     t->net_reset_delay_max = PICK(sim, SIM_MS, 200 * SIM_MS);
@@ -67,14 +69,17 @@ void world_add_random_topics(struct world *w)
     struct sim *sim = w->sim;
     int64_t count = sim_draw(sim, 1, 3);
     int64_t durable = sim_draw(sim, 0, 4); /* mostly all of them */
+    w->record_bytes_max = (int32_t)PICK(sim, 20, 300, 3000);
+    int32_t batch_bytes = BATCH_RECORDS_MAX * (w->record_bytes_max + RECORD_OVERHEAD) + 100;
     for (int64_t i = 0; i < count; i++) {
         char name[HISTORY_NAME_SIZE];
+        int32_t segment_bytes = (int32_t)PICK(sim, 2048, 16384, 100000, 1 << 20);
         snprintf(name, sizeof(name), "topic-%lld", (long long)i);
         world_add_topic(w, &(struct world_topic_options){
                                .name = name,
                                .partitions = (int32_t)sim_draw(sim, 1, 4),
                                .is_durable = durable != i,
-                               .segment_bytes = (int32_t)PICK(sim, 2048, 16384, 100000, 1 << 20),
+                               .segment_bytes = MAX(batch_bytes, segment_bytes),
                                .index_interval_bytes = (int32_t)PICK(sim, 0, 200, 4096),
                                .is_preallocated = sim_percent(sim, 20),
                            });
@@ -89,8 +94,8 @@ struct producer_options world_random_producer(struct world *w)
     return (struct producer_options){
         .acks = (int16_t)PICK(sim, -1, -1, -1, 1),
         .in_flight_max = (unsigned)sim_draw(sim, 1, PRODUCER_IN_FLIGHT_MAX),
-        .batch_records_max = (unsigned)PICK(sim, 1, 3, 10),
-        .record_bytes_max = (unsigned)PICK(sim, 20, 300, 3000),
+        .batch_records_max = (unsigned)PICK(sim, 1, 3, BATCH_RECORDS_MAX),
+        .record_bytes_max = (unsigned)w->record_bytes_max,
         .codec = codecs[sim_draw(sim, 0, (int64_t)ARRAY_COUNT(codecs) - 1)],
         .think_max_ns = PICK(sim, 0, 0, SIM_MS, 10 * SIM_MS),
         .delivery_timeout_ns = PICK(sim, 0, 0, 500 * SIM_MS, 5 * SIM_S),
@@ -100,12 +105,14 @@ struct producer_options world_random_producer(struct world *w)
 struct consumer_options world_random_consumer(struct world *w)
 {
     struct sim *sim = w->sim;
+    int32_t partition_bytes = (int32_t)PICK(sim, 1, 1000, 1 << 20);
+    int32_t bytes_min = (int32_t)PICK(sim, 0, 1, 1, 5000);
     return (struct consumer_options){
         .has_session = sim_percent(sim, 60),
         .may_pause = sim_percent(sim, 30),
         .wait_ms = (int32_t)PICK(sim, 0, 10, 500),
-        .bytes_min = (int32_t)PICK(sim, 0, 1, 1, 5000),
+        .bytes_min = MIN(bytes_min, partition_bytes), /* else each fetch takes wait_ms */
         .bytes_max = (int32_t)PICK(sim, 1, 5000, 1 << 20),
-        .partition_bytes_max = (int32_t)PICK(sim, 1, 1000, 1 << 20),
+        .partition_bytes_max = partition_bytes,
     };
 }

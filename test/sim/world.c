@@ -21,7 +21,7 @@ enum {
     AUDIT_MAX_S = 120,
     LONE_MAX_S = 30,
     STOP_MAX_S = 5,
-    EVENTS_MAX = 60000000,
+    EVENTS_MAX = 6000000,
     RESTART_MAX_MS = 500,
     JUMP_MAX_MS = 60000,
     JUMPED_MAX_MS = 1200000, /* a broker refuses timestamps an hour ahead of its own */
@@ -154,7 +154,8 @@ static enum sim_death draw_death(struct world *w)
 static void crash(struct world *w)
 {
     struct sim_env *env = process_env(w->process);
-    if (sim_percent(w->sim, w->swarm.clean_stop_percent) &&
+    bool is_first = w->crashes_done == 1; /* which is to be a crash indeed */
+    if (!is_first && sim_percent(w->sim, w->swarm.clean_stop_percent) &&
         process_state(w->process) == PROCESS_READY)
         process_stop(w->process);
     else if (sim_percent(w->sim, w->swarm.crash_in_io_percent))

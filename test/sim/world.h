@@ -89,6 +89,7 @@ struct world {
     unsigned crash_count;
     unsigned crashes_done;
     int64_t operations_wanted;
+    int32_t record_bytes_max; /* so that a batch always fits into a segment */
     uint32_t client_ids;
 
     struct admin_topic set_up_topics[ADMIN_TOPICS_MAX];
