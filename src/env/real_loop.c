@@ -136,8 +136,9 @@ static int wait_for_events(struct real_loop *loop, struct epoll_event *events)
     struct timespec storage;
     const struct timespec *timeout = sleep_time(loop, &storage);
     int count = epoll_pwait2(loop->epoll_fd, events, EVENTS_PER_TURN, timeout, NULL);
-    if (count < 0 && errno == ENOSYS) {
-        /* Before Linux 5.11: whole milliseconds, rounded up so that it does not spin. */
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
+        /* Before Linux 5.11, or forbidden by an old container runtime: whole milliseconds,
+         * rounded up so that it does not spin. */
         int ms =
             timeout == NULL
                 ? -1
