@@ -3,14 +3,10 @@
 #include "log/log_replay.h"
 
 #include "base/assert.h"
-#include "base/bytes.h"
 #include "base/mem.h"
 #include "log/segment_walk.h"
 
-enum {
-    SNAPSHOT_BYTES_MAX = 1 << 30,
-    LOOK_BACK_ENTRIES = 64, /* of the offset index: at least so many batches, 4 KiB apart */
-};
+enum { SNAPSHOT_BYTES_MAX = 1 << 30 };
 
 static enum err unlink_snapshot(struct partition_log *log, struct log_names *names, int64_t offset)
 {
@@ -63,13 +59,11 @@ static enum err load_snapshot(struct partition_log *log, struct log_names *names
     return ERR_OK;
 }
 
-/* Adds the batches of the segment that lie in [from, until) to the state. */
-static enum err replay_segment(struct producer_state *state, struct segment *seg, int64_t from,
-                               int64_t until, struct segment_walk *walk)
+static enum err replay_segment(struct partition_log *log, struct segment *seg, int64_t from,
+                               struct segment_walk *walk, int64_t now_ms)
 {
     struct env_file *file = NULL;
     struct segment_place place;
-    int64_t now_ms = env_wall_ms(seg->home->env);
     enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
     if (e != ERR_OK)
         return e;
@@ -84,87 +78,11 @@ static enum err replay_segment(struct producer_state *state, struct segment *seg
     while (e == ERR_OK) {
         struct batch_header header;
         e = segment_walk_next(walk, &header, &pos);
-        if (e == ERR_OK && header.base_offset >= until)
-            e = ERR_NOT_FOUND;
         if (e == ERR_OK && header.base_offset >= from)
-            e = producer_state_add(state, &header, now_ms, NULL);
+            e = producer_state_add(&log->producers, &header, now_ms, NULL);
     }
     env_file_unref(file);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
-static enum err replay(struct partition_log *log, struct producer_state *state, int64_t from,
-                       int64_t until, struct segment_walk *walk)
-{
-    enum err e = ERR_OK;
-    for (uint32_t i = log_segment_index(log, from); i < log->segment_count && e == ERR_OK; i++) {
-        struct segment *seg = log->segments[i];
-        if (seg->base_offset >= until)
-            break;
-        if (seg->tail.size > 0)
-            e = replay_segment(state, seg, from, until, walk);
-        segment_close_files(seg);
-    }
-    return e;
-}
-
-/* ---- the batches before the snapshot */
-
-static enum err read_index_entry(struct segment *seg, uint32_t number, int64_t *offset)
-{
-    struct env_file *file = NULL;
-    uint8_t entry[INDEX_ENTRY_BYTES];
-    size_t got = 0;
-    enum err e = segment_file(seg, LOG_FILE_INDEX, ENV_WAIT, &file);
-    if (e == ERR_OK)
-        e = env_file_read(file, entry, sizeof(entry), (int64_t)number * INDEX_ENTRY_BYTES, ENV_WAIT,
-                          &got);
-    env_file_unref(file);
-    if (e == ERR_OK && got != sizeof(entry))
-        e = ERR_CORRUPT;
-    if (e == ERR_OK)
-        *offset = seg->base_offset + bytes_load_u32(entry);
-    return e;
-}
-
-/* LOOK_BACK_ENTRIES before `from`, or the log's start. */
-static enum err look_back_from(struct partition_log *log, int64_t from, int64_t *out)
-{
-    uint32_t left = LOOK_BACK_ENTRIES;
-    *out = log->segments[0]->base_offset;
-    for (uint32_t i = log_segment_index(log, from) + 1; i > 0; i--) {
-        struct segment *seg = log->segments[i - 1];
-        if (seg->base_offset >= from)
-            continue;
-        if (seg->tail.index_count >= left)
-            return read_index_entry(seg, seg->tail.index_count - left, out);
-        left -= seg->tail.index_count;
-        if (left <= 1) {
-            *out = seg->base_offset;
-            return ERR_OK;
-        }
-        left--; /* a segment's first batch has no entry */
-    }
-    return ERR_OK;
-}
-
-/* A snapshot has the newest batch of each producer only, but a producer may repeat any of its last
- * five, and after a crash it will: the others are read from the log again. What is not readable
- * there is not known, as before. */
-static enum err look_back(struct partition_log *log, int64_t from, struct segment_walk *walk)
-{
-    int64_t back;
-    if (log->producers.by_id.count == 0)
-        return ERR_OK;
-    struct producer_state older;
-    producer_state_init(&older);
-    enum err e = look_back_from(log, from, &back);
-    if (e == ERR_OK)
-        e = replay(log, &older, back, from, walk);
-    if (e == ERR_OK)
-        producer_state_recall(&log->producers, &older);
-    producer_state_deinit(&older);
-    return e == ERR_CORRUPT || e == ERR_STALE ? ERR_OK : e;
 }
 
 enum err log_replay_producers(struct partition_log *log, struct log_names *names, uint8_t *buffer,
@@ -173,12 +91,16 @@ enum err log_replay_producers(struct partition_log *log, struct log_names *names
     int64_t now_ms = env_wall_ms(log->env);
     int64_t from;
     enum err e = load_snapshot(log, names, now_ms, &from);
+    if (e != ERR_OK || from >= log->written.offset)
+        return e;
     struct segment_walk walk;
     segment_walk_init(&walk, NULL, 0, 0, ENV_WAIT);
     segment_walk_use(&walk, buffer, capacity);
-    if (e == ERR_OK)
-        e = look_back(log, from, &walk);
-    if (e == ERR_OK && from < log->written.offset)
-        e = replay(log, &log->producers, from, INT64_MAX, &walk);
+    for (uint32_t i = log_segment_index(log, from); i < log->segment_count && e == ERR_OK; i++) {
+        struct segment *seg = log->segments[i];
+        if (seg->tail.size > 0)
+            e = replay_segment(log, seg, from, &walk, now_ms);
+        segment_close_files(seg);
+    }
     return e;
 }

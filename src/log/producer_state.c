@@ -185,25 +185,6 @@ enum err producer_state_add(struct producer_state *state, const struct batch_hea
     return ERR_OK;
 }
 
-void producer_state_recall(struct producer_state *state, const struct producer_state *older)
-{
-    MAP_FOR_EACH (node, &state->by_id) {
-        struct producer_entry *entry = container_of(node, struct producer_entry, node);
-        const struct producer_entry *known = producer_state_find(older, entry->producer_id);
-        if (known == NULL || entry->count != 1 || known->count == 0)
-            continue;
-        const struct producer_batch *newest = producer_entry_last(entry);
-        const struct producer_batch *same = producer_entry_last(known);
-        if (newest->epoch != same->epoch || newest->last_offset != same->last_offset ||
-            newest->last_sequence != same->last_sequence)
-            continue;
-        memcpy(entry->batches, known->batches, sizeof(entry->batches));
-        entry->next = known->next;
-        entry->count = known->count;
-        entry_check(entry);
-    }
-}
-
 void producer_state_keep(struct producer_undo *undo)
 {
     if (undo->entry == NULL)

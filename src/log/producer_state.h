@@ -95,10 +95,6 @@ struct producer_check producer_state_check(const struct producer_state *state,
 enum err producer_state_add(struct producer_state *state, const struct batch_header *batch,
                             int64_t now_ms, struct producer_undo *undo) MUST_USE;
 
-/* `state` knows the newest batch of each producer (from a snapshot), `older` what came up to it:
- * where they agree about the newest, `state` learns those before it. */
-void producer_state_recall(struct producer_state *state, const struct producer_state *older);
-
 /* Exactly one of these for each add with an `undo`; undone in the reverse order of adding. */
 void producer_state_keep(struct producer_undo *undo);
 void producer_state_undo(struct producer_state *state, struct producer_undo *undo);

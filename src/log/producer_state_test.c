@@ -202,7 +202,7 @@ TEST(what_is_pending_does_not_expire)
     producer_state_deinit(&known);
 }
 
-TEST(a_snapshot_keeps_the_newest_batch)
+TEST(a_snapshot_keeps_what_may_be_repeated)
 {
     struct producer_state known;
     struct producer_state read;
@@ -212,10 +212,11 @@ TEST(a_snapshot_keeps_the_newest_batch)
         add(&known, batch_of(i % 3, 1, 10 * (i / 3), 10, 100 + 10 * i));
     size_t size;
     uint8_t *data = snapshot_of(&known, &size);
-    CHECK_EQUAL(size, 10 + 3 * 46);
+    CHECK_EQUAL(size, 10 + 7 * 46); /* an entry for each batch */
     CHECK_EQUAL(producer_snapshot_read(&read, data, size, 77), ERR_OK);
     CHECK_EQUAL(read.by_id.count, 3);
     CHECK_EQUAL(verdict(&read, batch_of(0, 1, 20, 10, 0)), PRODUCER_REPEAT);
+    CHECK_EQUAL(verdict(&read, batch_of(0, 1, 0, 10, 0)), PRODUCER_REPEAT);
     CHECK_EQUAL(verdict(&read, batch_of(0, 1, 30, 10, 0)), PRODUCER_NEW);
     CHECK_EQUAL(verdict(&read, batch_of(1, 1, 20, 10, 0)), PRODUCER_NEW);
     size_t again_size;
