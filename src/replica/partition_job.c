@@ -19,6 +19,7 @@
  * Thread: the job's worker; is_job_busy keeps it alone.
  */
 #include "base/assert.h"
+#include "env/logger.h"
 #include "replica/partition_private.h"
 
 bool partition_job_claim(struct partition *p)
@@ -43,6 +44,17 @@ static void commit_release(struct log_commit *commit)
 {
     for (struct list *node; (node = list_pop_front(&commit->appends)) != NULL;)
         iobuf_slice_release(&container_of(node, struct log_append, link)->bytes);
+}
+
+/* Told once, and once when it is over. */
+static void note_disk_full(struct partition *p, bool is_full)
+{
+    if (is_full && !p->is_disk_full)
+        log_error(p->env, "%s-%d: no room left in %s: producers are refused until there is",
+                  p->topic, p->index, log_dir_path(p->dir));
+    else if (!is_full && p->is_disk_full)
+        log_info(p->env, "%s-%d: takes records again", p->topic, p->index);
+    p->is_disk_full = is_full;
 }
 
 /* Nothing of this commit was published. Everybody behind `written` is told. */
@@ -121,9 +133,11 @@ static bool commit_write(struct partition *p)
     atomic_fetch_add_explicit(&p->owner.stats->written_bytes, (uint64_t)p->commit.written_bytes,
                               memory_order_relaxed);
     if (e != ERR_OK) {
+        note_disk_full(p, e == ERR_NO_SPACE);
         commit_failed(p, e);
         return false;
     }
+    note_disk_full(p, false);
     commit_written(p);
     return p->commit.sync;
 }

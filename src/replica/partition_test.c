@@ -258,6 +258,7 @@ TEST(a_full_disk_gives_offsets_back_and_goes_on)
     CHECK(a.done == 1 && a.append.result == KERR_KAFKA_STORAGE_ERROR);
     CHECK(b.done == 1 && b.append.result == KERR_KAFKA_STORAGE_ERROR);
     CHECK_EQUAL(f.storage_error, ERR_OK);
+    CHECK_EQUAL(f.m.log_lines[LOG_ERROR], 1);
     send_batch(&f, &a, 7, 1, 1); /* the producer tries again with the same sequence */
     mem_env_run_until_idle(&f.m);
     CHECK(a.done == 1 && a.append.result == KERR_NONE);
