@@ -50,6 +50,7 @@ struct partition {
     bool is_job_busy;
     enum partition_step step; /* [job] */
     struct log_commit commit; /* [job] */
+    bool is_disk_full;        /* [job] the last write found no room */
     uint32_t pending_syncs;   /* appends that wait to be taken and for a sync */
     uint32_t commit_syncs;    /* [job] the same, in the commit */
     uint32_t gather_for;      /* [job] so many may come back after the last commit; 0: go at once */
