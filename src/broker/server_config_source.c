@@ -160,6 +160,12 @@ static enum err take_file(struct server_config_loader *l, const struct server_co
     return e;
 }
 
+/* For the commands that ask a broker: no key of this one. */
+static bool is_for_others(const char *variable)
+{
+    return starts_with(variable, ENVIRONMENT_PREFIX "BOOTSTRAP=");
+}
+
 /* LOG_RETENTION_MS -> log.retention.ms; for our own keys "klamm." may be left out. */
 static bool key_of_variable(const char *name, size_t len, char key[KEY_BYTES_MAX])
 {
@@ -182,7 +188,8 @@ static enum err take_environment(struct server_config_loader *l, const char *con
     enum err e = ERR_OK;
     for (size_t i = 0; environment[i] != NULL && e == ERR_OK; i++) {
         const char *equals = strchr(environment[i], '=');
-        if (equals == NULL || !starts_with(environment[i], ENVIRONMENT_PREFIX))
+        if (equals == NULL || !starts_with(environment[i], ENVIRONMENT_PREFIX) ||
+            is_for_others(environment[i]))
             continue;
         char origin[KEY_BYTES_MAX], key[KEY_BYTES_MAX];
         const char *name = environment[i] + strlen(ENVIRONMENT_PREFIX);

@@ -114,9 +114,13 @@ TEST(server_config_takes_a_file_made_for_kafka)
 
 TEST(server_config_command_line_beats_environment_beats_file)
 {
-    static const char *const environment[] = {
-        "HOME=/x",         "KLAMM_NUM_PARTITIONS=3", "KLAMM_LOG_RETENTION_MS=77",
-        "KLAMM_ACK=cache", "KLAMM_KLAMM_REACTORS=2", NULL};
+    static const char *const environment[] = {"KLAMM_BOOTSTRAP=h:1", /* for other commands */
+                                              "HOME=/x",
+                                              "KLAMM_NUM_PARTITIONS=3",
+                                              "KLAMM_LOG_RETENTION_MS=77",
+                                              "KLAMM_ACK=cache",
+                                              "KLAMM_KLAMM_REACTORS=2",
+                                              NULL};
     static const char *const sets[] = {"num.partitions=4", "klamm.disk.workers= 5", NULL};
     struct server_config *c = NULL;
     struct strbuf error;

@@ -23,8 +23,12 @@ void topic_view_init(struct topic_view *view, const struct metadata_response_top
     *view = (struct topic_view){.topic = topic, .count = (int32_t)count};
     view->partitions = mem_alloc((count + 1) * sizeof(*view->partitions));
     for (size_t i = 0; i < count; i++)
-        view->partitions[i] =
-            (struct partition_view){&topic->partitions.items[i], OFFSET_UNKNOWN, OFFSET_UNKNOWN};
+        view->partitions[i] = (struct partition_view){
+            .partition = &topic->partitions.items[i],
+            .begin_offset = OFFSET_UNKNOWN,
+            .end_offset = OFFSET_UNKNOWN,
+            .found_offset = OFFSET_UNKNOWN,
+        };
     qsort(view->partitions, count, sizeof(*view->partitions), by_number);
 }
 
@@ -76,6 +80,13 @@ static void fill_topic(const struct topic_view *view, int32_t leader, int64_t ti
     }
 }
 
+static int64_t *asked_offset(struct partition_view *view, int64_t timestamp)
+{
+    return timestamp == OFFSET_AT_BEGIN ? &view->begin_offset
+           : timestamp == OFFSET_AT_END ? &view->end_offset
+                                        : &view->found_offset;
+}
+
 static void take_offsets(const struct list_offsets_response *response, int64_t timestamp,
                          struct topic_view *views, int32_t count)
 {
@@ -90,10 +101,7 @@ static void take_offsets(const struct list_offsets_response *response, int64_t t
                 topic_view_find(&views[v], topic->partitions.items[j].partition_index);
             if (view == NULL || topic->partitions.items[j].error_code != KERR_NONE)
                 continue;
-            if (timestamp == OFFSET_AT_BEGIN)
-                view->begin_offset = topic->partitions.items[j].offset;
-            else
-                view->end_offset = topic->partitions.items[j].offset;
+            *asked_offset(view, timestamp) = topic->partitions.items[j].offset;
         }
     }
 }
@@ -140,12 +148,23 @@ static int32_t next_leader(const struct topic_view *views, int32_t count, int32_
     return least;
 }
 
-bool topic_view_ask_offsets(struct admin *a, struct topic_view *views, int32_t count)
+static bool ask_leaders(struct admin *a, int64_t timestamp, struct topic_view *views, int32_t count)
 {
     bool is_answered = true;
     for (int32_t leader = next_leader(views, count, -1); leader >= 0;
          leader = next_leader(views, count, leader))
-        is_answered &= ask_leader(a, leader, OFFSET_AT_BEGIN, views, count) &&
-                       ask_leader(a, leader, OFFSET_AT_END, views, count);
+        is_answered &= ask_leader(a, leader, timestamp, views, count);
     return is_answered;
+}
+
+bool topic_view_ask_offsets(struct admin *a, struct topic_view *views, int32_t count)
+{
+    return ask_leaders(a, OFFSET_AT_BEGIN, views, count) &&
+           ask_leaders(a, OFFSET_AT_END, views, count);
+}
+
+bool topic_view_ask_time(struct admin *a, struct topic_view *view, int64_t timestamp_ms)
+{
+    ASSERT(timestamp_ms >= 0);
+    return ask_leaders(a, timestamp_ms, view, 1);
 }

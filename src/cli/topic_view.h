@@ -16,6 +16,7 @@ struct partition_view {
     const struct metadata_response_partition *partition;
     int64_t begin_offset; /* OFFSET_UNKNOWN: no leader, or it did not say */
     int64_t end_offset;
+    int64_t found_offset; /* by topic_view_ask_time; OFFSET_UNKNOWN: nothing is that new */
 };
 
 struct topic_view {
@@ -33,5 +34,8 @@ struct partition_view *topic_view_find(const struct topic_view *view, int32_t pa
 /* Asks every leader for the first offset and the end. False: one did not answer, and it has been
  * said why; the others' offsets are known. */
 bool topic_view_ask_offsets(struct admin *a, struct topic_view *views, int32_t count);
+
+/* Asks every leader for the first record that is not older. False as above. */
+bool topic_view_ask_time(struct admin *a, struct topic_view *view, int64_t timestamp_ms);
 
 #endif

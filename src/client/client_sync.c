@@ -347,3 +347,27 @@ void client_result_deinit(struct client_result *result)
     iobuf_unref(result->frame);
     *result = (struct client_result){0};
 }
+
+/* ---- waiting */
+
+struct sync_wait {
+    struct loop_timer timer;
+    struct client_sync *sync;
+    bool is_over;
+};
+
+static void on_over(struct loop_timer *timer)
+{
+    struct sync_wait *wait = container_of(timer, struct sync_wait, timer);
+    wait->is_over = true;
+    real_loop_stop(wait->sync->loop);
+}
+
+void client_sync_wait(struct client_sync *sync, int64_t ms)
+{
+    struct sync_wait wait = {.timer.fire = on_over, .sync = sync};
+    loop_timer_start(real_loop_loop(sync->loop), &wait.timer,
+                     env_mono_ns(client_sync_env(sync)) + ms * 1000000);
+    while (!wait.is_over)
+        real_loop_run(sync->loop);
+}

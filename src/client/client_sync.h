@@ -64,4 +64,7 @@ enum err client_sync_call(struct client_sync *sync, const struct client_request 
 
 void client_result_deinit(struct client_result *result);
 
+/* Lets time pass; connections live on meanwhile. */
+void client_sync_wait(struct client_sync *sync, int64_t ms);
+
 #endif
