@@ -236,7 +236,8 @@ static rd_kafka_resp_err_t try_send(struct produce *p, const struct record *r)
     rd_kafka_headers_t *headers = p->headers != NULL ? p->k.headers_copy(p->headers) : NULL;
     rd_kafka_resp_err_t error = p->k.producev(
         p->producer, RD_KAFKA_V_TOPIC(p->topic), RD_KAFKA_V_PARTITION((int32_t)p->partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(r->key, r->key_len),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY((void *)(uintptr_t)r->key, r->key_len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value, r->value_len), RD_KAFKA_V_HEADERS(headers),
         RD_KAFKA_V_END);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL)
