@@ -42,7 +42,8 @@ static void check_entries(const struct file_bytes *log, int64_t from, int64_t he
 {
     struct store_frame frame;
     int64_t last = from;
-    for (size_t pos = 0; store_frame_read(log->data + pos, log->size - pos, &frame);
+    for (size_t pos = 0;
+         pos < log->size && store_frame_read(log->data + pos, log->size - pos, &frame);
          pos += store_frame_bytes(&frame)) {
         if (frame.index <= last)
             continue;
