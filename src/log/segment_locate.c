@@ -2,6 +2,7 @@
 /* segment_locate: from an offset to its batch: the index gives a place to begin, the batch headers
  * from there on the rest. Thread: any; with ENV_WAIT it blocks. */
 #include "base/assert.h"
+#include "base/canary.h"
 #include "log/segment.h"
 #include "log/segment_index.h"
 #include "log/segment_walk.h"
@@ -43,7 +44,7 @@ static enum err walk_to(struct env_file *file, int64_t offset, int64_t pos, int6
         if (is_first && pos > 0 && header.base_offset > offset)
             return ERR_CORRUPT; /* the batch of an index entry never begins behind its offset */
         is_first = false;
-        if (batch_last_offset(&header) >= offset) {
+        if (batch_last_offset(&header) >= offset + CANARY(INDEX_OFF_BY_ONE)) {
             *out = (struct segment_place){
                 .pos = at, .size = (int64_t)batch_size(&header), .base_offset = header.base_offset};
             return ERR_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/mem.h"
 #include "base/state.h"
 #include "replica/partition_private.h"
@@ -201,9 +202,9 @@ enum kerr partition_refusal(const struct partition *p)
 
 void partition_move_high_watermark(struct partition *p)
 {
-    struct log_position end = partition_log_config(p->log)->ack_disk
-                                  ? partition_log_durable(p->log)
-                                  : partition_log_written(p->log);
+    bool is_disk = partition_log_config(p->log)->ack_disk && !CANARY(ACK_BEFORE_FSYNC);
+    struct log_position end =
+        is_disk ? partition_log_durable(p->log) : partition_log_written(p->log);
     if (end.offset > p->high_watermark.offset)
         p->high_watermark = end;
     ASSERT(p->high_watermark.offset <= partition_log_assigned(p->log));

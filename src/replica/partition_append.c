@@ -2,6 +2,7 @@
 /* partition_append: a batch gets its offset, and its producer a place to wait. Nothing here
  * touches the disk. Thread: any. */
 #include "base/assert.h"
+#include "base/canary.h"
 #include "replica/partition_private.h"
 
 static enum kerr kerr_of_verdict(enum producer_verdict verdict)
@@ -40,7 +41,7 @@ static void append_repeat(struct partition *p, struct partition_append *append,
 {
     append->is_repeat = true;
     append->base_offset = check->first_offset;
-    append->wait_offset = check->last_offset + 1;
+    append->wait_offset = CANARY(EARLY_REPEAT) ? 0 : check->last_offset + 1;
     wait_insert(&p->wait_committed, append);
 }
 
