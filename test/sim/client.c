@@ -9,7 +9,7 @@
 #include "wire/kerr.h"
 #include "wire/metadata.h"
 
-enum { BACKOFF_MIN_MS = 1, BACKOFF_MAX_MS = 100 };
+enum { BACKOFF_MIN_US = 100 };
 
 struct sim *client_sim(const struct client *c)
 {
@@ -26,7 +26,8 @@ static void again_later(struct client *c)
 {
     c->is_ready = false;
     if (!c->is_stopped)
-        client_later(c, &c->again, BACKOFF_MIN_MS * SIM_MS, BACKOFF_MAX_MS * SIM_MS);
+        client_later(c, &c->again, BACKOFF_MIN_US * SIM_US,
+                     BACKOFF_MIN_US * SIM_US + c->options.backoff_max_ns);
 }
 
 static void on_again(struct loop_timer *timer)

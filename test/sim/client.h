@@ -31,6 +31,7 @@ struct client_options {
     struct env_addr broker;
     uint32_t partitions[CLIENT_PARTITIONS_MAX]; /* of the history */
     uint32_t partition_count;
+    int64_t backoff_max_ns; /* before it connects again */
     void *arg;
     void (*ready)(void *arg); /* connected, and the topics' metadata is known */
     void (*lost)(void *arg);

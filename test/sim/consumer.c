@@ -306,9 +306,13 @@ static void on_fetched(struct call *call, enum err e, const void *response)
         session_reset(c);
         c->session_id = 0;
     }
+    int64_t read_before = history_of(c)->records_read;
     switch (take_topics(c, answer)) {
     case FETCH_GOES_ON:
-        step(c);
+        if (history_of(c)->records_read > read_before || c->options.wait_ms > 0)
+            step(c);
+        else
+            step_later(c); /* do not fill the world with empty answers */
         break;
     case FETCH_WAITS:
         step_later(c);

@@ -38,7 +38,8 @@ static void draw_disk(struct sim *sim, struct sim_tuning *t)
     t->disk_delay_min = PICK(sim, SIM_US, 20 * SIM_US);
     t->disk_delay_max = t->disk_delay_min + PICK(sim, SIM_US, 50 * SIM_US, 2 * SIM_MS);
     t->sync_delay_min = PICK(sim, 20 * SIM_US, 500 * SIM_US);
-    t->sync_delay_max = t->sync_delay_min + PICK(sim, 10 * SIM_US, SIM_MS, 10 * SIM_MS);
+    t->sync_delay_max =
+        t->sync_delay_min + PICK(sim, 10 * SIM_US, SIM_MS, 10 * SIM_MS, 80 * SIM_MS);
     t->disk_slow_ppm = (int32_t)PICK(sim, 0, 100, 3000);
     t->disk_slow_max = PICK(sim, 10 * SIM_MS, 500 * SIM_MS);
     t->cold_percent = (int32_t)PICK(sim, 0, 5, 50);
@@ -61,6 +62,7 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->crash_in_recovery_percent = (int32_t)PICK(sim, 0, 0, 40);
     out->reset_interval_ns = PICK(sim, 0, 20 * SIM_MS, 200 * SIM_MS, 2 * SIM_S);
     out->jump_interval_ns = PICK(sim, 0, 0, 300 * SIM_MS);
+    out->backoff_max_ns = PICK(sim, SIM_MS, 10 * SIM_MS, 100 * SIM_MS);
     out->retention_check_ms = PICK(sim, 100, 300000);
 }
 
@@ -106,12 +108,14 @@ struct consumer_options world_random_consumer(struct world *w)
 {
     struct sim *sim = w->sim;
     int32_t partition_bytes = (int32_t)PICK(sim, 1, 1000, 1 << 20);
-    int32_t bytes_min = (int32_t)PICK(sim, 0, 1, 1, 5000);
+    int32_t bytes_min = (int32_t)PICK(sim, 1, 1, 1, 5000);
+    int32_t wait_ms = (int32_t)PICK(sim, 0, 10, 500);
     return (struct consumer_options){
         .has_session = sim_percent(sim, 60),
         .may_pause = sim_percent(sim, 30),
-        .wait_ms = (int32_t)PICK(sim, 0, 10, 500),
-        .bytes_min = MIN(bytes_min, partition_bytes), /* else each fetch takes wait_ms */
+        .wait_ms = wait_ms,
+        /* More than a partition may give would make each fetch take wait_ms. */
+        .bytes_min = wait_ms == 0 ? 0 : MIN(bytes_min, partition_bytes),
         .bytes_max = (int32_t)PICK(sim, 1, 5000, 1 << 20),
         .partition_bytes_max = partition_bytes,
     };

@@ -26,6 +26,9 @@ enum {
     JUMP_MAX_MS = 60000,
     JUMPED_MAX_MS = 1200000, /* a broker refuses timestamps an hour ahead of its own */
     LONE_RECORDS = 20,
+    OPERATIONS_MIN = 1050, /* a seed counts with 1,000 */
+    TOP_UP_BATCHES = 20,
+    TOP_UPS_MAX = 50,
     CRASH_IO_MAX = 40,
     CRASH_RECOVERY_IO_MAX = 80,
 };
@@ -83,8 +86,10 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
 
 static struct client_options new_client(struct world *w)
 {
-    return (struct client_options){
-        .history = &w->history, .env = new_machine(w), .broker = w->broker_addr};
+    return (struct client_options){.history = &w->history,
+                                   .env = new_machine(w),
+                                   .broker = w->broker_addr,
+                                   .backoff_max_ns = w->swarm.backoff_max_ns};
 }
 
 static struct client_options new_client_of_all(struct world *w)
@@ -364,6 +369,29 @@ static void stop_clients(struct world *w)
         admin_stop(&w->admins[i].admin);
 }
 
+static void finish(struct world *w)
+{
+    if (run_until(w, is_all_done, HEALING_MAX_S))
+        return;
+    char unfinished[200];
+    describe_unfinished(w, unfinished, sizeof(unfinished));
+    trouble(w, "not all have finished long after the faults", unfinished);
+}
+
+/* Producers that gave up on much of their work get more, so that the seed counts. */
+static void top_up(struct world *w)
+{
+    for (int round = 0;
+         round < TOP_UPS_MAX && w->history.acked_operations < OPERATIONS_MIN && !w->has_failed;
+         round++) {
+        for (uint32_t i = 0; i < w->producer_count; i++) {
+            if (w->producers[i].options.acks != 0)
+                producer_add_batches(&w->producers[i].producer, TOP_UP_BATCHES);
+        }
+        finish(w);
+    }
+}
+
 static void work(struct world *w)
 {
     w->phase = WORLD_SAFETY;
@@ -371,13 +399,16 @@ static void work(struct world *w)
     start_faults(w);
     start_clients(w);
     (void)run_until(w, is_work_done, SAFETY_MAX_S);
+    bool had_crash = w->sim->faults[SIM_FAULT_POWER_CUT] + w->sim->faults[SIM_FAULT_PROCESS_KILL];
+    if (!had_crash && !w->has_failed && w->process != NULL) { /* the time was up before it came */
+        sim_env_die(process_env(w->process), draw_death(w));
+        watch_power(w);
+        watch_broker(w);
+    }
     w->phase = WORLD_HEALING;
     stop_faults(w);
-    if (!run_until(w, is_all_done, HEALING_MAX_S)) {
-        char unfinished[200];
-        describe_unfinished(w, unfinished, sizeof(unfinished));
-        trouble(w, "not all have finished long after the faults", unfinished);
-    }
+    finish(w);
+    top_up(w);
     stop_clients(w);
 }
 

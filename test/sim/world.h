@@ -53,6 +53,7 @@ struct swarm {
     int64_t reset_interval_ns; /* mean time between cut connections; 0: none */
     int64_t jump_interval_ns;  /* of the calendar; 0: none */
     int64_t retention_check_ms;
+    int64_t backoff_max_ns; /* of clients that come back */
 };
 
 void swarm_draw(struct sim *sim, struct swarm *out);
