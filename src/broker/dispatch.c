@@ -101,7 +101,9 @@ static bool request_prepare(struct request *rq, struct wire_reader *r, enum brok
     enum err e = ERR_NO_MEMORY;
     if (rq->body != NULL && rq->response != NULL) {
         wire_defaults(out->body, rq->response);
-        e = wire_decode(in, rq->version, r, arena, rq->body);
+        /* Bytes behind the body are passed over, as Kafka does: librdkafka 2.16 asks for all topics
+         * (Metadata v13) with three of them. */
+        e = wire_decode_part(in, rq->version, r, arena, rq->body);
     }
     *reason = e == ERR_NO_MEMORY ? BROKER_REFUSED_MEMORY : BROKER_REFUSED_MALFORMED;
     return e == ERR_OK;

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for all clients: a broker, and its binary. Nothing is skipped when something is missing."""
+"""Fixtures for all clients: a broker, its binary, Java. Nothing is skipped when something is missing.
 
+`--against kafka` runs the tests that use `broker` against a real Kafka 4.4.0: what it does is right.
+Those that need something of Klamm's own use `klamm` or `server`, and are left out then.
+"""
+
+import itertools
 import os
 import pathlib
+import subprocess
 import sys
+import threading
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(ROOT / "test"))
 sys.path.insert(0, str(ROOT / "test" / "kafka"))
 
+from kafka import KafkaServer, classpath  # noqa: E402
 from klamm import KlammServer  # noqa: E402
 
 # The broker refuses variables of its own prefix that it does not know.
@@ -19,6 +29,14 @@ BINARY = os.environ.pop("KLAMM_BINARY", str(ROOT / "build" / "klamm"))
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="many more rounds")
+    parser.addoption("--against", choices=("klamm", "kafka"), default="klamm",
+                     help="whose broker the tests of clients talk to")
+    parser.addoption("--seed", type=int, default=None, help="for the tests that draw at random")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--against") == "kafka":
+        items[:] = [i for i in items if not {"klamm", "server", "peers"} & set(i.fixturenames)]
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +48,17 @@ def binary():
 @pytest.fixture(scope="session")
 def is_long(request):
     return request.config.getoption("--long")
+
+
+@pytest.fixture(scope="session")
+def seed(request):
+    given = request.config.getoption("--seed")
+    return int.from_bytes(os.urandom(4), "big") if given is None else given
+
+
+@pytest.fixture(scope="session")
+def is_kafka(request):
+    return request.config.getoption("--against") == "kafka"
 
 
 @pytest.fixture
@@ -54,3 +83,101 @@ def klamm(server):
     yield broker
     if broker.is_running():
         broker.stop()
+
+
+# What both kinds of broker are told, so that nobody has to wait for a background task.
+QUICK = {"log.retention.check.interval.ms": "200", "log.initial.task.delay.ms": "100"}
+
+
+@pytest.fixture(scope="session")
+def shared_broker(request, is_kafka, tmp_path_factory):
+    """One broker for all tests that make topics of their own and do not restart it."""
+    directory = tmp_path_factory.mktemp("shared")
+    if is_kafka:
+        made = KafkaServer(QUICK, directory=directory)
+    else:
+        made = KlammServer(request.getfixturevalue("binary"), directory=directory)
+        made.set("klamm.admin.listener", "127.0.0.1:0")
+        for key, value in QUICK.items():
+            made.set(key, value)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def broker(shared_broker, is_kafka):
+    yield shared_broker
+    assert is_kafka or shared_broker.is_running(), shared_broker.stderr
+
+
+@pytest.fixture
+def own_broker(request, is_kafka, tmp_path, binary):
+    """A broker that the test may kill and start."""
+    made = KafkaServer(QUICK, directory=tmp_path / "own") if is_kafka else \
+        KlammServer(binary, directory=tmp_path / "own")
+    made.start()
+    yield made
+    made.kill() if made.process is not None else None
+
+
+NAMES = itertools.count()
+
+
+@pytest.fixture
+def topic(request):
+    """A name that no other test uses."""
+    return f"{request.node.originalname.removeprefix('test_')}-{next(NAMES)}"[-200:]
+
+
+class JavaProgram:
+    """Prints lines `ok NAME` or `failed NAME: why`; may ask for something by a line `do WORD` and goes
+    on when it has read a line."""
+
+    def __init__(self, classes, class_path):
+        self.command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                        "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+                        "-cp", f"{classes}:{class_path}"]
+
+    def run(self, main, *args, on_ask=None, limit_s=120):
+        """The results by name: "ok", or why not. Whatever else is printed is shown on a failure."""
+        process = subprocess.Popen([*self.command, main, *map(str, args)], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        watchdog = threading.Timer(limit_s, process.kill)
+        watchdog.start()
+        results, printed = {}, []
+        try:
+            for line in map(str.rstrip, process.stdout):
+                printed.append(line)
+                word, _, rest = line.partition(" ")
+                if word == "ok":
+                    results[rest] = "ok"
+                elif word == "failed":
+                    name, _, why = rest.partition(": ")
+                    results[name] = why
+                elif word == "do":
+                    on_ask(rest)
+                    process.stdin.write("done\n")
+                    process.stdin.flush()
+        finally:
+            process.kill() if sys.exc_info()[0] else None
+            code = process.wait()
+            watchdog.cancel()
+            print("\n".join(printed))
+        assert code == 0, f"{main} ended with {code}"
+        return results
+
+
+@pytest.fixture(scope="session")
+def java():
+    """The program of java/, compiled once."""
+    classes = ROOT / "build" / "clients-java"
+    classes.mkdir(parents=True, exist_ok=True)
+    sources = sorted((HERE / "java").glob("*.java"))
+    made = classes / "compiled"
+    if not made.exists() or made.stat().st_mtime < max(s.stat().st_mtime for s in sources):
+        subprocess.run(["javac", "-Xlint:all", "-Werror", "-proc:none", "-cp", classpath(),
+                        "-d", str(classes), *map(str, sources)], check=True)
+        made.touch()
+    return JavaProgram(classes, classpath())
