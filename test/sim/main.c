@@ -5,7 +5,7 @@
  *     klamm-sim --seed 17 --verbose        one seed, with its whole trace
  *     klamm-sim --seeds 100-199            these
  *     klamm-sim --random 50                so many new ones
- *     klamm-sim --file test/sim/seeds.txt  those of a file: "SEED [WORKLOAD]" a line
+ *     klamm-sim --file test/sim/seeds.txt  of a file: "A[-B] [WORKLOAD]" a line
  *
  * Thread: main.
  */
@@ -82,7 +82,7 @@ static bool add_random(struct arguments *a, const char *text)
     return true;
 }
 
-/* "SEED [WORKLOAD]", # begins a comment. */
+/* "A [WORKLOAD]" or "A-B [WORKLOAD]", # begins a comment. */
 static bool add_line(struct arguments *a, const char *line)
 {
     line += strspn(line, " \t");
@@ -90,8 +90,11 @@ static bool add_line(struct arguments *a, const char *line)
     if (strspn(line, " \t") >= len)
         return true;
     const char *end;
-    uint64_t seed;
+    uint64_t seed, last;
     if (!parse_number(line, &end, &seed))
+        return false;
+    last = seed;
+    if (*end == '-' && (!parse_number(end + 1, &end, &last) || last < seed))
         return false;
     char name[64] = "";
     end += strspn(end, " \t");
@@ -102,7 +105,8 @@ static bool add_line(struct arguments *a, const char *line)
     const struct workload *workload = name_len > 0 ? workload_find(name) : NULL;
     if (name_len > 0 && workload == NULL)
         return false;
-    add_seed(a, seed, workload);
+    for (; seed <= last; seed++)
+        add_seed(a, seed, workload);
     return true;
 }
 
