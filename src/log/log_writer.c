@@ -342,7 +342,8 @@ static enum err sync_sealed(struct segment *seg)
     return e == ERR_STALE ? ERR_OK : e; /* retention was quicker: nothing to keep */
 }
 
-static enum err sync_unsynced(struct partition_log *log)
+/* All sealed segments and the directory. */
+static enum err sync_all_sealed(struct partition_log *log)
 {
     while (!list_is_empty(&log->unsynced)) {
         struct segment *seg = container_of(log->unsynced.next, struct segment, unsynced_link);
@@ -353,16 +354,20 @@ static enum err sync_unsynced(struct partition_log *log)
         segment_close_files(seg); /* cold from now on; readers open it when they need it */
         segment_unref(seg);
     }
-    enum err e = ERR_OK;
-    if (log->active_is_unsynced)
+    enum err e = log->dir_is_unsynced ? env_dir_sync(log->env, log->home->dir) : ERR_OK;
+    if (e == ERR_OK)
+        log->dir_is_unsynced = false;
+    return e;
+}
+
+static enum err sync_unsynced(struct partition_log *log)
+{
+    enum err e = sync_all_sealed(log);
+    if (e == ERR_OK && log->active_is_unsynced)
         e = sync_file(log->active, LOG_FILE_LOG);
-    if (e == ERR_OK && log->dir_is_unsynced)
-        e = env_dir_sync(log->env, log->home->dir);
-    if (e != ERR_OK)
-        return e;
-    log->active_is_unsynced = false;
-    log->dir_is_unsynced = false;
-    return ERR_OK;
+    if (e == ERR_OK)
+        log->active_is_unsynced = false;
+    return e;
 }
 
 enum err partition_log_sync(struct partition_log *log, struct log_commit *commit)
@@ -378,6 +383,24 @@ enum err partition_log_sync(struct partition_log *log, struct log_commit *commit
                                             .segment_base = log->active->base_offset,
                                             .pos = log->active_tail.size};
     ASSERT(commit->durable.offset >= commit->written.offset);
+    return ERR_OK;
+}
+
+enum err partition_log_sync_sealed(struct partition_log *log, struct log_position *durable)
+{
+    struct log_position end = {.offset = -1, .segment_base = -1, .pos = -1};
+    if (log->is_broken)
+        return ERR_IO;
+    if (!list_is_empty(&log->unsynced)) {
+        if (sync_all_sealed(log) != ERR_OK) {
+            log->is_broken = true;
+            return ERR_IO;
+        }
+        end.offset = log->active->base_offset;
+        end.segment_base = log->active->base_offset;
+        end.pos = 0;
+    }
+    *durable = end;
     return ERR_OK;
 }
 

@@ -346,6 +346,15 @@ void partition_log_publish_durable(struct partition_log *log, struct log_commit 
     partition_log_check(log);
 }
 
+void partition_log_publish_sealed(struct partition_log *log, const struct log_position *durable)
+{
+    if (durable->offset <= log->durable.offset)
+        return;
+    ASSERT(durable->offset <= log->written.offset);
+    log->durable = *durable;
+    partition_log_check(log);
+}
+
 /* ---- failing */
 
 static void give_back(struct partition_log *log, struct list *appends)

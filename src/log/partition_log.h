@@ -178,6 +178,15 @@ enum err partition_log_sync(struct partition_log *log, struct log_commit *commit
 /* [lock] `durable` moves, unless the log was truncated since (a generation is compared). */
 void partition_log_publish_durable(struct partition_log *log, struct log_commit *commit);
 
+/* [writer] For housekeeping where commits do not sync: the segments that were sealed and not synced
+ * yet, and the directory. *durable is where they end; offset -1: there was none. ERR_IO: as after a
+ * failed partition_log_sync. */
+enum err partition_log_sync_sealed(struct partition_log *log, struct log_position *durable)
+    MUST_USE;
+
+/* [lock] What partition_log_sync_sealed gave: `durable` moves, when it is above. */
+void partition_log_publish_sealed(struct partition_log *log, const struct log_position *durable);
+
 /* [lock] A write failed: gives back the offsets and producer state of this commit and of everything
  * pending behind it, and moves those pending to the end of commit->appends, so that the owner fails
  * them all. With `written` published before (a sync failed) nothing is given back. */
@@ -273,8 +282,11 @@ void partition_log_segments(struct partition_log *log, const struct log_position
                             struct log_segments *out);
 void log_segments_release(struct log_segments *segments);
 
-/* [any], blocks: closes the files of a log that rests; whoever needs one opens it again. With the
- * written end as limit: all of them. */
+/* [lock] For housekeeping: the segments whose files need not stay open: all but the last, and that
+ * too when nothing was appended since the last call. */
+void partition_log_idle_segments(struct partition_log *log, struct log_segments *out);
+
+/* [any], blocks: closes their files; readers keep what they hold, whoever needs one opens it. */
 void log_segments_close_files(const struct log_segments *segments);
 
 /* [any], blocks: the first record at or after the time (inside compressed batches too, bounded

@@ -335,3 +335,52 @@ TEST(epochs_begin_at_the_assigned_end_and_come_back)
     CHECK_EQUAL(epoch, -1);
     fixture_deinit(&f);
 }
+
+TEST(sealed_segments_of_cache_topics_are_synced_by_housekeeping)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.config.ack_disk = false;
+    f.config.segment_bytes = 1000;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 10, 2, 100);
+    CHECK_EQUAL(partition_log_durable(f.log).offset, 0);
+    struct log_position durable;
+    CHECK_EQUAL(partition_log_sync_sealed(f.log, &durable), ERR_OK);
+    partition_log_publish_sealed(f.log, &durable);
+    CHECK_EQUAL(partition_log_durable(f.log).offset, 18); /* where the last segment begins */
+    CHECK_EQUAL(partition_log_recovery_point(f.log), 18);
+    CHECK_EQUAL(partition_log_sync_sealed(f.log, &durable), ERR_OK);
+    CHECK_EQUAL(durable.offset, -1);
+    partition_log_publish_sealed(f.log, &durable);
+    CHECK_EQUAL(partition_log_durable(f.log).offset, 18);
+    fixture_fill(&f, 10, 2, 100);
+    f.m.fail_at = 1;
+    CHECK_EQUAL(partition_log_sync_sealed(f.log, &durable), ERR_IO);
+    struct fixture_batch batch = plain(1, 10);
+    CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
+    CHECK_EQUAL(fixture_commit(&f, false), ERR_IO);
+    fixture_deinit(&f);
+}
+
+TEST(a_log_that_rests_lets_its_files_go)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.config.segment_bytes = 1000;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 10, 2, 100);
+    CHECK_EQUAL(fixture_read(&f, 0), 0);
+    CHECK(f.m.open_fds > 3);
+    struct log_segments idle;
+    for (int round = 0; round < 2; round++) {
+        partition_log_idle_segments(f.log, &idle);
+        log_segments_close_files(&idle);
+        log_segments_release(&idle);
+        CHECK_EQUAL(f.m.open_fds, round == 0 ? 3 : 0); /* the last segment was written to */
+    }
+    fixture_fill(&f, 10, 2, 100);
+    for (int64_t offset = 0; offset < 40; offset++)
+        CHECK_EQUAL(fixture_read(&f, offset), offset - offset % 2);
+    fixture_deinit(&f);
+}

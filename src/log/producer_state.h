@@ -69,7 +69,6 @@ enum producer_verdict {
     PRODUCER_OUT_OF_ORDER, /* a gap in the sequence, a repeat from before the last five, or a new
                               epoch that does not begin at 0 */
     PRODUCER_FENCED,       /* an older epoch */
-    PRODUCER_TOO_OLD,      /* never given: see docs/formats.md, "Producer snapshots" */
 };
 
 struct producer_check {

@@ -24,7 +24,7 @@ static enum err begin_of(struct segment *seg, int64_t offset, uint32_t index_cou
     env_file_unref(file);
     if (e == ERR_OK)
         *pos = entry.pos;
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e; /* without it, from the begin */
 }
 
 static enum err walk_to(struct env_file *file, int64_t offset, int64_t pos, int64_t end_pos,

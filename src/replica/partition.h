@@ -108,7 +108,7 @@ struct partition_append {
 
 /* Every outcome comes through append->done, refusals from within this call too:
  * NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, OUT_OF_ORDER_SEQUENCE_NUMBER,
- * INVALID_PRODUCER_EPOCH, DUPLICATE_SEQUENCE_NUMBER. A repeat is answered with its original's
+ * INVALID_PRODUCER_EPOCH. A repeat is answered with its original's
  * offset when that is committed. */
 void partition_append(struct partition *p, struct partition_append *append, int64_t now_wall_ms);
 

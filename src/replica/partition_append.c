@@ -15,8 +15,6 @@ static enum kerr kerr_of_verdict(enum producer_verdict verdict)
         return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     case PRODUCER_FENCED:
         return KERR_INVALID_PRODUCER_EPOCH;
-    case PRODUCER_TOO_OLD:
-        return KERR_DUPLICATE_SEQUENCE_NUMBER;
     }
     ASSERT(false);
     return KERR_UNKNOWN_SERVER_ERROR;

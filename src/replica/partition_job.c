@@ -225,12 +225,39 @@ static void save_checkpoint(struct partition *p)
     log_dir_checkpoint_set(p->dir, p->topic, p->index, &values);
 }
 
+/* Where commits do not sync, a sealed segment is synced here: by now the kernel has written most of
+ * it, and a crash scans only what lies behind it. */
+static void sync_sealed(struct partition *p)
+{
+    struct log_position durable;
+    enum err e = partition_log_sync_sealed(p->log, &durable);
+    if (e != ERR_OK) {
+        p->owner.storage_failed(p->owner.arg, p, e);
+        return;
+    }
+    monitor_enter(&p->monitor);
+    partition_log_publish_sealed(p->log, &durable);
+    monitor_leave(&p->monitor);
+}
+
+static void close_idle_files(struct partition *p)
+{
+    struct log_segments idle;
+    monitor_enter(&p->monitor);
+    partition_log_idle_segments(p->log, &idle);
+    monitor_leave(&p->monitor);
+    log_segments_close_files(&idle);
+    log_segments_release(&idle);
+}
+
 static void keep_house(struct partition *p)
 {
     int64_t now_ms = env_wall_ms(p->env);
     unlink_what_is_due(p, now_ms);
     retire_segments(p, now_ms);
+    sync_sealed(p);
     save_checkpoint(p);
+    close_idle_files(p);
 }
 
 /* ---- closing */
