@@ -20,6 +20,7 @@
 #include "base/state.h"
 #include "broker/broker_private.h"
 #include "broker/conn_state.h"
+#include "broker/endpoint.h"
 #include "env/logger.h"
 
 enum { STOP_LOOK_NS = 1000000 };
@@ -214,12 +215,13 @@ static void describe_start(struct broker *broker)
     int count = config->listener_count;
     broker->listeners = mem_alloc((size_t)count * sizeof(struct listener_image));
     for (int i = 0; i < count; i++) {
-        const struct server_endpoint *endpoint = &config->listeners[i];
-        if (i < config->advertised_count)
-            endpoint = &config->advertised[i];
+        const char *name = config->listeners[i].name;
+        const struct server_endpoint *endpoint = endpoint_advertised(config, name);
+        if (endpoint == NULL)
+            endpoint = &config->listeners[i];
         uint16_t port = endpoint->port != 0 ? endpoint->port : broker->bound[i].port;
         broker->listeners[i] = (struct listener_image){
-            .name = config->listeners[i].name,
+            .name = name,
             .host = endpoint->host[0] != '\0' ? endpoint->host : "localhost",
             .port = port,
         };

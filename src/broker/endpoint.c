@@ -7,8 +7,8 @@
 #include "base/assert.h"
 #include "broker/broker_private.h"
 
-static const struct server_endpoint *find_advertised(const struct server_config *config,
-                                                     const char *name)
+const struct server_endpoint *endpoint_advertised(const struct server_config *config,
+                                                  const char *name)
 {
     for (int i = 0; i < config->advertised_count; i++) {
         if (strcmp(config->advertised[i].name, name) == 0)
@@ -21,7 +21,7 @@ static bool endpoint_of_self(const struct request *rq, const char *name, struct 
                              struct endpoint *out)
 {
     const struct broker *broker = rq->broker;
-    const struct server_endpoint *told = find_advertised(broker->config, name);
+    const struct server_endpoint *told = endpoint_advertised(broker->config, name);
     const struct env_addr *local = net_conn_local(rq->net->conn);
     if (told == NULL || told->host[0] == '\0') {
         char host[ENV_ADDR_TEXT_SIZE];

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "broker/request.h"
+#include "broker/server_config.h"
 #include "metadata/image.h"
 
 struct endpoint {
@@ -24,5 +25,9 @@ struct endpoint {
  * (its host takes a few bytes). */
 bool endpoint_of(const struct request *rq, const struct broker_image *broker, struct arena *arena,
                  struct endpoint *out);
+
+/* What advertised.listeners says of the listener of this name; NULL: nothing. Thread: any. */
+const struct server_endpoint *endpoint_advertised(const struct server_config *config,
+                                                  const char *name);
 
 #endif

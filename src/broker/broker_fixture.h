@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * broker_fixture: a whole broker in memory, asked over its sockets. For tests of this folder.
+ *
+ * Thread: main.
+ */
+#ifndef BROKER_BROKER_FIXTURE_H
+#define BROKER_BROKER_FIXTURE_H
+
+#include "base/testing.h"
+#include "broker/broker.h"
+#include "env/mem_env.h"
+#include "wire/message_header.h"
+
+enum { FIXTURE_SETS_MAX = 16 };
+
+struct broker_fixture {
+    struct mem_env m;
+    struct server_config *config;
+    struct broker *broker;
+    struct sock *peer;  /* to the first listener */
+    struct arena arena; /* of answers */
+    bool is_ready;
+    bool is_stopped;
+};
+
+/* A broker that listens on port 9092 and has its data in "data"; `sets` ("key=value", NULL at the
+ * end; may be NULL) come on top. */
+void fixture_start(struct broker_fixture *f, const char *const *sets);
+void fixture_stop(struct broker_fixture *f);
+
+/* Sends a request of this API and version and returns the decoded answer, which lives until
+ * fixture_stop; NULL: the connection was closed (there is a new one then). */
+void *fixture_ask(struct broker_fixture *f, int16_t key, int16_t version, const void *request);
+
+/* The same in two steps; the answer may come later. `peer` stays the caller's. */
+void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *request);
+void *fixture_receive(struct broker_fixture *f, struct sock *peer, int16_t key, int16_t version);
+
+/* One topic with so many partitions. */
+void fixture_create(struct broker_fixture *f, const char *name, int32_t partition_count);
+
+#endif

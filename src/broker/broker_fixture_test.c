@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/* broker_fixture: see broker_fixture.h. Thread: main. */
+#include "broker/broker_fixture.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "wire/codec.h"
+#include "wire/create_topics.h"
+#include "wire/kerr.h"
+
+enum { CREATE_TOPICS_KEY = 19, FIXTURE_PORT = 9092, CORRELATION_ID = 77 };
+
+static void on_ready(void *arg)
+{
+    ((struct broker_fixture *)arg)->is_ready = true;
+}
+
+static void on_failed(void *arg, const char *why)
+{
+    print_error("the broker failed: %s\n", why);
+    CHECK(false);
+}
+
+static void load_config(struct broker_fixture *f, const char *const *sets)
+{
+    const char *all[FIXTURE_SETS_MAX + 4] = {"listeners=PLAINTEXT://127.0.0.1:9092",
+                                             "log.dirs=data"};
+    int count = 2;
+    for (; sets != NULL && *sets != NULL; sets++) {
+        CHECK(count < FIXTURE_SETS_MAX);
+        all[count++] = *sets;
+    }
+    struct server_config_input in = {.sets = all};
+    struct strbuf error;
+    strbuf_init(&error);
+    enum err e = server_config_load(&in, &error, &f->config);
+    if (e != ERR_OK)
+        print_error("%s\n", strbuf_text(&error));
+    CHECK_EQUAL(e, ERR_OK);
+    strbuf_deinit(&error);
+}
+
+void fixture_start(struct broker_fixture *f, const char *const *sets)
+{
+    *f = (struct broker_fixture){0};
+    mem_env_init(&f->m);
+    arena_init(&f->arena, 64 * 1024 * 1024);
+    load_config(f, sets);
+    struct loop *loop = mem_env_loop(&f->m, 0);
+    struct broker_options options = {
+        .env = &f->m.env,
+        .loops = &loop,
+        .loop_count = 1,
+        .config = f->config,
+        .events = {.arg = f, .ready = on_ready, .failed = on_failed},
+    };
+    struct strbuf why;
+    strbuf_init(&why);
+    enum err e = broker_new(&options, &why, &f->broker);
+    if (e == ERR_OK)
+        e = broker_start(f->broker, &why);
+    if (e != ERR_OK)
+        print_error("%s\n", strbuf_text(&why));
+    CHECK_EQUAL(e, ERR_OK);
+    strbuf_deinit(&why);
+    mem_env_run_until_idle(&f->m);
+    CHECK(f->is_ready);
+    f->peer = mem_env_connect(&f->m, FIXTURE_PORT, NULL);
+    CHECK(f->peer != NULL);
+}
+
+static void on_stopped(void *arg, bool is_clean)
+{
+    ((struct broker_fixture *)arg)->is_stopped = true;
+}
+
+void fixture_stop(struct broker_fixture *f)
+{
+    sock_close(f->peer);
+    broker_stop(f->broker, on_stopped, f);
+    for (int i = 0; i < 1000 && !f->is_stopped; i++)
+        mem_env_advance_ms(&f->m, 10);
+    CHECK(f->is_stopped);
+    broker_free(f->broker);
+    server_config_free(f->config);
+    arena_deinit(&f->arena);
+    mem_env_deinit(&f->m);
+}
+
+void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *request)
+{
+    const struct wire_api *api = wire_api_find(key);
+    CHECK(api != NULL);
+    struct request_header header = {.request_api_key = key,
+                                    .request_api_version = version,
+                                    .correlation_id = CORRELATION_ID,
+                                    .client_id = wire_str_of("fixture")};
+    struct wire_writer w;
+    wire_writer_init(&w, INT32_MAX);
+    struct wire_mark mark = wire_request_begin(&w, api, &header);
+    CHECK_EQUAL(wire_encode(api->request, version, &w, request), ERR_OK);
+    wire_write_size_end(&w, mark);
+    mem_sock_say(peer, w.data, w.size);
+    wire_writer_deinit(&w);
+}
+
+/* All that is here of the next answer. */
+static size_t receive_bytes(struct sock *peer, uint8_t *out, size_t len)
+{
+    size_t all = 0, got = 0;
+    while (all < len && sock_recv(peer, out + all, len - all, &got) == ERR_OK)
+        all += got;
+    return all;
+}
+
+void *fixture_receive(struct broker_fixture *f, struct sock *peer, int16_t key, int16_t version)
+{
+    const struct wire_api *api = wire_api_find(key);
+    uint8_t head[4];
+    if (receive_bytes(peer, head, sizeof(head)) < sizeof(head))
+        return NULL;
+    size_t size = bytes_load_u32(head);
+    uint8_t *payload = arena_alloc(&f->arena, size);
+    CHECK(payload != NULL);
+    CHECK_EQUAL(receive_bytes(peer, payload, size), size);
+    struct wire_reader r = wire_reader_of(payload, size);
+    int32_t correlation_id = 0;
+    CHECK_EQUAL(wire_response_header_read(&r, api, version, &correlation_id), ERR_OK);
+    CHECK_EQUAL(correlation_id, CORRELATION_ID);
+    void *response = arena_alloc(&f->arena, api->response->body->size);
+    CHECK(response != NULL);
+    CHECK_EQUAL(wire_decode(api->response, version, &r, &f->arena, response), ERR_OK);
+    return response;
+}
+
+void *fixture_ask(struct broker_fixture *f, int16_t key, int16_t version, const void *request)
+{
+    fixture_send(f->peer, key, version, request);
+    mem_env_run_until_idle(&f->m);
+    void *response = fixture_receive(f, f->peer, key, version);
+    if (response == NULL) {
+        sock_close(f->peer);
+        f->peer = mem_env_connect(&f->m, FIXTURE_PORT, NULL);
+    }
+    return response;
+}
+
+void fixture_create(struct broker_fixture *f, const char *name, int32_t partition_count)
+{
+    struct create_topics_request_creatable_topic topic = {
+        .name = wire_str_of(name), .num_partitions = partition_count, .replication_factor = 1};
+    struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS_KEY, 7, &request);
+    CHECK(response != NULL && response->topics.count == 1);
+    CHECK_EQUAL(response->topics.items[0].error_code, KERR_NONE);
+}
