@@ -24,6 +24,7 @@ static enum kerr kerr_of_verdict(enum producer_verdict verdict)
  * up. */
 static void wait_insert(struct list *waiting, struct partition_append *append)
 {
+    ASSERT(!list_is_linked(&append->wait_link));
     struct list *at = waiting;
     while (at->prev != waiting &&
            container_of(at->prev, struct partition_append, wait_link)->wait_offset >
@@ -37,6 +38,8 @@ static void wait_insert(struct list *waiting, struct partition_append *append)
 static void append_repeat(struct partition *p, struct partition_append *append,
                           const struct producer_check *check)
 {
+    ASSERT(check->verdict == PRODUCER_REPEAT);
+    ASSERT(check->first_offset >= 0 && check->last_offset >= check->first_offset);
     append->is_repeat = true;
     append->base_offset = check->first_offset;
     append->wait_offset = CANARY(EARLY_REPEAT) ? 0 : check->last_offset + 1;
@@ -47,9 +50,12 @@ static enum kerr append_new(struct partition *p, struct partition_append *append
 {
     bool ack_disk = partition_log_config(p->log)->ack_disk;
     append->log.wants_sync = ack_disk && append->ack == PARTITION_ACK_COMMITTED;
+    int64_t end = partition_log_assigned(p->log);
     enum err e = partition_log_assign(p->log, &append->log, p->leader_epoch, now_ms);
     if (e != ERR_OK)
         return kerr_from_err(e);
+    ASSERT(append->log.first_offset == end);
+    ASSERT(append->log.last_offset >= end);
     p->pending_syncs += append->log.wants_sync;
     append->base_offset = append->log.first_offset;
     append->wait_offset = append->log.last_offset + 1;

@@ -84,6 +84,7 @@ enum { GATHER_SLICE_NS = 30000, GATHER_NS_MAX = 1000000 };
 /* [monitor] */
 static void commit_take(struct partition *p, int64_t now_ms)
 {
+    ASSERT(p->is_job_busy);
     p->commit = (struct log_commit){0};
     list_init(&p->commit.appends);
     list_init(&p->commit.new_segments);
@@ -101,7 +102,9 @@ static void commit_written(struct partition *p)
     partition_fire_init(&fire);
     monitor_enter(&p->monitor);
     int64_t before = p->high_watermark.offset;
+    ASSERT(p->is_job_busy);
     partition_log_publish_written(p->log, &p->commit);
+    ASSERT(list_is_empty(&p->commit.new_segments));
     commit_release(&p->commit);
     partition_move_high_watermark(p);
     partition_collect(p, &fire);
@@ -281,7 +284,9 @@ static void close_log(struct partition *p)
     partition_set_state(p, PARTITION_CLOSED);
     partition_collect_failed(p, &fire, -1, KERR_NOT_LEADER_OR_FOLLOWER);
     partition_wake_readers(p, &fire);
+    ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
     void (*done)(void *, enum err) = p->close_done;
+    ASSERT(p->wants_close && done != NULL);
     void *arg = p->close_arg;
     p->is_job_busy = false;
     partition_leave_and_fire(p, &fire);

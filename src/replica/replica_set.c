@@ -120,6 +120,9 @@ static void opened_on_loop(struct loop_task *task)
     struct replica *replica = call->replica;
     struct replica_set *set = replica->set;
     mem_free(call);
+    ASSERT(loop_is_current(set->options.loop));
+    ASSERT(set->follow.opening > 0);
+    ASSERT((replica->error == ERR_OK) == (replica->partition != NULL));
     const struct log_open_report *report = &replica->report;
     if (replica->error != ERR_OK)
         log_error(set->env, "%s-%d is offline: %s%s%s", replica->topic, replica->index,
@@ -166,6 +169,7 @@ static bool open_on_worker(struct env_job *job)
 
 static void start_opening(struct replica_set *set, struct replica *replica)
 {
+    ASSERT(replica->partition == NULL && replica->error == ERR_OK);
     replica->dir = replica_set_found_dir(set, replica->topic, replica->index);
     if (replica->dir == SIZE_MAX)
         replica->dir = replica_set_pick_dir(set);
@@ -188,6 +192,8 @@ static void closed_on_loop(struct loop_task *task)
     struct replica *replica = call->replica;
     struct replica_set *set = replica->set;
     mem_free(call);
+    ASSERT(loop_is_current(set->options.loop));
+    ASSERT(set->follow.closing > 0);
     if (replica->error != ERR_OK) {
         log_error(set->env, "%s-%d: closing failed: %s", replica->topic, replica->index,
                   err_text(replica->error));
@@ -235,6 +241,8 @@ static void start_closing(struct replica_set *set, struct replica *replica)
 
 void replica_set_follow_end(struct replica_set *set)
 {
+    ASSERT(set->is_following);
+    ASSERT(set->follow.opening == 0 && set->follow.closing == 0);
     struct follow follow = set->follow;
     set->follow = (struct follow){0};
     set->is_following = false;
@@ -287,6 +295,7 @@ static void add_replica(struct replica_set *set, const struct topic_image *topic
     snprintf(replica->topic, sizeof(replica->topic), "%s", topic_name(topic));
     list_init(&replica->link);
     monitor_enter(&set->monitor);
+    ASSERT(table_find(set, replica->topic_id, index) == NULL);
     map_insert(&set->table, &replica->node, replica_hash(replica->topic_id, index));
     monitor_leave(&set->monitor);
     list_push_back(&set->follow.to_open, &replica->link);
