@@ -66,10 +66,13 @@ static void auto_finish(struct broker_change *bc, enum err e)
         metadata_reply(op);
 }
 
+/* Internal topics are made by those who keep their state in them, with configs of their own. */
 static bool is_missing(const struct image *image, const struct metadata_asked *asked)
 {
+    const char *name = asked->name.data;
+    size_t len = (size_t)MAX(asked->name.len, 0);
     return asked->error == KERR_NONE && uuid_is_zero(asked->id) &&
-           image_topic(image, asked->name.data, (size_t)asked->name.len) == NULL;
+           !topic_name_is_internal(name, len) && image_topic(image, name, len) == NULL;
 }
 
 /* False: nothing is to be made; the answer can be given. */

@@ -127,6 +127,7 @@ TEST(metadata_makes_a_topic_only_where_both_sides_want_it)
     CHECK_EQUAL(topic_error(&f, "t", true), KERR_NONE);
     CHECK_EQUAL(topic_error(&f, "t", false), KERR_NONE);
     CHECK_EQUAL(topic_error(&f, "no/name", true), KERR_INVALID_TOPIC_EXCEPTION);
+    CHECK_EQUAL(topic_error(&f, "__consumer_offsets", true), KERR_UNKNOWN_TOPIC_OR_PARTITION);
     fixture_stop(&f);
 }
 
