@@ -70,6 +70,7 @@ def groups():
         Group("stress", "set -o pipefail; " + cmake(
             tsan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=thread", compiler="clang",
             targets=("klamm",)) + f" && test/stress/run.sh {tsan}"),
+        Group("cli", f"test/cli/run.sh {release}"),
         Group("clients", f"test/clients/run.sh {release}"),
         Group("clients-long", f"test/clients/run.sh {release} --long", long_only=True,
               limit_s=3600),

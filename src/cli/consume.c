@@ -30,6 +30,8 @@
 
 enum {
     WAIT_MS = 100,
+    TOPIC_TRIES = 50, /* until its partitions have leaders */
+    TOPIC_TRY_MS = 100,
     HEADERS_MAX = 1024,  /* of a record that are shown */
     DOWN_MS_MAX = 30000, /* with --until-end: how long no broker may answer */
 };
@@ -127,8 +129,6 @@ static bool start_source(struct consume *c, const struct partition_view *view)
         return true;
     }
     c->open_count++;
-    if (c->from == FROM_BEGINNING)
-        start = RD_KAFKA_OFFSET_BEGINNING; /* retention may move it until then */
     int failed = c->k.consume_start_queue(c->topic_handle, source->partition, start, c->queue);
     source->is_started = failed == 0;
     if (failed != 0)
@@ -136,10 +136,13 @@ static bool start_source(struct consume *c, const struct partition_view *view)
     return failed == 0;
 }
 
+static bool is_wanted(const struct consume *c, const struct partition_view *view)
+{
+    return c->partition < 0 || view->partition->partition_index == c->partition;
+}
+
 static bool start_sources(struct consume *c, struct topic_view *view)
 {
-    if (!topic_view_ask_offsets(&c->admin, view, 1))
-        return false;
     if (c->from == FROM_TIME && !topic_view_ask_time(&c->admin, view, c->from_number))
         return false;
     if (c->partition >= 0 && topic_view_find(view, (int32_t)c->partition) == NULL) {
@@ -150,35 +153,72 @@ static bool start_sources(struct consume *c, struct topic_view *view)
     c->sources = mem_alloc(((size_t)view->count + 1) * sizeof(*c->sources));
     for (int32_t i = 0; i < view->count; i++) {
         const struct partition_view *p = &view->partitions[i];
-        bool is_wanted = c->partition < 0 || p->partition->partition_index == c->partition;
-        if (is_wanted && (!is_startable(c, p) || !start_source(c, p)))
+        if (is_wanted(c, p) && (!is_startable(c, p) || !start_source(c, p)))
             return false;
     }
     return true;
 }
 
-static bool find_topic(struct consume *c)
+enum lookup { LOOKUP_DONE, LOOKUP_LATER, LOOKUP_FAILED };
+
+/* A partition that was just made, or whose leader just changed, has no offsets yet. */
+static bool has_offsets(const struct consume *c, const struct topic_view *view)
+{
+    for (int32_t i = 0; i < view->count; i++) {
+        const struct partition_view *p = &view->partitions[i];
+        if (is_wanted(c, p) && (p->begin_offset < 0 || p->end_offset < 0))
+            return false;
+    }
+    return true;
+}
+
+static enum lookup look_at_topic(struct consume *c, const struct metadata_response_topic *topic,
+                                 bool is_last)
+{
+    struct topic_view view;
+    topic_view_init(&view, topic);
+    enum lookup found = LOOKUP_FAILED;
+    if (topic_view_ask_offsets(&c->admin, &view, 1)) {
+        if (!is_last && !has_offsets(c, &view))
+            found = LOOKUP_LATER;
+        else if (start_sources(c, &view))
+            found = LOOKUP_DONE;
+    }
+    topic_view_deinit(&view);
+    return found;
+}
+
+static enum lookup try_topic(struct consume *c, bool is_last)
 {
     struct metadata_request_topic name = {.name = wire_str_of(c->topic)};
     struct admin_topics topics = {.names = {&name, 1}};
     struct client_result result;
     if (!admin_metadata(&c->admin, &topics, &result))
-        return false;
+        return LOOKUP_FAILED;
     const struct metadata_response *response = result.body;
     const struct metadata_response_topic *topic = response->topics.items;
-    bool is_fine = response->topics.count == 1 && topic->error_code == KERR_NONE;
-    if (!is_fine) {
-        int16_t error =
-            response->topics.count == 1 ? topic->error_code : (int16_t)KERR_UNKNOWN_SERVER_ERROR;
+    int16_t error =
+        response->topics.count == 1 ? topic->error_code : (int16_t)KERR_UNKNOWN_SERVER_ERROR;
+    enum lookup found = LOOKUP_LATER;
+    if (error == KERR_NONE) {
+        found = look_at_topic(c, topic, is_last);
+    } else if (is_last || error != KERR_LEADER_NOT_AVAILABLE) {
         admin_complain(&c->admin, wire_str_of(c->topic), error, wire_str_of(NULL));
-    } else {
-        struct topic_view view;
-        topic_view_init(&view, topic);
-        is_fine = start_sources(c, &view);
-        topic_view_deinit(&view);
+        found = LOOKUP_FAILED;
     }
     client_result_deinit(&result);
-    return is_fine;
+    return found;
+}
+
+static bool find_topic(struct consume *c)
+{
+    enum lookup found = LOOKUP_LATER;
+    for (int left = TOPIC_TRIES; found == LOOKUP_LATER && !interrupt_happened(); left--) {
+        if (left < TOPIC_TRIES)
+            client_sync_wait(c->admin.sync, TOPIC_TRY_MS);
+        found = try_topic(c, left == 1);
+    }
+    return found == LOOKUP_DONE;
 }
 
 /* ---- librdkafka */
@@ -206,7 +246,11 @@ static bool make_consumer(struct consume *c)
         {"bootstrap.servers", admin_bootstrap(c->bootstrap)},
         {"client.id", "klamm-consume"},
         {"enable.partition.eof", "true"},
-        {"auto.offset.reset", "error"},
+        /* Retention may have moved the beginning by then; any other offset that is gone is told. */
+        {"auto.offset.reset", c->from == FROM_BEGINNING ? "earliest" : "error"},
+        /* The partitions start one after the other: a Fetch of those at their end waits so long
+         * before the next one has all of them. */
+        {"fetch.wait.max.ms", c->is_until_end ? "20" : "500"},
         {"queued.min.messages", QUEUE_RECORDS}, /* it pauses half a second when it has these */
         {"queued.max.messages.kbytes", QUEUE_KIB},
     };

@@ -58,7 +58,8 @@ struct produce {
     struct admin admin;
     struct rdkafka k;
     rd_kafka_t *producer;
-    rd_kafka_headers_t *headers; /* NULL: none */
+    rd_kafka_topic_t *topic_handle; /* made first: only that asks for its leaders at once */
+    rd_kafka_headers_t *headers;    /* NULL: none */
     struct line_reader lines;
     int64_t line_number;
     int64_t sent_bytes;
@@ -159,11 +160,25 @@ static bool make_producer(struct produce *p)
     if (rdkafka_configure(&p->k, conf, settings, ARRAY_COUNT(settings))) {
         p->producer = p->k.new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
         if (p->producer != NULL)
+            p->topic_handle = p->k.topic_new(p->producer, p->topic, NULL);
+        if (p->topic_handle != NULL)
             return true;
-        cli_complain("%s", why);
+        cli_complain("%s", p->producer != NULL ? "librdkafka refuses the topic's name" : why);
+        if (p->producer != NULL)
+            return false;
     }
     p->k.conf_destroy(conf);
     return false;
+}
+
+static void drop_producer(struct produce *p)
+{
+    if (p->headers != NULL)
+        p->k.headers_destroy(p->headers);
+    if (p->topic_handle != NULL)
+        p->k.topic_destroy(p->topic_handle);
+    if (p->producer != NULL)
+        p->k.destroy(p->producer);
 }
 
 /* Errors that pass while a topic is being made. */
@@ -235,7 +250,7 @@ static rd_kafka_resp_err_t try_send(struct produce *p, const struct record *r)
 {
     rd_kafka_headers_t *headers = p->headers != NULL ? p->k.headers_copy(p->headers) : NULL;
     rd_kafka_resp_err_t error = p->k.producev(
-        p->producer, RD_KAFKA_V_TOPIC(p->topic), RD_KAFKA_V_PARTITION((int32_t)p->partition),
+        p->producer, RD_KAFKA_V_RKT(p->topic_handle), RD_KAFKA_V_PARTITION((int32_t)p->partition),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY((void *)(uintptr_t)r->key, r->key_len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value, r->value_len), RD_KAFKA_V_HEADERS(headers),
@@ -392,10 +407,7 @@ int cli_produce(int argc, char **argv)
         line_reader_init(&p.lines);
         status = run(&p);
         line_reader_deinit(&p.lines);
-        if (p.headers != NULL)
-            p.k.headers_destroy(p.headers);
-        if (p.producer != NULL)
-            p.k.destroy(p.producer);
+        drop_producer(&p);
         admin_close(&p.admin);
     }
     cli_words_free(&parse.words);

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`klamm topic` with good and bad arguments."""
+
+import json
+import os
+import pty
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from conftest import Cli
+
+
+# -- words ---------------------------------------------------------------
+
+@pytest.mark.parametrize("words", [
+    ["--help"], ["topic", "--help"], ["topic", "create", "--help"], ["topic", "list", "-h"],
+    ["topic", "describe", "--help"], ["topic", "delete", "x", "--help"], ["produce", "--help"],
+    ["consume", "--help"]])
+def test_help(cli, words):
+    done = cli.good(*words)
+    assert done.out.startswith(("usage: klamm ", "klamm "))
+    assert all(len(line) <= 100 for line in done.lines)
+
+
+@pytest.mark.parametrize("words,told", [
+    (["topic", "frob"], 'no command "frob"'),
+    (["topic", "create"], "name of a topic is missing"),
+    (["topic", "create", "x", "--partitions", "0"], '--partitions takes a number from 1 to'),
+    (["topic", "create", "x", "--partitions", "3x"], '"3x"'),
+    (["topic", "create", "x", "--partitions"], "--partitions needs a value"),
+    (["topic", "create", "x", "--partitions="], '""'),
+    (["topic", "create", "x", "--nonsense"], 'no option "--nonsense"'),
+    (["topic", "create", "x", "--if-not-exists=1"], "--if-not-exists takes no value"),
+    (["topic", "create", "x", "--config", "novalue"], "KEY=VALUE"),
+    (["topic", "create", "x" * 250], "at most 249 bytes"),
+    (["topic", "create", "a\x1bb", "--nonsense\x1b[2J"], "--nonsense?[2J"),
+    (["topic", "list", "extra"], '"extra" is one word too many'),
+    (["topic", "delete", "x"], "--yes"),
+    (["topic", "delete", "--yes"], "name of a topic is missing"),
+])
+def test_wrong_words(cli, words, told):
+    line = cli.failing(*words, code=2)
+    assert told in line
+    assert "--help" in line
+
+
+def test_topic_without_a_command(cli):
+    done = cli("topic")
+    assert done.code == 2
+    assert "usage" in done.err and done.out == ""
+
+
+# -- topics --------------------------------------------------------------
+
+def test_create_describe_delete(cli):
+    done = cli.good("topic", "create", "life", "--partitions=3", "--config", "retention.ms=60000",
+                    "--config", "segment.bytes=2000000", "--replication-factor", 1)
+    assert done.out == "created topic life (3 partitions, replication factor 1)\n"
+    assert "life" in cli.good("topic", "list").lines
+    cli.good("produce", "life", "--partition", 1, stdin="a\nb\n")
+
+    text = cli.good("topic", "describe", "life").lines
+    assert re.fullmatch(r"life  id [\w-]{22}", text[0])
+    assert sorted(text[1:3]) == ["  retention.ms=60000", "  segment.bytes=2000000"]
+    assert text[3].split() == ["partition", "leader", "epoch", "replicas", "isr", "begin", "end",
+                               "offsets"]
+    rows = [line.split() for line in text[4:]]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert [row[5:] for row in rows] == [["0", "0", "0"], ["0", "2", "2"], ["0", "0", "0"]]
+
+    described, = json.loads(cli.good("topic", "describe", "life", "--json").out)
+    assert described["name"] == "life" and described["id"] in text[0]
+    assert described["is_internal"] is False
+    assert {(c["name"], c["value"], c["source"]) for c in described["configs"]} == {
+        ("segment.bytes", "2000000", "topic"), ("retention.ms", "60000", "topic")}
+    partition = described["partitions"][1]
+    assert partition["partition"] == 1 and partition["leader"] == 1
+    assert partition["replicas"] == [1] and partition["isr"] == [1] and partition["offline"] == []
+    assert (partition["begin_offset"], partition["end_offset"]) == (0, 2)
+
+    assert cli.good("topic", "delete", "life", "--yes").out == "deleted topic life\n"
+    assert "life" not in cli.good("topic", "list").lines
+
+
+def test_defaults_are_the_brokers(cli):
+    assert cli.good("topic", "create", "plain").out == (
+        "created topic plain (1 partition, replication factor 1)\n")
+
+
+def test_refusals_name_the_error(cli):
+    cli.good("topic", "create", "there")
+    assert "TOPIC_ALREADY_EXISTS: " in cli.failing("topic", "create", "there")
+    assert cli.good("topic", "create", "there", "--if-not-exists").out == (
+        "topic there is there already\n")
+    assert "INVALID_TOPIC_EXCEPTION: " in cli.failing("topic", "create", "bad name")
+    assert "INVALID_CONFIG: " in cli.failing("topic", "create", "q", "--config", "nonsense=1")
+    assert "INVALID_REPLICATION_FACTOR: " in cli.failing("topic", "create", "q",
+                                                         "--replication-factor", 3)
+    missing = "UNKNOWN_TOPIC_OR_PARTITION: "
+    assert missing in cli.failing("topic", "describe", "nothere")
+    assert missing in cli.failing("topic", "delete", "nothere", "--yes")
+    assert cli.good("topic", "delete", "nothere", "--yes", "--if-exists").out == (
+        "topic nothere is not there\n")
+    assert "nothere" not in cli.good("topic", "list").lines  # describing makes nothing
+
+
+def test_one_bad_name_of_several(cli):
+    done = cli("topic", "create", "one", "two/two", "three")
+    assert done.code == 1
+    assert 'topic "two/two": INVALID_TOPIC_EXCEPTION' in done.line
+    assert len(done.lines) == 2
+    done = cli("topic", "describe", "one", "nothere", "three", "--json")
+    assert done.code == 1
+    assert {t["name"] for t in json.loads(done.out)} == {"one", "three"}
+
+
+def test_many(cli):
+    assert cli.good("topic", "create", "many", "--count", 450).out == (
+        "created 450 of 450 topics\n")
+    assert cli.good("topic", "create", "many", "--count", 451, "--if-not-exists").out == (
+        "created 1 of 451 topics; 450 were there already\n")
+    names = [f"many-{i}" for i in range(451)]
+    listed = json.loads(cli.good("topic", "list", "--json").out)
+    assert [t["name"] for t in listed] == sorted(t["name"] for t in listed)
+    assert set(names) <= {t["name"] for t in listed}
+    assert {t["partitions"] for t in listed if t["name"] in names} == {1}
+    described = json.loads(cli.good("topic", "describe", "--json", *names).out)
+    assert [t["name"] for t in described] == names
+    done = cli("topic", "create", "many", "--count", 30)
+    assert done.code == 1
+    assert done.err.count("TOPIC_ALREADY_EXISTS") == 20
+    assert done.err.splitlines()[-1] == "klamm: 10 more topics could not be created"
+    assert cli.good("topic", "delete", "--yes", *names).out == "deleted 451 of 451 topics\n"
+
+
+# -- a terminal ----------------------------------------------------------
+
+def on_terminal(cli, words, typed):
+    """Runs with a terminal as standard input and error; what it showed and its exit status."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([cli.binary, *words], stdin=theirs, stderr=theirs,
+                               stdout=subprocess.PIPE, env=cli.environment)
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    out = process.stdout.read().decode()
+    code = process.wait(60)
+    process.stdout.close()
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    return code, out, shown.decode()
+
+
+def test_delete_asks(cli):
+    cli.good("topic", "create", "asked")
+    code, out, shown = on_terminal(cli, ["topic", "delete", "asked"], "n\n")
+    assert code == 1 and "Delete topic asked" in shown and "nothing was deleted" in shown
+    assert "asked" in cli.good("topic", "list").lines
+    code, out, shown = on_terminal(cli, ["topic", "delete", "asked"], "y\n")
+    assert code == 0 and out == "deleted topic asked\n"
+    assert "asked" not in cli.good("topic", "list").lines
+
+
+def test_produce_sums_up_on_a_terminal(cli, topic):
+    code, _, shown = on_terminal(cli, ["produce", topic], "abc\ndef\n\x04")
+    assert code == 0 and "2 records (0.0 MB) in " in shown
+
+
+# -- where the broker is -------------------------------------------------
+
+def closed_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_bootstrap(cli, binary, broker):
+    nobody = Cli(binary, f"127.0.0.1:{closed_port()}")
+    for words in (["topic", "list"], ["produce", "t"], ["consume", "t"]):
+        assert "no broker at 127.0.0.1:" in nobody.failing(*words)
+    nobody.good("topic", "list", "--bootstrap", broker.bootstrap)
+    both = f"127.0.0.1:{closed_port()},localhost:{broker.port}"
+    nobody.good("topic", "list", "--bootstrap", both)
+    assert "is not host:port" in cli.failing("topic", "list", "--bootstrap", "127.0.0.1:99999")
+    assert "is not host:port" in cli.failing("topic", "list", "--bootstrap", ":9092")
+    assert "is empty" in cli.failing("topic", "list", "--bootstrap", "")
+    assert "no such host" in cli.failing("topic", "list", "--bootstrap", "nothere.invalid:9092")
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x46",
+                                  b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b""])
+def test_something_else_answers(cli, said):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(said)
+            connection.close()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        line = cli.failing("topic", "list", "--bootstrap", f"127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert "does not speak Kafka's protocol" in line or "refused or broken" in line
+
+
+def test_serve_leaves_the_variable_alone(binary, tmp_path):
+    from klamm import KlammServer
+    with KlammServer(binary, directory=tmp_path / "b", env={"KLAMM_BOOTSTRAP": "x:1"}):
+        pass
