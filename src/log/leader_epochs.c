@@ -77,14 +77,6 @@ void leader_epochs_end_of(const struct leader_epochs *epochs, int32_t epoch, int
     ASSERT(*found_epoch <= epoch);
 }
 
-int32_t leader_epochs_at(const struct leader_epochs *epochs, int64_t offset)
-{
-    uint32_t n = epochs->count;
-    while (n > 0 && epochs->entries[n - 1].start_offset > offset)
-        n--;
-    return n == 0 ? -1 : epochs->entries[n - 1].epoch;
-}
-
 void leader_epochs_cut_end(struct leader_epochs *epochs, int64_t log_end)
 {
     while (epochs->count > 0 && epochs->entries[epochs->count - 1].start_offset >= log_end) {

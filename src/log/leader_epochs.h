@@ -43,9 +43,6 @@ int32_t leader_epochs_last(const struct leader_epochs *epochs); /* -1: none */
 void leader_epochs_end_of(const struct leader_epochs *epochs, int32_t epoch, int64_t log_end,
                           int32_t *found_epoch, int64_t *end_offset);
 
-/* The epoch of the record at this offset; -1: not known. */
-int32_t leader_epochs_at(const struct leader_epochs *epochs, int64_t offset);
-
 /* The log ends here now: entries that begin at or behind it go. */
 void leader_epochs_cut_end(struct leader_epochs *epochs, int64_t log_end);
 

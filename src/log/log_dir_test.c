@@ -237,8 +237,6 @@ TEST(epochs_end_where_the_next_begins)
     CHECK_EQUAL(end, 10);
     leader_epochs_end_of(&epochs, 6, 100, &found, &end);
     CHECK_EQUAL(found, -1);
-    CHECK_EQUAL(leader_epochs_at(&epochs, 19), 2);
-    CHECK_EQUAL(leader_epochs_at(&epochs, 9), -1);
     leader_epochs_cut_start(&epochs, 15);
     CHECK_EQUAL(epochs.entries[0].start_offset, 15);
     leader_epochs_cut_start(&epochs, 20);

@@ -26,7 +26,7 @@ static void add_name(void *arg, const char *text, bool is_dir)
     names->items[names->count++] = name;
 }
 
-static enum err list_names(struct log_names *names, const struct log_home *home)
+enum err log_names_list(struct log_names *names, struct log_home *home)
 {
     names->count = 0;
     return env_dir_list(home->env, home->dir, add_name, names);
@@ -157,19 +157,19 @@ enum err log_names_load(struct log_names *names, struct log_home *home, uint8_t 
                         size_t capacity)
 {
     *names = (struct log_names){0};
-    enum err e = list_names(names, home);
+    enum err e = log_names_list(names, home);
     if (e == ERR_OK)
         e = finish_deletions(names, home);
     if (e == ERR_OK && names->is_changed)
-        e = list_names(names, home);
+        e = log_names_list(names, home);
     if (e == ERR_OK)
         e = finish_compactions(names, home, buffer, capacity);
     if (e == ERR_OK && names->is_changed)
-        e = list_names(names, home);
+        e = log_names_list(names, home);
     if (e == ERR_OK)
         e = drop_orphans(names, home);
     if (e == ERR_OK && names->is_changed)
-        e = list_names(names, home);
+        e = log_names_list(names, home);
     if (e != ERR_OK)
         log_names_deinit(names);
     return e;

@@ -27,6 +27,9 @@ void log_names_deinit(struct log_names *names);
 enum err log_names_load(struct log_names *names, struct log_home *home, uint8_t *buffer,
                         size_t capacity) MUST_USE;
 
+/* Lists it and clears up nothing: for a log that is open. */
+enum err log_names_list(struct log_names *names, struct log_home *home) MUST_USE;
+
 /* Is a file of this kind and offset among the names? */
 bool log_names_has(const struct log_names *names, enum log_file_kind kind, int64_t offset);
 

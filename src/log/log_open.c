@@ -238,7 +238,14 @@ static enum err open_all(struct log_opening *o)
     if (e != ERR_OK)
         return e;
     set_ends(o);
-    e = log_replay_producers(log, &o->names, o->recovery.buffer, RECOVERY_BUFFER);
+    struct log_replay replay = {.log = log,
+                                .producers = &log->producers,
+                                .end = log->written.offset,
+                                .names = &o->names,
+                                .buffer = o->recovery.buffer};
+    e = log_replay_producers(&replay);
+    for (uint32_t i = 0; i < log->segment_count; i++)
+        segment_close_files(log->segments[i]);
     if (e == ERR_OK && o->names.is_changed)
         e = env_dir_sync(log->env, o->options->dir);
     return e;

@@ -173,32 +173,39 @@ static enum err scan_end(struct segment_scan *scan, bool is_sealed)
     return e == ERR_OK ? env_file_sync(scan->file) : e;
 }
 
-static enum err scan_file(struct log_recovery *r, struct segment *seg, struct env_file *file,
-                          bool is_sealed)
+static enum err scan_file(struct segment_scan *scan, bool is_sealed)
 {
-    struct segment_scan scan = {.r = r, .seg = seg, .file = file};
-    enum err e = env_file_size(file, &scan.file_size);
+    enum err e = env_file_size(scan->file, &scan->file_size);
     if (e == ERR_OK)
-        e = builder_begin(&scan.builder, seg);
+        e = builder_begin(&scan->builder, scan->seg);
     if (e != ERR_OK)
         return e;
-    e = scan_batches(&scan);
+    e = scan_batches(scan);
     if (e != ERR_NOT_FOUND && e != ERR_CORRUPT)
         return e;
-    e = scan_end(&scan, is_sealed);
+    return scan_end(scan, is_sealed);
+}
+
+enum err recovery_scan_into(struct log_recovery *r, struct segment *seg, bool is_sealed,
+                            struct segment_tail *out)
+{
+    struct segment_scan scan = {.r = r, .seg = seg};
+    enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &scan.file);
     if (e == ERR_OK)
-        seg->tail = scan.tail;
+        e = scan_file(&scan, is_sealed);
+    env_file_unref(scan.file);
+    if (e == ERR_OK)
+        *out = scan.tail;
     return e;
 }
 
 enum err recovery_scan(struct log_recovery *r, struct segment *seg, bool is_sealed)
 {
-    struct env_file *file = NULL;
-    enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
-    if (e == ERR_OK)
-        e = scan_file(r, seg, file, is_sealed);
-    env_file_unref(file);
+    struct segment_tail tail;
+    enum err e = recovery_scan_into(r, seg, is_sealed, &tail);
     segment_close_files(seg);
+    if (e == ERR_OK)
+        seg->tail = tail;
     return e;
 }
 

@@ -40,6 +40,11 @@ enum err recovery_trust_last(struct log_recovery *r, struct segment *seg) MUST_U
  * ERR_CORRUPT: the bad batch lies below the recovery point; the .log was not changed. */
 enum err recovery_scan(struct log_recovery *r, struct segment *seg, bool is_sealed) MUST_USE;
 
+/* The same for a segment that readers may use: what it holds goes into *out, not into the segment,
+ * and its files stay open. */
+enum err recovery_scan_into(struct log_recovery *r, struct segment *seg, bool is_sealed,
+                            struct segment_tail *out) MUST_USE;
+
 /* A segment behind a cut: its bytes are kept in a side file when there are any, the rest goes. */
 enum err recovery_set_aside(struct log_recovery *r, struct segment *seg) MUST_USE;
 

@@ -406,7 +406,7 @@ enum err partition_log_sync_sealed(struct partition_log *log, struct log_positio
 
 /* ---- a clean stop */
 
-static enum err write_epochs(struct partition_log *log)
+enum err log_write_epochs(struct partition_log *log)
 {
     if (!log->epochs.is_dirty)
         return ERR_OK;
@@ -456,7 +456,7 @@ enum err partition_log_close_clean(struct partition_log *log, int64_t *recovery_
     ASSERT(list_is_empty(&log->pending) && !log->is_taken);
     if (log->is_broken)
         return ERR_IO;
-    enum err e = write_epochs(log);
+    enum err e = log_write_epochs(log);
     if (e == ERR_OK)
         e = write_own_snapshot(log);
     if (e == ERR_OK)

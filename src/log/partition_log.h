@@ -312,9 +312,32 @@ void partition_log_unlink_retired(struct env *env, struct list *retired); /* blo
  * never. */
 int64_t partition_log_next_due_ms(const struct partition_log *log);
 
-/* [writer]+[lock by callee's owner] Cuts everything from `offset` on (followers; KIP-101). The
- * owner makes sure that nothing is pending. Raises the generation. */
-enum err partition_log_truncate(struct partition_log *log, int64_t offset) MUST_USE;
+/* Cutting off the end (followers; KIP-101) takes three steps, since finding the place and cutting
+ * the files block. From the first to the last nothing may be pending and no other [writer] call may
+ * run. Zero it before use. */
+struct log_truncation {
+    struct log_position end; /* the new end: the batch border at or below what was asked */
+
+    /* The log's own. */
+    bool is_needed;
+    struct segment_tail tail;
+    struct producer_state producers; /* as they were there; later those that are dropped */
+    struct list removed;
+};
+
+/* [writer] Finds the place. Changes nothing but snapshots that are of no use any more.
+ * ERR_RANGE: below the log start. ERR_NO_MEMORY, ERR_IO, ERR_CORRUPT. */
+enum err partition_log_truncate_find(struct partition_log *log, int64_t offset,
+                                     struct log_truncation *cut) MUST_USE;
+
+/* [lock] All that is behind the new end is gone for readers; views from before become ERR_STALE.
+ * Raises the generation: a sync that is on its way counts for nothing. */
+void partition_log_truncate_publish(struct partition_log *log, struct log_truncation *cut);
+
+/* [writer] Cuts the files; the cut is durable when it returns. ERR_IO: the log takes no more
+ * writes. Frees what the truncation holds, also on failure. */
+enum err partition_log_truncate_finish(struct partition_log *log, struct log_truncation *cut)
+    MUST_USE;
 
 /* Removes the whole directory of a log that was freed: renamed to "<name>.<uuid>-delete" first.
  * Blocks. */

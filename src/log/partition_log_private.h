@@ -101,6 +101,9 @@ enum err log_plan_roll(struct partition_log *log, const struct batch_header *bat
 /* [lock] The layout goes on in the new segment. */
 void log_apply_roll(struct partition_log *log, const struct log_roll *roll);
 
+/* [writer] leader-epoch-checkpoint, when the epochs changed; the directory is left to be synced. */
+enum err log_write_epochs(struct partition_log *log) MUST_USE;
+
 /* Blocks. The snapshot of the producers at this offset, written but not synced. */
 enum err log_write_snapshot(const struct partition_log *log, int64_t offset, const void *data,
                             size_t size) MUST_USE;

@@ -160,20 +160,24 @@ TEST(segments_roll_by_the_batches_time_and_on_demand)
 
 TEST(index_entries_follow_the_interval)
 {
-    struct fixture f;
-    fixture_init(&f);
-    f.config.index_interval_bytes = 300;
-    CHECK_EQUAL(fixture_open(&f), ERR_OK);
-    struct fixture_batch batch = plain(1, 43); /* 61 + 50: 111 bytes and so on */
-    for (int i = 0; i < 20; i++)
-        CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
-    CHECK_EQUAL(fixture_commit(&f, false), ERR_OK);
-    size_t size;
-    fixture_file(&f, "00000000000000000000.index", &size);
-    size_t batch_bytes = (size_t)partition_log_size_bytes(f.log) / 20;
-    size_t step = 300 / batch_bytes + 1;
-    CHECK_EQUAL(size, (20 - 1) / step * INDEX_ENTRY_BYTES);
-    fixture_deinit(&f);
+    struct fixture_batch batch = plain(1, 43);
+    struct iobuf_slice bytes = fixture_bytes(&batch);
+    int64_t batch_bytes = (int64_t)bytes.len;
+    iobuf_slice_release(&bytes);
+    for (int more = 0; more < 2; more++) {
+        struct fixture f;
+        fixture_init(&f);
+        /* More than the interval must lie between: exactly as much is not enough. */
+        f.config.index_interval_bytes = 3 * batch_bytes - more;
+        CHECK_EQUAL(fixture_open(&f), ERR_OK);
+        for (int i = 0; i < 20; i++)
+            CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
+        CHECK_EQUAL(fixture_commit(&f, false), ERR_OK);
+        size_t size;
+        fixture_file(&f, "00000000000000000000.index", &size);
+        CHECK_EQUAL(size, 19 / (4 - more) * INDEX_ENTRY_BYTES);
+        fixture_deinit(&f);
+    }
 }
 
 TEST(a_full_disk_gives_offsets_back_and_later_goes_on)
