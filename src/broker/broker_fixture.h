@@ -37,6 +37,9 @@ void *fixture_ask(struct broker_fixture *f, int16_t key, int16_t version, const 
 void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *request);
 void *fixture_receive(struct broker_fixture *f, struct sock *peer, int16_t key, int16_t version);
 
+/* The bytes that fixture_send sends, in a writer that the caller deinits. */
+void fixture_write(struct wire_writer *w, int16_t key, int16_t version, const void *request);
+
 /* One topic with so many partitions. */
 void fixture_create(struct broker_fixture *f, const char *name, int32_t partition_count);
 

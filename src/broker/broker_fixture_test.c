@@ -89,7 +89,7 @@ void fixture_stop(struct broker_fixture *f)
     mem_env_deinit(&f->m);
 }
 
-void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *request)
+void fixture_write(struct wire_writer *w, int16_t key, int16_t version, const void *request)
 {
     const struct wire_api *api = wire_api_find(key);
     CHECK(api != NULL);
@@ -97,11 +97,16 @@ void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *r
                                     .request_api_version = version,
                                     .correlation_id = CORRELATION_ID,
                                     .client_id = wire_str_of("fixture")};
+    wire_writer_init(w, INT32_MAX);
+    struct wire_mark mark = wire_request_begin(w, api, &header);
+    CHECK_EQUAL(wire_encode(api->request, version, w, request), ERR_OK);
+    wire_write_size_end(w, mark);
+}
+
+void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *request)
+{
     struct wire_writer w;
-    wire_writer_init(&w, INT32_MAX);
-    struct wire_mark mark = wire_request_begin(&w, api, &header);
-    CHECK_EQUAL(wire_encode(api->request, version, &w, request), ERR_OK);
-    wire_write_size_end(&w, mark);
+    fixture_write(&w, key, version, request);
     mem_sock_say(peer, w.data, w.size);
     wire_writer_deinit(&w);
 }

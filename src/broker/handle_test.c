@@ -313,3 +313,42 @@ TEST(handlers_answer_random_requests)
     CHECK(answered > 30 * broker_handler_count);
     fixture_stop(&f);
 }
+
+/* One random request, some of its bytes changed. */
+static void say_damaged(struct broker_fixture *f, struct sock *peer, struct prng *p)
+{
+    const struct handler *handler = &broker_handlers[prng_below(p, broker_handler_count)];
+    const struct wire_api *api = wire_api_find(handler->key);
+    int16_t version = (int16_t)prng_range(p, handler_version_min(api), handler_version_max(api));
+    void *request = arena_alloc(&f->arena, api->request->body->size);
+    if (wire_random(api->request, version, p, &f->arena, request) != ERR_OK)
+        return;
+    struct wire_writer w;
+    fixture_write(&w, api->key, version, request);
+    for (uint64_t i = prng_below(p, 4) + 1; i > 0; i--) {
+        uint32_t at = 4 + (uint32_t)prng_below(p, w.size - 4); /* the length stays */
+        w.data[at] = (uint8_t)prng_u64(p);
+    }
+    mem_sock_say(peer, w.data, w.size);
+    wire_writer_deinit(&w);
+}
+
+/* Damaged ones too; what was there before is still served. */
+TEST(handlers_survive_damaged_requests)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    fixture_create(&f, "t", 1);
+    struct prng p;
+    prng_seed(&p, 5);
+    for (int i = 0; i < 5000; i++) {
+        struct sock *peer = mem_env_connect(&f.m, 9092, NULL);
+        say_damaged(&f, peer, &p);
+        mem_env_run_until_idle(&f.m);
+        sock_close(peer);
+        mem_env_run_until_idle(&f.m);
+        arena_deinit(&f.arena);
+    }
+    CHECK_EQUAL(topic_error(&f, "t", false), KERR_NONE);
+    fixture_stop(&f);
+}
