@@ -93,8 +93,18 @@ static uint32_t count_topics(const struct fetch_op *op, uint32_t *answered)
     return topics;
 }
 
+/* The name is the session's, which may be gone before the answer is written: its next request, or
+ * another connection's that needs the place, can end it as soon as this one is finished. */
+static bool keep_name(struct fetch_op *op, struct wire_str *name)
+{
+    if (op->session == NULL || name->len <= 0)
+        return true;
+    name->data = arena_copy_text(&op->arena, name->data, (size_t)name->len);
+    return name->data != NULL;
+}
+
 /* Partitions that follow one another and are of one topic share its entry. */
-static void fill_topics(struct fetch_op *op, struct fetch_response *response,
+static bool fill_topics(struct fetch_op *op, struct fetch_response *response,
                         struct fetch_response_partition_data *data)
 {
     struct fetch_response_fetchable_topic_response *topic = NULL;
@@ -108,6 +118,8 @@ static void fill_topics(struct fetch_op *op, struct fetch_response *response,
             ASSERT(topics < response->responses.count);
             topic = &response->responses.items[topics++];
             topic->topic = part->topic;
+            if (!keep_name(op, &topic->topic))
+                return false;
             topic->topic_id = part->topic_id;
             topic->partitions.items = data;
         }
@@ -115,6 +127,7 @@ static void fill_topics(struct fetch_op *op, struct fetch_response *response,
         fill_partition(op, part, data++);
         topic->partitions.count++;
     }
+    return true;
 }
 
 bool fetch_op_fill_response(struct fetch_op *op)
@@ -129,6 +142,5 @@ bool fetch_op_fill_response(struct fetch_op *op)
         wire_array_new(&op->arena, &fetch_response_partition_data_layout, (int32_t)answered,
                        &data) != ERR_OK)
         return false;
-    fill_topics(op, response, data.items);
-    return true;
+    return fill_topics(op, response, data.items);
 }

@@ -28,7 +28,7 @@
 enum {
     WARM_BYTES = 128 * 1024,
     FETCH_ARENA_BASE_BYTES = 64 * 1024,
-    FETCH_ARENA_PART_BYTES = 512,
+    FETCH_ARENA_PART_BYTES = 768,
 };
 
 static const char *const fetch_step_names[] = {"reading", "on disk", "parked", "done"};
