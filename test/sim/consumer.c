@@ -127,14 +127,14 @@ static bool ask_offsets(struct consumer *c, bool end)
             continue;
         struct consumer_partition *part = &c->partitions[i];
         part->floor = history_floor_of(history_of(c), part->partition);
-        struct list_offsets_request_list_offsets_topic *topic = &topics[request.topics.count - 1];
-        if (count == 0 || !wire_str_is(topic->name, partition_of(c, i)->topic)) {
-            topic = &topics[request.topics.count++];
-            topic->name = wire_str_of(partition_of(c, i)->topic);
-            topic->partitions.items = &parts[count];
-            topic->partitions.count = 0;
+        int32_t last = request.topics.count - 1;
+        if (last < 0 || !wire_str_is(topics[last].name, partition_of(c, i)->topic)) {
+            last = request.topics.count++;
+            topics[last].name = wire_str_of(partition_of(c, i)->topic);
+            topics[last].partitions.items = &parts[count];
+            topics[last].partitions.count = 0;
         }
-        topic->partitions.count++;
+        topics[last].partitions.count++;
         parts[count++] = (struct list_offsets_request_list_offsets_partition){
             .partition_index = partition_of(c, i)->index,
             .current_leader_epoch = -1,
