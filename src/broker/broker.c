@@ -277,11 +277,17 @@ static void become_ready(struct broker *broker)
     broker->events.ready(broker->events.arg);
 }
 
+static void stop_parts(struct broker *broker);
+
 static void strays_are_aside(struct loop_task *task)
 {
     struct broker *broker = container_of(task, struct broker, strays_done);
+    ASSERT(broker->strays_are_busy);
+    broker->strays_are_busy = false;
     if (broker->state == BROKER_STARTING)
         become_ready(broker);
+    else if (broker->stop_waits)
+        stop_parts(broker);
 }
 
 static bool set_strays_aside(struct env_job *job)
@@ -306,6 +312,7 @@ static void started(void *arg, enum err e, const char *why)
     }
     broker->strays_done = (struct loop_task){.run = strays_are_aside};
     broker->strays_job = (struct env_job){.run = set_strays_aside, .queue = ENV_QUEUE_BACKGROUND};
+    broker->strays_are_busy = true;
     env_submit(broker->env, &broker->strays_job);
 }
 
@@ -378,19 +385,30 @@ static void refuse_early(struct broker *broker)
     }
 }
 
-static void net_is_closed(struct loop_task *task)
+/* Connections are closed; nothing may use the parts from here on but their own end. */
+static void stop_parts(struct broker *broker)
 {
-    struct broker *broker = container_of(task, struct broker, net_closed);
+    ASSERT(broker->state == BROKER_STOPPING && !broker->strays_are_busy);
     if (broker->is_controller_running)
         controller_stop(broker->controller, controller_stopped, broker);
     else
         controller_stopped(broker);
 }
 
+static void net_is_closed(struct loop_task *task)
+{
+    struct broker *broker = container_of(task, struct broker, net_closed);
+    broker->stop_waits = broker->strays_are_busy;
+    if (!broker->stop_waits)
+        stop_parts(broker);
+}
+
 void broker_stop(struct broker *broker, void (*stopped)(void *arg, bool is_clean), void *arg)
 {
-    bool was_ready = atomic_exchange(&broker->is_ready, false);
+    /* In this order: a reactor that finds it not ready any more must find that it stops, or it
+     * would keep a request for a start that never comes. */
     atomic_store(&broker->is_stopping, true);
+    bool was_ready = atomic_exchange(&broker->is_ready, false);
     state_move(&broker_states, &broker->state, BROKER_STOPPING);
     broker->stopped = stopped;
     broker->stopped_arg = arg;

@@ -75,6 +75,8 @@ struct broker {
     struct image_update *update; /* being followed */
     struct env_job strays_job;
     struct loop_task strays_done;
+    bool strays_are_busy; /* a worker sets them aside: a stop waits for it */
+    bool stop_waits;
     struct loop_task net_closed;
     struct loop_timer stop_timer;
     bool is_controller_running;

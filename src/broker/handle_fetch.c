@@ -160,7 +160,7 @@ static void park(struct fetch_op *op)
 /* What was found is complete: answer it, or wait for more. */
 static void fetch_decide(struct fetch_op *op)
 {
-    bool is_enough = op->found_bytes >= op->bytes_min || op->has_error;
+    bool is_enough = op->found_bytes >= op->bytes_min || op->has_error || op->part_count == 0;
     bool is_late = env_mono_ns(op->rq->broker->env) >= op->deadline_ns;
     if (is_enough || is_late || !net_conn_is_open(op->rq->net->conn))
         fetch_reply(op);

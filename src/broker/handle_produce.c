@@ -21,7 +21,7 @@
 #include "broker/produce_op.h"
 #include "metadata/image.h"
 
-enum { PREPARE_GRACE_NS = 10 * 1000000 }; /* a worker still has the batch: look again */
+enum { PREPARE_GRACE_NS = 10 * 1000000 }; /* not appended yet: look again */
 
 /* ---- the end */
 
@@ -162,10 +162,12 @@ static void part_done(struct partition_append *append)
 static void op_expired(struct loop_timer *timer)
 {
     struct produce_op *op = container_of(timer, struct produce_op, timer);
-    if (op->is_prepared)
-        op_answer(op); /* what is not done says REQUEST_TIMED_OUT; the op stays until it is */
-    else
+    /* A worker has it, or it waits in its turn behind such a one. While it is in the order it is
+     * not answered: its request is what keeps the connection's state, and with it the order. */
+    if (list_is_linked(&op->order))
         loop_timer_start(op->loop, timer, loop_now_ns(op->loop) + PREPARE_GRACE_NS);
+    else
+        op_answer(op); /* what is not done says REQUEST_TIMED_OUT; the op stays until it is */
 }
 
 /* ---- appending, in order */
@@ -195,8 +197,9 @@ static void append_what_is_prepared(struct conn_state *state)
             return;
         list_remove(&op->order);
         bool is_last = list_is_empty(&state->produce);
-        op_append(
-            op); /* may answer, and with the last answer of a closed connection `state` goes */
+        /* May answer, and with the last answer of a closed connection `state` goes; those that
+         * are in the order still are not answered. */
+        op_append(op);
         if (is_last)
             return;
     }

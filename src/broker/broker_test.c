@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Tests of a whole broker in memory: connections that end in the middle, requests that wait while
+ * others go on, stops in every state.
+ *
+ * Thread: main.
+ */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "broker/broker_fixture.h"
+#include "wire/batch_builder.h"
+#include "wire/fetch.h"
+#include "wire/produce.h"
+
+enum { PRODUCE = 0, FETCH = 1, PRODUCE_VERSION = 12, FETCH_VERSION = 12, PORT = 9092 };
+
+static void batch_make(struct broker_fixture *f, size_t value_size, struct batch_buffer *out)
+{
+    struct batch_builder b;
+    struct batch_options options = batch_options_default();
+    uint8_t *value = mem_alloc(value_size);
+    batch_buffer_init(out, INT32_MAX);
+    batch_builder_init(&b);
+    batch_builder_start(&b, &options);
+    struct record r = {.timestamp = env_wall_ms(&f->m.env),
+                       .key = {NULL, -1},
+                       .value = {value, (int32_t)value_size}};
+    CHECK_EQUAL(batch_builder_add(&b, &r), ERR_OK);
+    CHECK_EQUAL(batch_builder_finish(&b, out), ERR_OK);
+    batch_builder_deinit(&b);
+    mem_free(value);
+}
+
+static void say_produce(struct sock *peer, int16_t acks, int32_t timeout_ms,
+                        const struct batch_buffer *batch)
+{
+    struct produce_request_partition_produce_data partition = {
+        .index = 0, .records = {.data = batch->data, .len = (int32_t)batch->len}};
+    struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
+                                                       .partition_data = {&partition, 1}};
+    struct produce_request request = {.transactional_id = wire_str_of(NULL),
+                                      .acks = acks,
+                                      .timeout_ms = timeout_ms,
+                                      .topic_data = {&topic, 1}};
+    fixture_send(peer, PRODUCE, PRODUCE_VERSION, &request);
+}
+
+/* A large compressed batch that is no batch goes to a worker; the one behind it runs out of time
+ * and is answered; the client leaves; then the worker is back. */
+TEST(broker_survives_a_close_while_a_late_produce_waits_behind_another)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    fixture_create(&f, "t", 1);
+    struct batch_buffer large, small;
+    batch_make(&f, 40000, &large);
+    batch_make(&f, 10, &small);
+    large.data[22] = 1; /* gzip, it says */
+    struct sock *peer = mem_env_connect(&f.m, PORT, NULL);
+    say_produce(peer, 1, 1000, &large);
+    say_produce(peer, 1, 0, &small);
+    mem_env_run_loops(&f.m);
+    f.m.now_ns += 1000000;
+    mem_env_run_loops(&f.m);
+    sock_close(peer);
+    mem_env_run_loops(&f.m);
+    mem_env_run_until_idle(&f.m);
+    batch_buffer_deinit(&large);
+    batch_buffer_deinit(&small);
+    fixture_stop(&f);
+}
+
+/* ---- fetching */
+
+static void say_fetch(struct sock *peer, int32_t max_wait_ms, int partition_count)
+{
+    struct fetch_request_fetch_partition partition = {.partition = 0,
+                                                      .current_leader_epoch = -1,
+                                                      .last_fetched_epoch = -1,
+                                                      .log_start_offset = -1,
+                                                      .partition_max_bytes = 1000};
+    struct fetch_request_fetch_topic topic = {.topic = wire_str_of("t"),
+                                              .partitions = {&partition, 1}};
+    struct fetch_request request = {.cluster_id = wire_str_of(NULL),
+                                    .replica_id = -1,
+                                    .replica_state = {.replica_id = -1, .replica_epoch = -1},
+                                    .max_wait_ms = max_wait_ms,
+                                    .min_bytes = 1,
+                                    .max_bytes = 1000000,
+                                    .session_epoch = -1,
+                                    .topics = {&topic, partition_count}};
+    fixture_send(peer, FETCH, FETCH_VERSION, &request);
+}
+
+/* Kafka does not let it wait either: nothing could ever come. */
+TEST(fetch_of_nothing_is_answered_at_once)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    fixture_create(&f, "t", 1);
+    say_fetch(f.peer, INT32_MAX, 0);
+    mem_env_run_until_idle(&f.m);
+    const struct fetch_response *response = fixture_receive(&f, f.peer, FETCH, FETCH_VERSION);
+    CHECK(response != NULL && response->responses.count == 0);
+    fixture_stop(&f);
+}
+
+/* ---- stopping while starting */
+
+struct half_started {
+    struct mem_env m;
+    struct server_config *config;
+    struct broker *broker;
+    bool is_ready;
+    bool is_stopped;
+};
+
+static void half_ready(void *arg)
+{
+    ((struct half_started *)arg)->is_ready = true;
+}
+
+static void half_failed(void *arg, const char *why)
+{
+    print_error("the broker failed: %s\n", why);
+    CHECK(false);
+}
+
+static void half_stopped(void *arg, bool is_clean)
+{
+    ((struct half_started *)arg)->is_stopped = true;
+}
+
+static void half_make(struct half_started *h)
+{
+    static const char *const sets[] = {"listeners=PLAINTEXT://127.0.0.1:9092", "log.dirs=data",
+                                       NULL};
+    struct server_config_input in = {.sets = sets};
+    struct strbuf why;
+    strbuf_init(&why);
+    CHECK_EQUAL(server_config_load(&in, &why, &h->config), ERR_OK);
+    struct loop *loop = mem_env_loop(&h->m, 0);
+    struct broker_options options = {.env = &h->m.env,
+                                     .loops = &loop,
+                                     .loop_count = 1,
+                                     .config = h->config,
+                                     .events = {h, half_ready, half_failed}};
+    CHECK_EQUAL(broker_new(&options, &why, &h->broker), ERR_OK);
+    CHECK_EQUAL(broker_start(h->broker, &why), ERR_OK);
+    strbuf_deinit(&why);
+}
+
+/* A few directories that belong to no topic, so that they are set aside by a job of the start. */
+static void make_strays(struct mem_env *m)
+{
+    for (int i = 0; i < 3; i++) {
+        char path[32];
+        snprintf(path, sizeof(path), "data/stray-%d", i);
+        CHECK_EQUAL(env_dir_make(&m->env, path), ERR_OK);
+    }
+}
+
+static void half_free(struct half_started *h)
+{
+    for (int i = 0; i < 1000 && !h->is_stopped; i++)
+        mem_env_advance_ms(&h->m, 10);
+    CHECK(h->is_stopped);
+    broker_free(h->broker);
+    server_config_free(h->config);
+    h->is_ready = h->is_stopped = false;
+}
+
+/* True: the start had ended before this many steps. Loops first: the workers are slow, and do one
+ * step when the loops can do no more. */
+static bool stop_after(int steps, bool loops_first)
+{
+    struct half_started h = {0};
+    mem_env_init(&h.m);
+    half_make(&h);
+    mem_env_run_until_idle(&h.m);
+    broker_stop(h.broker, half_stopped, &h);
+    half_free(&h);
+    make_strays(&h.m);
+    half_make(&h);
+    struct sock *peer = mem_env_connect(&h.m, PORT, NULL);
+    CHECK(peer != NULL);
+    say_fetch(peer, 1000, 1);
+    for (int i = 0; i < steps; i++) {
+        mem_env_run_loops(&h.m);
+        mem_env_run_one_job_step(&h.m);
+    }
+    if (loops_first)
+        mem_env_run_loops(&h.m);
+    bool was_ready = h.is_ready;
+    broker_stop(h.broker, half_stopped, &h);
+    for (int i = 0; i < 1000 && loops_first && !h.is_stopped; i++) {
+        h.m.now_ns += 1000000;
+        mem_env_run_loops(&h.m);
+        if (!h.is_stopped)
+            mem_env_run_one_job_step(&h.m);
+    }
+    half_free(&h);
+    mem_env_run_until_idle(&h.m); /* whatever still ran would touch what is freed */
+    sock_close(peer);
+    mem_env_deinit(&h.m);
+    return was_ready;
+}
+
+TEST(broker_stops_at_every_step_of_its_start)
+{
+    for (int order = 0; order < 2; order++) {
+        int steps = 0;
+        while (!stop_after(steps, order == 1))
+            steps++;
+        CHECK(steps > 1);
+    }
+}
