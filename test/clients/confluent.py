@@ -12,7 +12,7 @@ LIMIT_S = 60
 
 @functools.lru_cache(maxsize=4)  # one that nobody holds ends its calls in the middle
 def admin_of(bootstrap):
-    return AdminClient({"bootstrap.servers": bootstrap})
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
 def admin(broker):
@@ -32,13 +32,21 @@ def create(broker, topic, partitions=1, **config):
 
 def producer(broker, **config):
     return ck.Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True,
+                        "log_level": 0,
                         **{k.replace("__", "."): v for k, v in config.items()}})
+
+
+@functools.lru_cache(maxsize=16)  # librdkafka takes half a second to begin with idempotence
+def kept_producer(bootstrap, config):
+    return ck.Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 0,
+                        **dict(config)})
 
 
 def produce_all(broker, topic, records, **config):
     """Each record is a dict for produce(); the messages as delivered, in order of delivery."""
     delivered = []
-    client = producer(broker, **config)
+    config = tuple(sorted((k.replace("__", "."), v) for k, v in config.items()))
+    client = kept_producer(broker.bootstrap, config)
 
     def on_delivery(error, message):
         assert error is None, error
@@ -60,7 +68,7 @@ def produce_all(broker, topic, records, **config):
 def consumer(broker, **config):
     return ck.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "none",
                         "enable.auto.commit": False, "auto.offset.reset": "error",
-                        "enable.partition.eof": True,
+                        "enable.partition.eof": True, "fetch.wait.max.ms": 10, "log_level": 0,
                         **{k.replace("__", "."): v for k, v in config.items()}})
 
 
