@@ -89,6 +89,7 @@ void leader_epochs_lower(struct leader_epochs *epochs, int64_t log_end)
 {
     if (epochs->count == 0 || epochs->entries[epochs->count - 1].start_offset <= log_end)
         return;
+    ASSERT(log_end >= 0);
     int32_t epoch = leader_epochs_last(epochs);
     leader_epochs_cut_end(epochs, log_end);
     push(epochs, epoch, log_end);

@@ -169,6 +169,7 @@ bool log_dir_was_clean(const struct log_dir *dir)
 
 enum err log_dir_mark_dirty(struct log_dir *dir)
 {
+    ASSERT(dir->lock != NULL);
     if (!dir->is_marked_clean)
         return ERR_OK;
     enum err e = log_file_remove(dir->env, dir->path, CLEAN_SHUTDOWN_NAME);
@@ -273,6 +274,7 @@ enum err log_dir_list(struct log_dir *dir,
 
 enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t partition)
 {
+    ASSERT(dir->lock != NULL);
     char from[LOG_PATH_SIZE];
     char to[LOG_PATH_SIZE];
     uint8_t random[16];

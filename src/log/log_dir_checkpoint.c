@@ -117,6 +117,9 @@ struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const
 void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
                             const struct log_dir_checkpoint *values)
 {
+    ASSERT(partition >= 0);
+    ASSERT(values->recovery_point >= 0 && values->log_start >= 0);
+    ASSERT(values->high_watermark >= 0);
     monitor_enter(&dir->monitor);
     make_entry(dir, topic, partition)->values = *values;
     monitor_leave(&dir->monitor);

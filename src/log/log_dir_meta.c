@@ -121,7 +121,8 @@ enum err log_dir_parse_meta(char *text, struct strbuf *why, struct log_dir_ident
 enum err log_dir_format(struct log_dir *dir, int32_t node_id, const char *cluster_id,
                         struct uuid directory_id)
 {
-    ASSERT(node_id >= 0);
+    ASSERT(node_id >= 0 && cluster_id[0] != '\0');
+    ASSERT(dir->identity.is_new && dir->lock != NULL);
     ASSERT(strlen(cluster_id) < sizeof(dir->identity.cluster_id));
     char id[UUID_TEXT_SIZE];
     char text[256];

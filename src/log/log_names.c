@@ -24,6 +24,7 @@ static void add_name(void *arg, const char *text, bool is_dir)
     }
     ASSERT(names->count == 0 || names->items[names->count - 1].offset <= name.offset);
     names->items[names->count++] = name;
+    ASSERT(names->count <= names->capacity);
 }
 
 enum err log_names_list(struct log_names *names, struct log_home *home)
@@ -105,6 +106,7 @@ static enum err finish_swap(struct log_names *names, struct log_home *home, int6
     if (e == ERR_OK)
         e = segment_rename(seg, LOG_FILE_LOG, LOG_STAGE_SWAP, LOG_STAGE_LIVE);
     int64_t end = offset;
+    ASSERT(offset >= 0);
     if (e == ERR_OK)
         e = end_of_log(seg, buffer, capacity, &end);
     for (size_t i = 0; i < names->count && e == ERR_OK; i++) {

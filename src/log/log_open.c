@@ -136,6 +136,7 @@ static enum err create_first(struct log_opening *o)
 static enum err load_segment(struct log_opening *o, struct segment *seg, int64_t next_base)
 {
     bool is_last = next_base < 0;
+    ASSERT(is_last || next_base > seg->base_offset);
     bool was_clean = o->options->was_clean;
     if (!is_last && (was_clean || next_base <= o->recovery.recovery_point))
         return recovery_trust(&o->recovery, seg, next_base);
@@ -199,6 +200,7 @@ static enum err load_segments(struct log_opening *o)
 static void set_ends(struct log_opening *o)
 {
     struct partition_log *log = o->log;
+    ASSERT(log->segment_count > 0);
     const struct segment *last = log_last_segment(log);
     for (uint32_t i = 0; i < log->segment_count; i++)
         log->size_bytes += log->segments[i]->tail.size;
@@ -268,6 +270,8 @@ static struct partition_log *log_blank(struct env *env, const struct log_open_op
 enum err partition_log_open(struct env *env, const struct log_open_options *options,
                             struct log_open_report *report, struct partition_log **out)
 {
+    ASSERT(options->dir != NULL && options->config != NULL);
+    ASSERT(options->recovery_point >= 0 && options->log_start >= 0);
     *report = (struct log_open_report){0};
     uint8_t *buffer = mem_try(RECOVERY_BUFFER);
     if (buffer == NULL)
@@ -292,6 +296,7 @@ enum err partition_log_open(struct env *env, const struct log_open_options *opti
     }
     log->active = segment_ref(log_last_segment(log));
     log->active_tail = log->active->tail;
+    ASSERT(log->durable.offset == log->written.offset);
     partition_log_check(log);
     *out = log;
     return ERR_OK;
@@ -302,6 +307,7 @@ void partition_log_free(struct partition_log *log)
     if (log == NULL)
         return;
     ASSERT(list_is_empty(&log->pending));
+    ASSERT(!log->is_taken);
     for (struct list *node; (node = list_pop_front(&log->unsynced)) != NULL;)
         segment_unref(container_of(node, struct segment, unsynced_link));
     for (uint32_t i = 0; i < log->segment_count; i++)

@@ -38,6 +38,7 @@ static void give_hint(const struct partition_log *log, int64_t offset, struct lo
     view->hint = (struct log_position){
         .offset = batch->offset, .segment_base = view->segment->base_offset, .pos = batch->pos};
     view->hint_bytes = batch->size;
+    ASSERT(offset <= batch->offset + batch->last_offset_delta);
 }
 
 enum err partition_log_view(struct partition_log *log, int64_t offset,
@@ -60,6 +61,8 @@ enum err partition_log_view(struct partition_log *log, int64_t offset,
     view.end_offset = MIN(limit->offset, seg->tail.next_offset);
     view.is_last =
         index + 1 == log->segment_count || log->segments[index + 1]->base_offset >= limit->offset;
+    ASSERT(view.end_pos >= 0 && view.end_pos <= seg->tail.size);
+    ASSERT(view.end_offset > offset && view.end_offset <= log->written.offset);
     view.index_count = seg->tail.index_count;
     view.cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed);
     view.segment = segment_ref(seg);
@@ -110,6 +113,7 @@ static enum err find_end(const struct log_view *view, enum env_read_mode mode, i
     *end_pos = view->end_pos;
     if (!view->seeks_end)
         return ERR_OK;
+    ASSERT(view->end_offset > view->segment->base_offset);
     struct segment_place behind;
     enum err e = segment_locate(view->segment, view->end_offset, view->index_count, view->end_pos,
                                 mode, &behind);
@@ -155,6 +159,7 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
     };
     if (range.len < first.size)
         range.len = whole_first ? first.size : 0;
+    ASSERT(range.len >= 0 && range.pos + range.len <= end_pos);
     if (range.len > 0)
         e = segment_file(view->segment, LOG_FILE_LOG, mode, &range.file);
     if (e == ERR_OK)
@@ -173,6 +178,7 @@ void log_range_release(struct log_range *range)
 void partition_log_segments(struct partition_log *log, const struct log_position *limit,
                             struct log_segments *out)
 {
+    ASSERT(limit->offset <= log->written.offset);
     struct log_segments found = {.log_start = log->log_start, .limit = *limit};
     uint32_t first = log_segment_index(log, log->log_start);
     found.items = mem_alloc((log->segment_count - first) * sizeof(*found.items));
@@ -183,6 +189,7 @@ void partition_log_segments(struct partition_log *log, const struct log_position
         struct log_segment_view *item = &found.items[found.count++];
         item->segment = segment_ref(seg);
         item->tail = seg->tail;
+        item->cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed);
         item->end_pos = readable_end(seg, limit, &item->seeks_end);
     }
     *out = found;
@@ -190,6 +197,7 @@ void partition_log_segments(struct partition_log *log, const struct log_position
 
 void partition_log_idle_segments(struct partition_log *log, struct log_segments *out)
 {
+    ASSERT(log->segment_count > 0);
     bool is_idle = log->idle_mark == log->written.offset && !log->is_taken;
     uint32_t count = is_idle ? log->segment_count : log->segment_count - 1;
     struct log_segments found = {.log_start = log->log_start, .limit = log->written};

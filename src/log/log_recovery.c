@@ -52,6 +52,7 @@ static enum err builder_begin(struct index_builder *b, struct segment *seg)
 
 static enum err builder_flush(struct index_builder *b, enum log_file_kind kind)
 {
+    ASSERT(b->gathered[kind] <= sizeof(b->bytes[kind]));
     if (b->gathered[kind] == 0)
         return ERR_OK;
     struct env_file *file = NULL;
@@ -161,6 +162,8 @@ static enum err scan_batches(struct segment_scan *scan)
 
 static enum err scan_end(struct segment_scan *scan, bool is_sealed)
 {
+    ASSERT(scan->tail.size <= scan->file_size);
+    segment_tail_check(&scan->tail, scan->seg->base_offset);
     scan->r->report->scanned_bytes += scan->tail.size;
     enum err e = ERR_OK;
     if (scan->tail.size < scan->file_size)
@@ -189,6 +192,7 @@ static enum err scan_file(struct segment_scan *scan, bool is_sealed)
 enum err recovery_scan_into(struct log_recovery *r, struct segment *seg, bool is_sealed,
                             struct segment_tail *out)
 {
+    ASSERT(r->buffer != NULL && r->epochs != NULL);
     struct segment_scan scan = {.r = r, .seg = seg};
     enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &scan.file);
     if (e == ERR_OK)
@@ -270,6 +274,7 @@ enum err recovery_trust(struct log_recovery *r, struct segment *seg, int64_t nex
     if (e != ERR_OK)
         return e;
     tail.next_offset = next_base;
+    segment_tail_check(&tail, seg->base_offset);
     seg->tail = tail;
     return ERR_OK;
 }
@@ -359,6 +364,8 @@ enum err recovery_trust_last(struct log_recovery *r, struct segment *seg)
     if (tail.max_timestamp_offset >= tail.next_offset && tail.size > 0)
         return ERR_AGAIN;
     tail.bytes_since_index = tail.size - last.pos;
+    ASSERT(tail.bytes_since_index >= 0);
+    segment_tail_check(&tail, seg->base_offset);
     seg->tail = tail;
     return ERR_OK;
 }

@@ -41,6 +41,7 @@ static enum err load_snapshot(const struct log_replay *replay, int64_t now_ms, i
     *from = log->segments[0]->base_offset;
     for (size_t i = names->count; i > 0; i--) {
         const struct log_file_name *name = &names->items[i - 1];
+        ASSERT(name->offset >= 0);
         if (name->kind != LOG_FILE_SNAPSHOT || name->stage != LOG_STAGE_LIVE)
             continue;
         bool is_useful = name->offset <= replay->end;
@@ -64,6 +65,7 @@ static enum err load_snapshot(const struct log_replay *replay, int64_t now_ms, i
 static enum err replay_segment(const struct log_replay *replay, struct segment *seg, int64_t from,
                                int64_t now_ms)
 {
+    ASSERT(seg->tail.size > 0 && from < replay->end);
     struct env_file *file = NULL;
     struct segment_place place = {0};
     enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
@@ -91,6 +93,8 @@ enum err log_replay_producers(const struct log_replay *replay)
     struct partition_log *log = replay->log;
     int64_t now_ms = env_wall_ms(log->env);
     int64_t from = 0;
+    ASSERT(replay->producers->by_id.count == 0);
+    ASSERT(replay->end >= log->segments[0]->base_offset && replay->end <= log->written.offset);
     enum err e = load_snapshot(replay, now_ms, &from);
     if (e != ERR_OK || from >= replay->end)
         return e;

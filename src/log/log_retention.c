@@ -65,8 +65,10 @@ uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t
         log->wants_roll = true; /* the last one goes once another has begun */
         count--;
     }
+    ASSERT(count < log->segment_count);
     for (uint32_t i = 0; i < count; i++) {
         struct segment *seg = log->segments[i];
+        ASSERT(seg != log_last_segment(log));
         log->size_bytes -= seg->tail.size;
         list_push_back(retired, &seg->link); /* the reference moves */
     }
@@ -80,6 +82,7 @@ uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t
         log->durable = (struct log_position){.offset = log->segments[0]->base_offset,
                                              .segment_base = log->segments[0]->base_offset};
     }
+    partition_log_check(log);
     return count;
 }
 

@@ -13,6 +13,7 @@ struct log_segment_view {
     struct segment *segment; /* one reference */
     struct segment_tail tail;
     int64_t end_pos;
+    uint32_t cuts;  /* of the segment when the view was made */
     bool seeks_end; /* end_pos is only a bound; batches at or behind the limit do not count */
 };
 

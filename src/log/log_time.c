@@ -32,6 +32,7 @@ static bool is_readable(const struct time_search *search, int64_t offset)
 static enum err match_records(struct time_search *search, const struct batch_header *header,
                               struct record_source *source)
 {
+    ASSERT(search->match.offset < 0);
     for (int32_t i = 0; i < header->record_count; i++) {
         struct record_brief brief;
         const char *why;
@@ -70,6 +71,7 @@ static enum err match_batch(struct time_search *search, struct env_file *file,
                             const struct batch_header *header, int64_t pos)
 {
     size_t size = batch_size(header) - BATCH_HEADER_BYTES;
+    ASSERT(pos >= 0);
     uint8_t *data = mem_try(size);
     if (data == NULL)
         return ERR_NO_MEMORY;
@@ -111,6 +113,7 @@ static enum err begin_of(const struct log_segment_view *item, int64_t timestamp_
                        item->tail.index_count, item->end_pos, ENV_WAIT, &place);
     if (e == ERR_OK)
         *pos = place.pos;
+    ASSERT(*pos <= item->end_pos);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
@@ -155,20 +158,42 @@ static enum err search_segment(struct time_search *search, const struct log_segm
 static const struct log_time_match no_match = {
     .offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
 
+/* Was something cut off since the views were made? Then what was read may be anything. */
+static bool was_cut(const struct log_segments *segments)
+{
+    for (uint32_t i = 0; i < segments->count; i++) {
+        const struct log_segment_view *item = &segments->items[i];
+        if (atomic_load_explicit(&item->segment->cuts, memory_order_relaxed) != item->cuts)
+            return true;
+    }
+    return false;
+}
+
+static enum err find_time(struct time_search *search)
+{
+    const struct log_segments *segments = search->segments;
+    for (uint32_t i = 0; i < segments->count && search->match.offset < 0; i++) {
+        if (segments->items[i].tail.max_timestamp < search->timestamp_ms)
+            continue;
+        enum err e = search_segment(search, &segments->items[i]);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
 enum err log_segments_find_time(const struct log_segments *segments, int64_t timestamp_ms,
                                 struct log_time_match *out)
 {
     struct time_search search = {
         .segments = segments, .timestamp_ms = timestamp_ms, .match = no_match};
-    for (uint32_t i = 0; i < segments->count && search.match.offset < 0; i++) {
-        if (segments->items[i].tail.max_timestamp < timestamp_ms)
-            continue;
-        enum err e = search_segment(&search, &segments->items[i]);
-        if (e != ERR_OK)
-            return e;
-    }
-    *out = search.match;
-    return ERR_OK;
+    enum err e = find_time(&search);
+    if (was_cut(segments))
+        return ERR_STALE;
+    ASSERT(search.match.offset < segments->limit.offset);
+    if (e == ERR_OK)
+        *out = search.match;
+    return e;
 }
 
 /* ---- the largest timestamp */
@@ -178,6 +203,7 @@ static enum err max_of_segment(const struct log_segments *segments,
                                const struct log_segment_view *item, int64_t *max_timestamp)
 {
     const struct segment_tail *tail = &item->tail;
+    ASSERT(item->end_pos <= tail->size);
     *max_timestamp = tail->max_timestamp;
     if (tail->max_timestamp_offset >= segments->log_start &&
         tail->max_timestamp_offset < segments->limit.offset)
@@ -210,7 +236,7 @@ enum err log_segments_find_max_time(const struct log_segments *segments, struct 
         int64_t max_timestamp;
         enum err e = max_of_segment(segments, &segments->items[i], &max_timestamp);
         if (e != ERR_OK)
-            return e;
+            return was_cut(segments) ? ERR_STALE : e;
         largest = MAX(largest, max_timestamp);
     }
     if (largest < 0) {

@@ -258,6 +258,7 @@ static enum err take_back(struct partition_log *log, struct log_commit *commit)
         segment_unref(seg);
     }
     const struct segment_tail *tail = &log->active_tail;
+    segment_tail_check(tail, log->active->base_offset);
     int64_t sizes[SEGMENT_FILES] = {
         [LOG_FILE_LOG] = tail->size,
         [LOG_FILE_INDEX] = (int64_t)tail->index_count * INDEX_ENTRY_BYTES,
@@ -288,6 +289,8 @@ static void adopt(struct partition_log *log, struct log_write_run *run)
     }
     if (run->tail.size > 0 && commit->written_bytes > 0)
         log->active_is_unsynced = true;
+    segment_tail_check(&run->tail, log->active->base_offset);
+    ASSERT(run->tail.next_offset >= log->active_tail.next_offset);
     log->active_tail = run->tail;
     commit->written = (struct log_position){.offset = run->tail.next_offset,
                                             .segment_base = run->seg->base_offset,

@@ -245,6 +245,7 @@ void partition_log_take(struct partition_log *log, struct log_commit *commit, bo
     take_appends(log, commit);
     take_roll(log, commit, now_ms);
     take_epochs(log, commit);
+    ASSERT(commit->end_offset >= log->written.offset);
     bool has_news = commit->end_offset > log->durable.offset || commit->roll_at_end != NULL;
     if (has_news && sync_is_due(log, commit->end_offset, now_ms))
         commit->sync = true;
@@ -318,6 +319,8 @@ void partition_log_publish_written(struct partition_log *log, struct log_commit 
 {
     ASSERT(commit->is_taken && !commit->is_published && log->is_taken);
     ASSERT(commit->generation == log->generation);
+    ASSERT(commit->written.offset == commit->end_offset);
+    ASSERT(commit->sealed_tail.size >= log_last_segment(log)->tail.size);
     log_last_segment(log)->tail = commit->sealed_tail;
     for (struct list *node; (node = list_pop_front(&commit->new_segments)) != NULL;)
         log_push_segment(log, container_of(node, struct segment, link));
@@ -339,6 +342,7 @@ void partition_log_publish_written(struct partition_log *log, struct log_commit 
 void partition_log_publish_durable(struct partition_log *log, struct log_commit *commit)
 {
     ASSERT(commit->is_published);
+    ASSERT(commit->generation <= log->generation);
     if (commit->generation != log->generation || commit->durable.offset < log->durable.offset)
         return;
     log->durable = commit->durable;

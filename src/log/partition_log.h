@@ -290,7 +290,7 @@ void partition_log_idle_segments(struct partition_log *log, struct log_segments 
 void log_segments_close_files(const struct log_segments *segments);
 
 /* [any], blocks: the first record at or after the time (inside compressed batches too, bounded
- * decode), or the record with the largest timestamp. */
+ * decode), or the record with the largest timestamp. ERR_STALE: see log_view_find. */
 enum err log_segments_find_time(const struct log_segments *segments, int64_t timestamp_ms,
                                 struct log_time_match *out) MUST_USE;
 enum err log_segments_find_max_time(const struct log_segments *segments, struct log_time_match *out)

@@ -27,6 +27,8 @@ void recent_batches_clear(struct recent_batches *recent)
 void recent_batches_add(struct recent_batches *recent, int64_t segment_base,
                         const struct recent_batch *batch)
 {
+    ASSERT(batch->size > 0 && batch->last_offset_delta >= 0);
+    ASSERT(recent->count <= RECENT_BATCHES && recent->next < RECENT_BATCHES);
     if (recent->count > 0) {
         const struct recent_batch *last = item_at(recent, recent->count - 1);
         bool follows = segment_base == recent->segment_base &&

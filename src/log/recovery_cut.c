@@ -39,6 +39,7 @@ static enum err is_all_zero(struct log_recovery *r, struct env_file *file, int64
 static enum err is_batch_at(struct segment_walk *walk, int64_t pos, const uint8_t *data,
                             int64_t next_offset, int *candidates, bool *out)
 {
+    ASSERT(pos >= 0 && next_offset >= 0);
     struct batch_header header;
     *out = false;
     if (data[MAGIC_POS] != BATCH_MAGIC || !batch_header_read(data, BATCH_HEADER_BYTES, &header) ||
@@ -112,6 +113,7 @@ static enum err keep_bytes(struct log_recovery *r, struct segment *seg, struct e
     char path[LOG_PATH_SIZE];
     if (!side_path(seg, pos, path))
         return ERR_TOO_LARGE;
+    ASSERT(pos < size);
     struct env_file *side = NULL;
     enum err e = env_file_open(r->env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNCATE, &side);
     if (e == ERR_OK)

@@ -69,6 +69,7 @@ static enum err find_last(const struct index_source *source, uint32_t count, int
                           uint8_t *entry)
 {
     const struct index_shape *shape = source->shape;
+    ASSERT(count <= INT32_MAX);
     uint8_t block[READ_BYTES];
     uint32_t per_block = READ_BYTES / shape->entry_bytes;
     uint32_t low = 0;

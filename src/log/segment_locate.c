@@ -68,6 +68,7 @@ enum err segment_locate(struct segment *seg, int64_t offset, uint32_t index_coun
         e = pos == 0 ? ERR_NOT_FOUND : ERR_CORRUPT;
     if (e == ERR_CORRUPT && pos > 0)
         e = walk_to(file, offset, 0, end_pos, mode, out);
+    ASSERT(e != ERR_OK || (out->pos >= 0 && out->pos + out->size <= end_pos));
     if (e == ERR_NOT_FOUND)
         *out = (struct segment_place){.pos = end_pos, .base_offset = -1};
     env_file_unref(file);
