@@ -141,7 +141,8 @@ static void start_broker(struct world *w)
                   sim_percent(w->sim, w->swarm.crash_in_recovery_percent);
     if (is_hit) {
         w->crashes_done++;
-        sim_env_die_at_io(process_env(w->process), sim_draw(w->sim, 1, CRASH_RECOVERY_IO_MAX),
+        int64_t nth = sim_draw(w->sim, 1, CRASH_RECOVERY_IO_MAX);
+        sim_env_die_at_io(process_env(w->process), nth,
                           sim_percent(w->sim, 70) ? SIM_DEATH_POWER_CUT : SIM_DEATH_KILL);
     }
 }
@@ -159,12 +160,13 @@ static enum sim_death draw_death(struct world *w)
 static void crash(struct world *w)
 {
     struct sim_env *env = process_env(w->process);
+    int64_t nth = sim_draw(w->sim, 1, CRASH_IO_MAX);
     bool is_first = w->crashes_done == 1; /* which is to be a crash indeed */
     if (!is_first && sim_percent(w->sim, w->swarm.clean_stop_percent) &&
         process_state(w->process) == PROCESS_READY)
         process_stop(w->process);
     else if (sim_percent(w->sim, w->swarm.crash_in_io_percent))
-        sim_env_die_at_io(env, sim_draw(w->sim, 1, CRASH_IO_MAX), draw_death(w));
+        sim_env_die_at_io(env, nth, draw_death(w));
     else
         sim_env_die(env, draw_death(w));
 }
