@@ -22,6 +22,7 @@ struct fetch_sessions {
     struct map by_id;
     struct list by_use;
     uint32_t slots;
+    uint64_t items; /* sum of what the sessions are charged */
     uint64_t evicted;
     uint64_t seed;
 };
@@ -58,9 +59,11 @@ void fetch_sessions_free(struct fetch_sessions *sessions)
         return;
     for (struct list *node; (node = list_pop_front(&sessions->by_use)) != NULL;) {
         struct fetch_session *session = container_of(node, struct fetch_session, link);
-        ASSERT(!session->is_in_use);
+        ASSERT(!session->is_in_use && session->charged == session->item_count);
+        sessions->items -= session->charged;
         session_free(session);
     }
+    ASSERT(sessions->items == 0);
     map_deinit(&sessions->by_id);
     monitor_deinit(&sessions->monitor);
     mem_free(sessions);
@@ -92,14 +95,36 @@ static struct fetch_session *cache_find(struct fetch_sessions *sessions, int32_t
     return node != NULL ? container_of(node, struct fetch_session, node) : NULL;
 }
 
+/* False: all sessions together would have too many. */
+static bool cache_charge(struct fetch_sessions *sessions, struct fetch_session *session,
+                         uint32_t count)
+{
+    if (count > LIMIT_FETCH_SESSION_PARTITIONS - sessions->items)
+        return false;
+    sessions->items += count;
+    session->charged += count;
+    return true;
+}
+
+/* From now on it is charged so many. */
+static void cache_settle(struct fetch_sessions *sessions, struct fetch_session *session,
+                         uint32_t count)
+{
+    ASSERT(session->charged >= count && sessions->items >= session->charged);
+    sessions->items -= session->charged - count;
+    session->charged = count;
+}
+
 /* Freed now, or by fetch_session_end when it is in use. */
 static void cache_drop(struct fetch_sessions *sessions, struct fetch_session *session)
 {
     map_remove(&sessions->by_id, &session->node);
     list_remove(&session->link);
     session->is_closed = true;
-    if (!session->is_in_use)
-        session_free(session);
+    if (session->is_in_use)
+        return;
+    cache_settle(sessions, session, 0);
+    session_free(session);
 }
 
 /* Is there a slot for a session of this size, by pushing out a stale or smaller one if need be? */
@@ -229,7 +254,7 @@ static void session_forget_topics(const struct fetch_sessions *sessions,
     }
 }
 
-static struct fetch_session *session_new(struct fetch_sessions *sessions, int64_t now_ms)
+static struct fetch_session *session_new(int64_t now_ms)
 {
     struct fetch_session *session = mem_alloc(sizeof(*session));
     session->epoch = 1;
@@ -252,6 +277,16 @@ static uint32_t partitions_of(const struct fetch_request *request)
     return (uint32_t)MIN(count, (uint64_t)UINT32_MAX);
 }
 
+/* Every partition keeps the name of its topic. */
+static bool is_keepable(const struct fetch_request *request)
+{
+    for (int32_t t = 0; t < request->topics.count; t++) {
+        if (request->topics.items[t].topic.len > LIMIT_TOPIC_NAME_BYTES)
+            return false;
+    }
+    return true;
+}
+
 /* A client that closes a session, or begins anew, names the old one. */
 static void close_old(struct fetch_sessions *sessions, int32_t id)
 {
@@ -267,57 +302,86 @@ static enum kerr begin_full(struct fetch_sessions *sessions, const struct fetch_
     uint32_t count = partitions_of(request);
     *kind = FETCH_SESSIONLESS;
     *out = NULL;
+    struct fetch_session *session = session_new(now_ms);
     monitor_enter(&sessions->monitor);
     close_old(sessions, request->session_id);
-    bool has_room = count > 0 && cache_make_room(sessions, count, now_ms);
+    bool has_room = count > 0 && is_keepable(request) && cache_charge(sessions, session, count) &&
+                    cache_make_room(sessions, count, now_ms);
     monitor_leave(&sessions->monitor);
-    if (!has_room)
-        return KERR_NONE;
-    struct fetch_session *session = session_new(sessions, now_ms);
     session->uses_topic_ids = uses_topic_ids;
-    if (!session_add_topics(sessions, session, request)) {
-        session_free(session);
-        return KERR_NONE; /* no memory to keep it: served without a session */
-    }
+    bool is_made = has_room && session_add_topics(sessions, session, request);
     monitor_enter(&sessions->monitor);
-    session->id = cache_new_id(sessions);
-    map_insert(&sessions->by_id, &session->node, hash_u64((uint64_t)session->id));
-    list_push_back(&sessions->by_use, &session->link);
+    if (is_made) {
+        session->id = cache_new_id(sessions);
+        map_insert(&sessions->by_id, &session->node, hash_u64((uint64_t)session->id));
+        list_push_back(&sessions->by_use, &session->link);
+    } else {
+        cache_settle(sessions, session, 0);
+    }
     monitor_leave(&sessions->monitor);
+    if (!is_made) {
+        session_free(session);
+        return KERR_NONE; /* no place or memory to keep it: served without a session */
+    }
     *kind = FETCH_FULL;
     *out = session;
     return KERR_NONE;
 }
 
+/* [monitor] Takes the session that the request goes on with into use. */
+static enum kerr take_into_use(struct fetch_sessions *sessions, const struct fetch_request *request,
+                               bool uses_topic_ids, struct fetch_session **out)
+{
+    struct fetch_session *session = cache_find(sessions, request->session_id);
+    if (session == NULL)
+        return KERR_FETCH_SESSION_ID_NOT_FOUND;
+    if (session->epoch != request->session_epoch || session->is_in_use)
+        return KERR_INVALID_FETCH_SESSION_EPOCH;
+    if (session->uses_topic_ids != uses_topic_ids)
+        return KERR_FETCH_SESSION_TOPIC_ID_ERROR;
+    if (!is_keepable(request) || !cache_charge(sessions, session, partitions_of(request))) {
+        cache_drop(sessions, session);
+        return KERR_FETCH_SESSION_ID_NOT_FOUND; /* the client begins anew and gets none */
+    }
+    session->is_in_use = true;
+    session->used_ms = env_mono_ns(sessions->env) / 1000000;
+    session->epoch = session->epoch == INT32_MAX ? 1 : session->epoch + 1;
+    list_remove(&session->link);
+    list_push_back(&sessions->by_use, &session->link);
+    *out = session;
+    return KERR_NONE;
+}
+
+static void session_close(struct fetch_sessions *sessions, struct fetch_session *session)
+{
+    monitor_enter(&sessions->monitor);
+    if (!session->is_closed)
+        cache_drop(sessions, session);
+    monitor_leave(&sessions->monitor);
+    fetch_session_end(sessions, session);
+}
+
 static enum kerr begin_incremental(struct fetch_sessions *sessions,
                                    const struct fetch_request *request, bool uses_topic_ids,
-                                   struct fetch_session **out)
+                                   enum fetch_kind *kind, struct fetch_session **out)
 {
-    int64_t now_ms = env_mono_ns(sessions->env) / 1000000;
-    enum kerr error = KERR_NONE;
+    struct fetch_session *session = NULL;
     monitor_enter(&sessions->monitor);
-    struct fetch_session *session = cache_find(sessions, request->session_id);
-    if (session == NULL) {
-        error = KERR_FETCH_SESSION_ID_NOT_FOUND;
-    } else if (session->epoch != request->session_epoch || session->is_in_use) {
-        error = KERR_INVALID_FETCH_SESSION_EPOCH;
-    } else if (session->uses_topic_ids != uses_topic_ids) {
-        error = KERR_FETCH_SESSION_TOPIC_ID_ERROR;
-    } else {
-        session->is_in_use = true;
-        session->used_ms = now_ms;
-        session->epoch = session->epoch == INT32_MAX ? 1 : session->epoch + 1;
-        list_remove(&session->link);
-        list_push_back(&sessions->by_use, &session->link);
-    }
+    enum kerr error = take_into_use(sessions, request, uses_topic_ids, &session);
     monitor_leave(&sessions->monitor);
     if (error != KERR_NONE)
         return error;
-    session_forget_topics(sessions, session, request);
     if (!session_add_topics(sessions, session, request)) {
         fetch_session_end(sessions, session);
         return KERR_UNKNOWN_SERVER_ERROR;
     }
+    session_forget_topics(sessions, session, request);
+    if (session->item_count == 0) {
+        session_close(sessions, session);
+        *kind = FETCH_SESSIONLESS;
+        return KERR_NONE;
+    }
+    *kind = FETCH_INCREMENTAL;
     *out = session;
     return KERR_NONE;
 }
@@ -336,8 +400,7 @@ enum kerr fetch_session_begin(struct fetch_sessions *sessions, const struct fetc
     }
     if (request->session_epoch == EPOCH_FULL)
         return begin_full(sessions, request, uses_topic_ids, kind, out);
-    *kind = FETCH_INCREMENTAL;
-    return begin_incremental(sessions, request, uses_topic_ids, out);
+    return begin_incremental(sessions, request, uses_topic_ids, kind, out);
 }
 
 void fetch_session_end(struct fetch_sessions *sessions, struct fetch_session *session)
@@ -348,6 +411,7 @@ void fetch_session_end(struct fetch_sessions *sessions, struct fetch_session *se
     ASSERT(session->is_in_use);
     session->is_in_use = false;
     bool is_closed = session->is_closed;
+    cache_settle(sessions, session, is_closed ? 0 : session->item_count);
     monitor_leave(&sessions->monitor);
     if (is_closed)
         session_free(session);

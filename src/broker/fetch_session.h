@@ -8,6 +8,9 @@
  * has a fixed number of slots; a new session may push out one that was not used for two
  * minutes, or a smaller one that old.
  *
+ * Limits: LIMIT_FETCH_SESSION_PARTITIONS in all sessions together; what has a longer name than a
+ * topic can have is in none. Who does not fit is served without a session.
+ *
  * Thread: begin and end: any. A session in use: the reactor that began it.
  */
 #ifndef BROKER_FETCH_SESSION_H
@@ -44,6 +47,7 @@ struct fetch_session {
     struct map items;
     struct list order; /* of fetch_item; who got data goes to the end */
     uint32_t item_count;
+    uint32_t charged; /* [cache] what it counts for in the cache: at least item_count */
     int32_t id;
     int32_t epoch; /* what the next request must say */
     bool uses_topic_ids;
@@ -61,7 +65,7 @@ uint64_t fetch_sessions_evicted(struct fetch_sessions *sessions);
 
 /* What the Fetch is to be answered with. */
 enum fetch_kind {
-    FETCH_SESSIONLESS, /* all partitions of the request, nothing is kept */
+    FETCH_SESSIONLESS, /* all partitions of the request; nothing is kept, or nothing any more */
     FETCH_FULL,        /* a new session was made; all its partitions */
     FETCH_INCREMENTAL, /* the session's partitions, only what changed */
 };
