@@ -22,7 +22,7 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_FAULT_REFUSED] = "refused",          [SIM_FAULT_BACK_PRESSURE] = "back-pressure",
         [SIM_FAULT_PART_SENT] = "part sent",      [SIM_FAULT_COLD_READ] = "cold read",
         [SIM_FAULT_SLOW_DISK] = "slow disk",      [SIM_FAULT_CLOCK_JUMP] = "clock jump",
-        [SIM_FAULT_CLEAN_STOP] = "clean stop",
+        [SIM_FAULT_CLEAN_STOP] = "clean stop",    [SIM_FAULT_RETENTION] = "retention",
     };
     ASSERT(fault < SIM_FAULT_COUNT);
     return names[fault];

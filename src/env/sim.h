@@ -47,6 +47,7 @@ enum sim_fault {
     SIM_FAULT_SLOW_DISK,     /* a disk operation that took very long */
     SIM_FAULT_CLOCK_JUMP,    /* the calendar moved */
     SIM_FAULT_CLEAN_STOP,    /* a broker was asked to stop, in the middle of the work */
+    SIM_FAULT_RETENTION,     /* partitions whose log start had moved up in the end */
     SIM_FAULT_COUNT
 };
 

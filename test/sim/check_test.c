@@ -238,6 +238,21 @@ TEST(check_offsets_flags_what_goes_back)
     }
 }
 
+TEST(check_offsets_lets_the_start_go_back_with_the_power_where_names_may_come_back)
+{
+    struct fixture f = fixture_new();
+    f.h.partitions[f.durable].has_retention = true;
+    struct history_floor floor = history_floor_of(&f.h, f.durable);
+    told(&f, &floor, 10, 4, 3);
+    floor = history_floor_of(&f.h, f.durable);
+    history_power_cut(&f.h);
+    told(&f, &floor, 10, 2, 3);
+    CHECK(!f.h.has_failed);
+    floor = history_floor_of(&f.h, f.durable);
+    told(&f, &floor, 10, 1, 3);
+    expect(&f, "offsets");
+}
+
 TEST(check_stable_flags_a_change)
 {
     struct fixture f = fixture_new();

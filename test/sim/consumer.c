@@ -85,6 +85,11 @@ static void take_offset(struct consumer *c,
         part->end = answer->offset;
         told.high_watermark = answer->offset;
     } else {
+        if (part->lost_position >= answer->offset && part->lost_power_cuts == h->power_cuts)
+            history_fail(h, "what was seen stays", "offset %lld of %s-%d is out of range",
+                         (long long)part->lost_position, partition_of(c, (uint32_t)i)->topic,
+                         partition_of(c, (uint32_t)i)->index);
+        part->lost_position = -1;
         part->position = answer->offset;
         told.log_start = answer->offset;
     }
@@ -223,9 +228,10 @@ static enum fetch_outcome take_error(struct consumer *c, struct consumer_partiti
     const struct history_partition *p = &h->partitions[part->partition];
     switch (error) {
     case KERR_OFFSET_OUT_OF_RANGE:
-        if (p->is_durable)
-            history_fail(h, "what was seen stays", "%s-%d: offset %lld is out of range", p->topic,
-                         p->index, (long long)part->position);
+        if (p->is_durable) {
+            part->lost_position = part->position;
+            part->lost_power_cuts = part->floor.power_cuts;
+        }
         part->position = -1;
         return FETCH_WAITS;
     case KERR_FENCED_LEADER_EPOCH:
@@ -461,7 +467,7 @@ void consumer_start(struct consumer *c, const struct client_options *client,
     batch_reader_init(&c->reader, RECORD_BYTES_MAX);
     for (uint32_t i = 0; i < client->partition_count; i++)
         c->partitions[i] = (struct consumer_partition){
-            .partition = client->partitions[i], .position = -1, .end = -1};
+            .partition = client->partitions[i], .position = -1, .lost_position = -1, .end = -1};
     struct client_options own = *client;
     own.arg = c;
     own.ready = on_ready;

@@ -22,9 +22,11 @@ struct consumer_options {
 };
 
 struct consumer_partition {
-    uint32_t partition; /* of the history */
-    int64_t position;   /* -1: to be asked */
-    int64_t end;        /* of an auditor: -1: to be asked */
+    uint32_t partition;    /* of the history */
+    int64_t position;      /* -1: to be asked */
+    int64_t lost_position; /* was out of range: the log has to begin behind it; -1: none */
+    uint32_t lost_power_cuts;
+    int64_t end; /* of an auditor: -1: to be asked */
     bool is_paused;
     bool is_in_session;
     int64_t session_position; /* that the session knows */

@@ -166,6 +166,7 @@ struct history_floor history_floor_of(const struct history *h, uint32_t partitio
     const struct history_partition *p = &h->partitions[partition];
     return (struct history_floor){
         .generation = p->generation,
+        .power_cuts = h->power_cuts,
         .high_watermark = p->high_watermark,
         .log_start = p->log_start,
         .leader_epoch = p->leader_epoch,
@@ -225,6 +226,8 @@ void history_power_cut(struct history *h)
     h->power_cuts++;
     for (uint32_t i = 0; i < h->partition_count; i++) {
         struct history_partition *p = &h->partitions[i];
+        if (p->has_retention)
+            p->log_start = 0;
         if (p->is_durable)
             continue;
         p->generation++;

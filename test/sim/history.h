@@ -47,6 +47,7 @@ struct history_partition {
     uint32_t topic_index; /* in `topics` */
     int32_t index;
     bool is_durable;     /* klamm.ack=disk: what consumers see survives power cuts */
+    bool has_retention;  /* its start moves up, and down again when a power cut brings back names */
     uint32_t generation; /* rises when a power cut may have taken what was seen */
 
     /* Floors: what clients have been told already. */
@@ -149,6 +150,7 @@ void history_producer_id(struct history *h, int64_t producer_id, int16_t epoch);
 /* What is known when a request leaves. */
 struct history_floor {
     uint32_t generation;
+    uint32_t power_cuts;
     int64_t high_watermark;
     int64_t log_start;
     int32_t leader_epoch;

@@ -63,7 +63,7 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->reset_interval_ns = PICK(sim, 0, 20 * SIM_MS, 200 * SIM_MS, 2 * SIM_S);
     out->jump_interval_ns = PICK(sim, 0, 0, 300 * SIM_MS);
     out->backoff_max_ns = PICK(sim, SIM_MS, 10 * SIM_MS, 100 * SIM_MS);
-    out->retention_check_ms = PICK(sim, 100, 300000);
+    out->retention_check_ms = PICK(sim, 20, 100, 300000);
 }
 
 void world_add_random_topics(struct world *w)
@@ -75,6 +75,7 @@ void world_add_random_topics(struct world *w)
     int32_t batch_bytes = BATCH_RECORDS_MAX * (w->record_bytes_max + RECORD_OVERHEAD) + 100;
     for (int64_t i = 0; i < count; i++) {
         char name[HISTORY_NAME_SIZE];
+        int32_t retention_bytes = (int32_t)PICK(sim, 0, 0, 0, 10000, 100000);
         int32_t segment_bytes = (int32_t)PICK(sim, 2048, 16384, 100000, 1 << 20);
         snprintf(name, sizeof(name), "topic-%lld", (long long)i);
         world_add_topic(w, &(struct world_topic_options){
@@ -84,6 +85,8 @@ void world_add_random_topics(struct world *w)
                                .segment_bytes = MAX(batch_bytes, segment_bytes),
                                .index_interval_bytes = (int32_t)PICK(sim, 0, 200, 4096),
                                .is_preallocated = sim_percent(sim, 20),
+                               .retention_bytes = retention_bytes,
+                               .delete_delay_ms = (int32_t)PICK(sim, 0, 50, 60000),
                            });
     }
 }

@@ -77,10 +77,16 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
     add_config(wanted, "index.interval.bytes", number_text(options->index_interval_bytes));
     if (options->is_preallocated)
         add_config(wanted, "preallocate", "true");
+    if (options->retention_bytes > 0) {
+        add_config(wanted, "retention.bytes", number_text(options->retention_bytes));
+        add_config(wanted, "file.delete.delay.ms", number_text(options->delete_delay_ms));
+    }
     struct world_topic *t = &w->topics[w->topic_count];
     *t = (struct world_topic){topic, h->partition_count, options->partitions};
-    for (int32_t i = 0; i < options->partitions; i++)
-        history_add_partition(h, topic, i, options->is_durable);
+    for (int32_t i = 0; i < options->partitions; i++) {
+        uint32_t partition = history_add_partition(h, topic, i, options->is_durable);
+        h->partitions[partition].has_retention = options->retention_bytes > 0;
+    }
     return w->topic_count++;
 }
 
@@ -449,6 +455,8 @@ static void audit(struct world *w)
     for (uint32_t i = 0; i < client.partition_count; i++)
         w->history.partitions[w->auditor.partitions[i].partition].audit_end =
             w->auditor.partitions[i].end;
+    for (uint32_t i = 0; i < w->history.partition_count; i++)
+        w->sim->faults[SIM_FAULT_RETENTION] += w->history.partitions[i].log_start > 0;
     history_check_end(&w->history);
     if (w->history.has_failed)
         trouble(w, w->history.failure, "");

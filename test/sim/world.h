@@ -151,6 +151,8 @@ struct world_topic_options {
     int32_t segment_bytes;
     int32_t index_interval_bytes;
     bool is_preallocated;
+    int32_t retention_bytes; /* 0: all is kept */
+    int32_t delete_delay_ms;
 };
 
 /* Index in w->topics. */
