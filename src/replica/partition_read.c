@@ -29,7 +29,9 @@ static enum kerr check_epoch(const struct partition *p, int32_t current_leader_e
     return KERR_NONE;
 }
 
-/* KIP-595: the reader's last record has an epoch that ends here before the reader's position. */
+/* KIP-595: the reader's last record has an epoch that ends here before the reader's position. Where
+ * that epoch, or any before it, is not known at all, there is no place to send the reader back to:
+ * its offset is out of range, as Kafka has it. */
 static bool has_diverged(const struct partition *p, const struct partition_read *read,
                          struct partition_read_result *result)
 {
@@ -40,6 +42,8 @@ static bool has_diverged(const struct partition *p, const struct partition_read 
     partition_log_epoch_end(p->log, read->last_fetched_epoch, &epoch, &end_offset);
     if (epoch == read->last_fetched_epoch && end_offset >= read->offset)
         return false;
+    if (epoch < 0)
+        result->error = KERR_OFFSET_OUT_OF_RANGE;
     result->diverging_epoch = epoch;
     result->diverging_end_offset = end_offset;
     return true;
@@ -65,6 +69,16 @@ static void read_begin(struct partition *p, const struct partition_read *read,
     enum err e = partition_log_view(p->log, read->offset, &limit, view);
     if (e != ERR_OK)
         result->error = e == ERR_RANGE ? KERR_OFFSET_OUT_OF_RANGE : kerr_from_err(e);
+}
+
+/* A row with an error tells no offsets, as Kafka's. */
+static void hide_offsets(struct partition_read_result *result)
+{
+    if (result->error == KERR_NONE)
+        return;
+    result->high_watermark = -1;
+    result->last_stable_offset = -1;
+    result->log_start_offset = -1;
 }
 
 /* One try. ERR_STALE: the segment was cut or deleted between the view and the search. */
@@ -98,6 +112,7 @@ enum err partition_read(struct partition *p, const struct partition_read *read,
     }
     if (e != ERR_OK)
         found.error = KERR_KAFKA_STORAGE_ERROR;
+    hide_offsets(&found);
     *result = found;
     return ERR_OK;
 }

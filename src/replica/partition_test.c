@@ -410,6 +410,26 @@ TEST(a_watch_for_what_is_there_fires_at_once)
     fixture_close(&f);
 }
 
+/* Or a reader that waits for much would be woken for each little that comes. */
+TEST(a_watch_for_more_than_came_stays)
+{
+    struct fixture f;
+    struct sent a, b;
+    struct waiting w;
+    fixture_init(&f);
+    waiting_init(&w, &f);
+    partition_watch_add(f.p, &w.watch, &w.watcher, 1, PARTITION_READER_CONSUMER);
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(w.runs, 0);
+    send_batch(&f, &b, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(w.runs, 1);
+    watcher_unref(&w.watcher);
+    CHECK_EQUAL(w.frees, 1);
+    fixture_close(&f);
+}
+
 TEST(more_watches_than_one_round_takes_all_fire)
 {
     enum { COUNT = 200 };
@@ -469,6 +489,44 @@ TEST(epochs_are_checked_and_rise)
     int64_t end;
     CHECK(partition_epoch_end(f.p, -1, 0, &epoch, &end) == KERR_NONE);
     CHECK(epoch == 0 && end == 4);
+    fixture_close(&f);
+}
+
+static struct partition_read_result read_after(struct fixture *f, int64_t offset,
+                                               int32_t last_fetched_epoch)
+{
+    struct partition_read read = {.offset = offset,
+                                  .bytes_max = 1 << 20,
+                                  .whole_first = true,
+                                  .current_leader_epoch = -1,
+                                  .last_fetched_epoch = last_fetched_epoch};
+    struct partition_read_result result;
+    CHECK(partition_read(f->p, &read, ENV_NOWAIT, &result) == ERR_OK);
+    log_range_release(&result.range);
+    return result;
+}
+
+TEST(a_reader_from_another_history_is_told)
+{
+    struct fixture f;
+    struct sent a;
+    struct sent b;
+    fixture_init(&f);
+    partition_lead(f.p, 2);
+    send_batch(&f, &a, -1, -1, 4);
+    mem_env_run_until_idle(&f.m);
+    partition_lead(f.p, 5);
+    send_batch(&f, &b, -1, -1, 4);
+    mem_env_run_until_idle(&f.m);
+    struct partition_read_result r = read_after(&f, 4, 2);
+    CHECK(r.error == KERR_NONE && r.diverging_epoch == -1 && r.high_watermark == 8);
+    r = read_after(&f, 6, 2); /* what it has of epoch 2 behind 4 is not ours */
+    CHECK(r.error == KERR_NONE && r.diverging_epoch == 2 && r.diverging_end_offset == 4);
+    r = read_after(&f, 6, 3);
+    CHECK(r.error == KERR_NONE && r.diverging_epoch == 2 && r.diverging_end_offset == 4);
+    r = read_after(&f, 6, 9); /* an epoch that was never here: there is no way back to tell */
+    CHECK(r.error == KERR_OFFSET_OUT_OF_RANGE && r.diverging_epoch == -1);
+    CHECK(r.high_watermark == -1 && r.last_stable_offset == -1 && r.log_start_offset == -1);
     fixture_close(&f);
 }
 
