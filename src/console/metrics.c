@@ -24,7 +24,6 @@ struct partition_row {
     struct partition *partition; /* one reference */
     struct partition_offsets at;
     struct partition_traffic traffic;
-    int32_t min_insync;
 };
 
 struct page {
@@ -51,12 +50,9 @@ static void collect_row(void *arg, struct partition *p)
         page->rows = mem_realloc(page->rows, page->row_capacity * sizeof(struct partition_row));
     }
     struct partition_row *row = &page->rows[page->row_count++];
-    struct topic_config config;
     row->partition = partition_ref(p);
     partition_offsets(p, &row->at);
     partition_traffic(p, &row->traffic);
-    partition_topic_config(p, &config);
-    row->min_insync = config.min_insync_replicas;
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -246,14 +242,6 @@ static void put_partitions(struct page *page, enum metric metric)
 
 /* ---- rows of one number */
 
-static uint32_t count_insync(const struct page *page, bool is_under)
-{
-    uint32_t count = 0;
-    for (size_t i = 0; i < page->row_count; i++)
-        count += is_under ? page->rows[i].min_insync > 1 : page->rows[i].min_insync == 1;
-    return count;
-}
-
 static uint64_t count_segments(const struct page *page)
 {
     uint64_t count = 0;
@@ -315,11 +303,10 @@ static double plain_value(const struct page *page, enum metric metric)
     case METRIC_PARTITIONS_OFFLINE:
         return gauges->replicas.offline;
     case METRIC_PARTITIONS_UNDER_REPLICATED:
-        return 0; /* one broker: its replica is the only one */
     case METRIC_PARTITIONS_UNDER_MIN_ISR:
-        return count_insync(page, true);
+        return 0; /* one broker: its replica is the only one */
     case METRIC_PARTITIONS_AT_MIN_ISR:
-        return count_insync(page, false);
+        return (double)page->row_count;
     case METRIC_LOG_SYNCS_TOTAL:
         return (double)histogram_count(&page->log->sync_time);
     case METRIC_LOG_WRITTEN_BYTES_TOTAL:
