@@ -106,8 +106,8 @@ static enum err begin_of(const struct log_segment_view *item, int64_t timestamp_
     if (e == ERR_OK)
         e = timeindex_find(file, item->tail.time_count, timestamp_ms, ENV_WAIT, &entry);
     env_file_unref(file);
-    if (e != ERR_OK)
-        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    if (e != ERR_OK) /* without the time index, or while it is made anew: from the begin */
+        return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
     struct segment_place place;
     e = segment_locate(item->segment, item->segment->base_offset + entry.relative_offset,
                        item->tail.index_count, item->end_pos, ENV_WAIT, &place);
