@@ -231,14 +231,29 @@ static void collect_appends(struct list *waiting, int64_t reached, struct list *
     }
 }
 
-static void collect_watches(struct list *watches, struct partition_fire *fire)
+static int64_t reader_end(const struct partition *p, enum partition_reader reader)
 {
-    while (!list_is_empty(watches)) {
+    return reader == PARTITION_READER_FOLLOWER ? partition_log_written(p->log).offset
+                                               : p->high_watermark.offset;
+}
+
+/* [monitor] Only those that have come true: a reader that was woken and waits again for more must
+ * not be taken again by the round that follows a full one, or the two could go on for ever. */
+static void collect_watches(struct partition *p, enum partition_reader reader,
+                            struct partition_fire *fire)
+{
+    bool is_over = partition_refusal(p) != KERR_NONE;
+    int64_t end = reader_end(p, reader);
+    struct list *watches = reader == PARTITION_READER_FOLLOWER ? &p->watches_follower : &p->watches;
+    LIST_FOR_EACH_SAFE (node, watches) {
+        struct watch *watch = container_of(node, struct watch, link);
+        if (!is_over && watch->offset >= end)
+            continue;
         if (fire->watcher_count == ARRAY_COUNT(fire->watchers)) {
             fire->has_more = true;
             return;
         }
-        struct watch *watch = container_of(list_pop_front(watches), struct watch, link);
+        list_remove(node);
         fire->watchers[fire->watcher_count++] = watch->watcher; /* its reference moves here */
     }
 }
@@ -299,25 +314,20 @@ void partition_leave_and_fire(struct partition *p, struct partition_fire *fire)
             return;
         fire->has_more = false;
         monitor_enter(&p->monitor);
-        collect_watches(&p->watches, fire);
-        collect_watches(&p->watches_follower, fire);
+        collect_watches(p, PARTITION_READER_CONSUMER, fire);
+        collect_watches(p, PARTITION_READER_FOLLOWER, fire);
         monitor_leave(&p->monitor);
     }
 }
 
 /* ---- watches */
 
-static int64_t reader_end(const struct partition *p, enum partition_reader reader)
-{
-    return reader == PARTITION_READER_FOLLOWER ? partition_log_written(p->log).offset
-                                               : p->high_watermark.offset;
-}
-
 void partition_watch_add(struct partition *p, struct watch *watch, struct watcher *watcher,
                          int64_t offset, enum partition_reader reader)
 {
     ASSERT(!list_is_linked(&watch->link));
     watch->watcher = watcher;
+    watch->offset = offset;
     monitor_enter(&p->monitor);
     bool is_due = partition_refusal(p) != KERR_NONE || reader_end(p, reader) > offset;
     if (!is_due) {
@@ -345,14 +355,14 @@ void partition_watch_remove(struct partition *p, struct watch *watch)
 void partition_wake_readers(struct partition *p, struct partition_fire *fire)
 {
     monitor_assert_held(&p->monitor);
-    collect_watches(&p->watches, fire);
-    collect_watches(&p->watches_follower, fire);
+    collect_watches(p, PARTITION_READER_CONSUMER, fire);
+    collect_watches(p, PARTITION_READER_FOLLOWER, fire);
 }
 
 void partition_wake_followers(struct partition *p, struct partition_fire *fire)
 {
     monitor_assert_held(&p->monitor);
-    collect_watches(&p->watches_follower, fire);
+    collect_watches(p, PARTITION_READER_FOLLOWER, fire);
 }
 
 void partition_set_state(struct partition *p, enum partition_state to)

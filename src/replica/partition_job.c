@@ -209,7 +209,7 @@ static void retire_segments(struct partition *p, int64_t now_ms)
     enum err e = partition_log_delete_segments(p->log, &retired);
     list_splice_back(&p->retired, &retired);
     if (p->retired_due_ms == INT64_MAX)
-        p->retired_due_ms = now_ms + delay_ms;
+        p->retired_due_ms = now_ms + MIN(delay_ms, INT64_MAX - now_ms); /* a client set it */
     if (e != ERR_OK)
         p->owner.storage_failed(p->owner.arg, p, e);
     else

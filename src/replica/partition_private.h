@@ -77,8 +77,8 @@ void partition_fire_init(struct partition_fire *fire);
 /* [monitor] Moves who is complete into `fire`: written and high watermark as they are now. */
 void partition_collect(struct partition *p, struct partition_fire *fire);
 
-/* [monitor] Every watch (or only the followers') into `fire`: the ends have moved, or it serves no
- * more. */
+/* [monitor] Every watch (or only the followers') that has come true into `fire`: the ends have
+ * moved, or it serves no more. */
 void partition_wake_readers(struct partition *p, struct partition_fire *fire);
 void partition_wake_followers(struct partition *p, struct partition_fire *fire);
 

@@ -173,6 +173,8 @@ static void start_opening(struct replica_set *set, struct replica *replica)
     replica->dir = replica_set_found_dir(set, replica->topic, replica->index);
     if (replica->dir == SIZE_MAX)
         replica->dir = replica_set_pick_dir(set);
+    if (replica->dir != SIZE_MAX && replica_set_dir_is_offline(set, replica->dir))
+        replica->dir = SIZE_MAX;
     if (replica->dir == SIZE_MAX) {
         monitor_enter(&set->monitor);
         replica->error = ERR_IO;
@@ -200,6 +202,8 @@ static void closed_on_loop(struct loop_task *task)
         set->follow.error = replica->error;
     }
     set->follow.closing--;
+    if (replica->dir != SIZE_MAX)
+        set->dir_partitions[replica->dir]--;
     replica_free(replica);
     replica_set_follow_step(set);
 }
@@ -210,8 +214,9 @@ static void replica_closed(void *arg, enum err e)
     struct replica *replica = arg;
     struct replica_set *set = replica->set;
     char path[4096];
-    struct log_dir *dir = set->options.dirs[replica->dir];
-    if (!set->follow.is_stopping && !set->dir_is_offline[replica->dir]) {
+    bool has_dir = replica->dir != SIZE_MAX && !replica_set_dir_is_offline(set, replica->dir);
+    if (!set->follow.is_stopping && has_dir) {
+        struct log_dir *dir = set->options.dirs[replica->dir];
         log_dir_checkpoint_drop(dir, replica->topic, replica->index);
         if (log_dir_partition_path(dir, replica->topic, replica->index, path, sizeof(path)))
             e = partition_log_destroy_dir(set->env, path);
@@ -222,9 +227,11 @@ static void replica_closed(void *arg, enum err e)
     loop_post(set->options.loop, &call->task);
 }
 
-static bool destroy_unopened(struct env_job *job)
+/* At a stop a log that could not be opened is not clean: the next start has to look again. */
+static bool close_unopened(struct env_job *job)
 {
-    replica_closed(container_of(job, struct replica, job), ERR_OK);
+    struct replica *replica = container_of(job, struct replica, job);
+    replica_closed(replica, replica->set->follow.is_stopping ? replica->error : ERR_OK);
     return false;
 }
 
@@ -234,7 +241,7 @@ static void start_closing(struct replica_set *set, struct replica *replica)
     if (replica->partition != NULL) {
         partition_close(replica->partition, set->follow.is_stopping, replica_closed, replica);
     } else {
-        replica->job = (struct env_job){.run = destroy_unopened, .queue = ENV_QUEUE_BACKGROUND};
+        replica->job = (struct env_job){.run = close_unopened, .queue = ENV_QUEUE_BACKGROUND};
         env_submit(set->env, &replica->job);
     }
 }

@@ -14,7 +14,7 @@ struct replica {
     struct partition *partition; /* NULL: could not be opened */
     struct uuid topic_id;
     int32_t index;
-    size_t dir;
+    size_t dir; /* SIZE_MAX: none is in service */
     char topic[PARTITION_TOPIC_NAME_SIZE];
     /* While it is opened or closed: */
     struct env_job job;

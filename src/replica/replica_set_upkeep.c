@@ -112,12 +112,15 @@ bool replica_set_dir_is_offline(struct replica_set *set, size_t index)
 
 /* ---- the timer */
 
+enum { WAIT_MS_MAX = INT32_MAX }; /* a round too many in 24 days does no harm */
+
 static void arm_timer(struct replica_set *set)
 {
     int64_t wait_ms = set->next_check_ms - env_mono_ns(set->env) / 1000000;
     int64_t due_ms = atomic_load(&set->due_ms);
     if (due_ms != INT64_MAX)
         wait_ms = MIN(wait_ms, due_ms - env_wall_ms(set->env));
+    wait_ms = MIN(wait_ms, (int64_t)WAIT_MS_MAX);
     loop_timer_start(set->options.loop, &set->timer,
                      env_mono_ns(set->env) + MAX(wait_ms, (int64_t)1) * 1000000);
 }
@@ -167,7 +170,7 @@ static void timer_fired(struct loop_timer *timer)
     struct replica_set *set = container_of(timer, struct replica_set, timer);
     int64_t now_ms = env_mono_ns(set->env) / 1000000;
     if (now_ms >= set->next_check_ms)
-        set->next_check_ms = now_ms + set->options.retention_check_ms;
+        set->next_check_ms = now_ms + MIN(set->options.retention_check_ms, INT64_MAX - now_ms);
     atomic_store(&set->due_ms, INT64_MAX);
     start_checkpoints(set); /* what the last round left; this round's follow with the next */
     replica_set_each(set, housekeep, NULL);
@@ -196,7 +199,8 @@ void replica_set_timer_start(struct replica_set *set)
 {
     set->timer = (struct loop_timer){.fire = timer_fired};
     set->due_task = (struct loop_task){.run = due_changed};
-    set->next_check_ms = env_mono_ns(set->env) / 1000000 + set->options.retention_check_ms;
+    int64_t now_ms = env_mono_ns(set->env) / 1000000;
+    set->next_check_ms = now_ms + MIN(set->options.retention_check_ms, INT64_MAX - now_ms);
     arm_timer(set);
 }
 

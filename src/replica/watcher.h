@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "env/env.h"
@@ -31,6 +32,7 @@ struct watcher {
 struct watch {
     struct list link;
     struct watcher *watcher;
+    int64_t offset; /* fires when the end is beyond it */
 };
 
 /* One reference, the caller's. */
