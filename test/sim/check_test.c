@@ -339,6 +339,16 @@ TEST(check_producer_ids_flags_one_that_is_given_twice)
     expect(&f, "producer ids");
 }
 
+TEST(check_cluster_flags_another_one)
+{
+    struct fixture f = fixture_new();
+    history_cluster(&f.h, "abc", 3);
+    history_cluster(&f.h, "abc", 3);
+    CHECK(!f.h.has_failed);
+    history_cluster(&f.h, "abd", 3);
+    expect(&f, "a broker stays in its cluster");
+}
+
 TEST(check_latency_flags_a_late_answer)
 {
     struct fixture f = fixture_new();

@@ -133,7 +133,11 @@ static void on_metadata(struct call *call, enum err e, const void *response)
     struct client *c = container_of(call, struct client, metadata);
     if (e != ERR_OK)
         return;
-    if (!note_metadata(c, response)) {
+    const struct metadata_response *answer = response;
+    if (answer->cluster_id.len > 0)
+        history_cluster(c->options.history, answer->cluster_id.data,
+                        (size_t)answer->cluster_id.len);
+    if (!note_metadata(c, answer)) {
         client_reconnect(c);
         return;
     }

@@ -241,6 +241,15 @@ void history_power_cut(struct history *h)
     }
 }
 
+void history_cluster(struct history *h, const char *id, size_t len)
+{
+    if (h->cluster_id[0] == '\0')
+        snprintf(h->cluster_id, sizeof(h->cluster_id), "%.*s", (int)len, id);
+    else if (strlen(h->cluster_id) != len || memcmp(h->cluster_id, id, len) != 0)
+        history_fail(h, "a broker stays in its cluster", "it was %s and is %.*s", h->cluster_id,
+                     (int)len, id);
+}
+
 /* ---- topics */
 
 void history_topic_asked(struct history *h, uint32_t topic)

@@ -98,6 +98,7 @@ struct history {
     int64_t records_read;
     int64_t repeats_read; /* of producers that are not idempotent */
     bool is_auditing;
+    char cluster_id[HISTORY_NAME_SIZE]; /* "" until somebody was told */
 
     bool has_failed;
     char failure[HISTORY_FAILURE_SIZE]; /* the first one: "checker: what" */
@@ -178,6 +179,9 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
 
 /* A machine lost what it had not synced. */
 void history_power_cut(struct history *h);
+
+/* Every answer names the same cluster, through all crashes. */
+void history_cluster(struct history *h, const char *id, size_t len);
 
 /* ---- topics */
 

@@ -21,7 +21,7 @@ enum {
     AUDIT_MAX_S = 120,
     LONE_MAX_S = 30,
     STOP_MAX_S = 5,
-    EVENTS_MAX = 6000000,
+    EVENTS_MAX = 20000000,
     RESTART_MAX_MS = 500,
     JUMP_MAX_MS = 60000,
     JUMPED_MAX_MS = 1200000, /* a broker refuses timestamps an hour ahead of its own */
@@ -31,6 +31,7 @@ enum {
     TOP_UPS_MAX = 50,
     CRASH_IO_MAX = 40,
     CRASH_RECOVERY_IO_MAX = 80,
+    FIRST_STARTS_HIT = 4, /* a directory half made into a broker's has to become one all the same */
 };
 
 static void trouble(struct world *w, const char *what, const char *why)
@@ -143,10 +144,11 @@ static void start_broker(struct world *w)
 {
     w->process = process_start(w);
     w->starts++;
-    bool is_hit = w->phase == WORLD_SAFETY && w->crashes_done < w->crash_count &&
-                  sim_percent(w->sim, w->swarm.crash_in_recovery_percent);
-    if (is_hit) {
-        w->crashes_done++;
+    bool may_be_hit = w->phase == WORLD_SET_UP
+                          ? w->starts <= FIRST_STARTS_HIT
+                          : w->phase == WORLD_SAFETY && w->crashes_done < w->crash_count;
+    if (may_be_hit && sim_percent(w->sim, w->swarm.crash_in_recovery_percent)) {
+        w->crashes_done += w->phase == WORLD_SAFETY;
         int64_t nth = sim_draw(w->sim, 1, CRASH_RECOVERY_IO_MAX);
         sim_env_die_at_io(process_env(w->process), nth,
                           sim_percent(w->sim, 70) ? SIM_DEATH_POWER_CUT : SIM_DEATH_KILL);
