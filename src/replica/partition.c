@@ -71,6 +71,7 @@ static struct partition *partition_blank(struct env *env, const struct partition
     p->state = PARTITION_LEADING;
     p->leader_epoch = options->leader_epoch;
     p->retired_due_ms = INT64_MAX;
+    p->flush_due_ms = INT64_MAX;
     p->job = (struct env_job){.run = partition_job_run, .queue = ENV_QUEUE_WRITE};
     list_init(&p->wait_written);
     list_init(&p->wait_committed);

@@ -111,7 +111,12 @@ static void commit_written(struct partition *p)
     partition_wake_followers(p, &fire);
     if (p->high_watermark.offset > before)
         partition_wake_readers(p, &fire);
+    int64_t flush_due_ms = partition_log_next_due_ms(p->log);
+    bool is_news = flush_due_ms != p->flush_due_ms;
+    p->flush_due_ms = flush_due_ms;
     partition_leave_and_fire(p, &fire);
+    if (is_news && flush_due_ms != INT64_MAX)
+        p->owner.due(p->owner.arg, p, flush_due_ms);
 }
 
 static void commit_durable(struct partition *p)
@@ -212,8 +217,6 @@ static void retire_segments(struct partition *p, int64_t now_ms)
         p->retired_due_ms = now_ms + MIN(delay_ms, INT64_MAX - now_ms); /* a client set it */
     if (e != ERR_OK)
         p->owner.storage_failed(p->owner.arg, p, e);
-    else
-        p->owner.due(p->owner.arg, p, p->retired_due_ms);
 }
 
 static void save_checkpoint(struct partition *p)
@@ -253,6 +256,16 @@ static void close_idle_files(struct partition *p)
     log_segments_release(&idle);
 }
 
+/* The timer that brought us here forgot what else was to come. */
+static void tell_due(struct partition *p)
+{
+    monitor_enter(&p->monitor);
+    int64_t due_ms = MIN(partition_log_next_due_ms(p->log), p->retired_due_ms);
+    monitor_leave(&p->monitor);
+    if (due_ms != INT64_MAX)
+        p->owner.due(p->owner.arg, p, due_ms);
+}
+
 static void keep_house(struct partition *p)
 {
     int64_t now_ms = env_wall_ms(p->env);
@@ -261,6 +274,7 @@ static void keep_house(struct partition *p)
     sync_sealed(p);
     save_checkpoint(p);
     close_idle_files(p);
+    tell_due(p);
 }
 
 /* ---- closing */

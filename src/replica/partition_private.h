@@ -57,6 +57,7 @@ struct partition {
     int64_t sync_ns;          /* [job] how long the last sync took */
     struct list retired;      /* [job] segments whose names go at retired_due_ms */
     int64_t retired_due_ms;   /* [job] wall time; INT64_MAX: nothing */
+    int64_t flush_due_ms;     /* [job] as the owner was told last */
     bool wants_housekeeping;
     bool wants_close;
     bool close_is_clean;

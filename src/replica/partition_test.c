@@ -208,6 +208,35 @@ TEST(a_cache_topic_is_not_synced_for_an_ack)
     fixture_close(&f);
 }
 
+TEST(flush_ms_is_kept_by_the_owners_timer)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    f.config.ack_disk = false;
+    f.config.flush_ms = 500;
+    partition_set_config(f.p, &f.config);
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(f.due_ms, env_wall_ms(&f.m.env) + 500);
+    mem_env_advance_ms(&f.m, 300);
+    partition_housekeep(f.p); /* for another partition: not due yet, and told again */
+    f.due_ms = 0;
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(f.due_ms, env_wall_ms(&f.m.env) + 200);
+    struct partition_offsets offsets;
+    partition_offsets(f.p, &offsets);
+    CHECK_EQUAL(offsets.durable, 0);
+    mem_env_advance_ms(&f.m, 200);
+    f.due_ms = 0;
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    partition_offsets(f.p, &offsets);
+    CHECK_EQUAL(offsets.durable, 1);
+    CHECK_EQUAL(f.due_ms, 0); /* nothing is left to be done */
+    fixture_close(&f);
+}
+
 TEST(a_repeat_waits_until_its_original_is_durable)
 {
     struct fixture f;
