@@ -13,7 +13,7 @@ enum { CHUNK_BYTES = 64 * 1024 };
 
 void line_reader_init(struct line_reader *r)
 {
-    *r = (struct line_reader){0};
+    *r = (struct line_reader){.data = mem_alloc(CHUNK_BYTES), .capacity = CHUNK_BYTES};
 }
 
 void line_reader_deinit(struct line_reader *r)

@@ -35,7 +35,8 @@ struct serve {
     int loop_count;
     struct broker *broker;
     struct console *console;
-    bool is_broker_stopping;
+    bool is_stopping; /* for good */
+    bool is_broker_stopped;
     bool is_console_stopped;
     int status;
 };
@@ -139,7 +140,7 @@ static void stop_loops(struct serve *s)
 
 static void all_stopped(struct serve *s)
 {
-    if (!s->is_broker_stopping && s->is_console_stopped)
+    if (s->is_broker_stopped && s->is_console_stopped)
         stop_loops(s);
 }
 
@@ -147,7 +148,7 @@ static void broker_stopped(void *arg, bool is_clean)
 {
     struct serve *s = arg;
     log_info(s->env, "stopped%s", is_clean ? "" : "; the next start will check the logs");
-    s->is_broker_stopping = false;
+    s->is_broker_stopped = true;
     all_stopped(s);
 }
 
@@ -160,9 +161,9 @@ static void console_stopped(void *arg)
 
 static void begin_stop(struct serve *s)
 {
-    if (s->is_broker_stopping)
+    if (s->is_stopping)
         return;
-    s->is_broker_stopping = true;
+    s->is_stopping = true;
     if (s->console != NULL)
         console_stop(s->console, console_stopped, s);
     else

@@ -349,6 +349,39 @@ TEST(foreign_bytes_end_the_connection)
     CHECK_EQUAL(say_bytes(cut, sizeof(cut), false), ERR_CORRUPT);
 }
 
+TEST(an_answer_to_another_question_ends_the_connection)
+{
+    struct fake f;
+    fake_init(&f);
+    fake_make_ready(&f);
+    CHECK_EQUAL(ask_metadata(&f, 0), ERR_OK);
+    CHECK(fake_hear(&f));
+    f.asked.correlation_id++;
+    struct metadata_response response;
+    wire_defaults(&metadata_response_layout, &response);
+    fake_say(&f, 5, &response);
+    mem_env_run_loops(&f.m);
+    CHECK_EQUAL(f.calls[0].error, ERR_CORRUPT);
+    CHECK_EQUAL(f.why, ERR_CORRUPT);
+    fake_deinit(&f);
+}
+
+TEST(a_send_that_fails_is_told_later_and_at_once)
+{
+    struct fake f;
+    fake_init(&f);
+    fake_make_ready(&f);
+    f.m.sock_fail_at = 1;
+    CHECK_EQUAL(ask_metadata(&f, 0), ERR_OK);
+    CHECK_EQUAL(f.calls[0].done, 0); /* not from within the call */
+    CHECK_EQUAL(ask_metadata(&f, 1), ERR_CLOSED);
+    mem_env_run_loops(&f.m);
+    CHECK_EQUAL(f.calls[0].done, 1);
+    CHECK_EQUAL(f.calls[0].error, ERR_CLOSED);
+    CHECK_EQUAL(f.closed, 1);
+    fake_deinit(&f);
+}
+
 /* One call after a handshake: everything ends once, whatever fails. */
 static bool run_with_fault(struct fake *f)
 {

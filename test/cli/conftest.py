@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -63,9 +64,13 @@ class Cli:
         return done.line
 
     def start(self, *words, **options):
-        return subprocess.Popen([self.binary, *map(str, words)], env=self.environment,
-                                stdin=options.get("stdin", subprocess.DEVNULL),
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([self.binary, *map(str, words)], env=self.environment,
+                                   stdin=options.get("stdin", subprocess.DEVNULL),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        end = threading.Timer(LIMIT_S, process.kill)  # so that nobody reads its output for ever
+        end.daemon = True
+        end.start()
+        return process
 
 
 @pytest.fixture(scope="session")
