@@ -116,6 +116,31 @@ TEST(fetch_of_nothing_is_answered_at_once)
     fixture_stop(&f);
 }
 
+/* A partition without records is five bytes on the wire and some hundred here. */
+TEST(produce_of_very_many_empty_partitions_is_refused)
+{
+    enum { COUNT = 12000 };
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    fixture_create(&f, "t", 1);
+    struct produce_request_partition_produce_data *all = mem_alloc(COUNT * sizeof(*all));
+    for (int32_t i = 0; i < COUNT; i++)
+        all[i] = (struct produce_request_partition_produce_data){.records = {.len = -1}};
+    struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
+                                                       .partition_data = {all, COUNT}};
+    struct produce_request request = {.transactional_id = wire_str_of(NULL),
+                                      .acks = 1,
+                                      .timeout_ms = 1000,
+                                      .topic_data = {&topic, 1}};
+    CHECK(fixture_ask(&f, PRODUCE, PRODUCE_VERSION, &request) == NULL);
+    topic.partition_data.count = 3;
+    const struct produce_response *response = fixture_ask(&f, PRODUCE, PRODUCE_VERSION, &request);
+    CHECK(response != NULL && response->responses.count == 1);
+    CHECK_EQUAL(response->responses.items[0].partition_responses.count, 3);
+    mem_free(all);
+    fixture_stop(&f);
+}
+
 /* ---- stopping while starting */
 
 struct half_started {

@@ -282,21 +282,19 @@ static void find_partition(struct fetch_op *op, struct fetch_part *part)
         broker_partition(op->rq->broker, topic, part->want.partition, &part->result.error);
 }
 
-static bool parts_new(struct fetch_op *op, uint64_t count)
+static void parts_arena_init(struct fetch_op *op, uint64_t count)
 {
-    if (count > UINT32_MAX / sizeof(struct fetch_part))
-        return false;
-    op->parts = mem_try((size_t)count * sizeof(struct fetch_part));
-    if (op->parts != NULL)
-        memset(op->parts, 0, (size_t)count * sizeof(struct fetch_part));
     arena_init(&op->arena, FETCH_ARENA_BASE_BYTES + (size_t)count * FETCH_ARENA_PART_BYTES);
-    return op->parts != NULL;
 }
 
 static bool parts_from_session(struct fetch_op *op)
 {
-    if (!parts_new(op, op->session->item_count))
+    uint32_t count = op->session->item_count; /* LIMIT_FETCH_SESSION_PARTITIONS in all sessions */
+    parts_arena_init(op, count);
+    op->parts = mem_try((size_t)count * sizeof(struct fetch_part));
+    if (op->parts == NULL)
         return false;
+    memset(op->parts, 0, (size_t)count * sizeof(struct fetch_part));
     LIST_FOR_EACH (node, &op->session->order) {
         struct fetch_item *item = container_of(node, struct fetch_item, link);
         struct fetch_part *part = &op->parts[op->part_count++];
@@ -314,7 +312,9 @@ static bool parts_from_request(struct fetch_op *op, const struct fetch_request *
     uint64_t count = 0;
     for (int32_t t = 0; t < request->topics.count; t++)
         count += (uint64_t)MAX(request->topics.items[t].partitions.count, 0);
-    if (!parts_new(op, count))
+    parts_arena_init(op, count);
+    op->parts = request_try(op->rq, count, sizeof(struct fetch_part));
+    if (op->parts == NULL)
         return false;
     for (int32_t t = 0; t < request->topics.count; t++) {
         const struct fetch_request_fetch_topic *topic = &request->topics.items[t];

@@ -11,8 +11,6 @@
  *
  * Thread: the request's reactor; part_done on disk workers.
  */
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/mem.h"
 #include "broker/broker_private.h"
@@ -285,13 +283,12 @@ static struct produce_op *op_new(struct request *rq, const struct produce_reques
 {
     uint64_t count = count_parts(request);
     struct produce_op *op = mem_try(sizeof(*op));
-    struct produce_part *parts = mem_try((size_t)count * sizeof(*parts));
+    struct produce_part *parts = request_try(rq, count, sizeof(*parts));
     if (op == NULL || parts == NULL) {
         mem_free(op);
         mem_free(parts);
         return NULL;
     }
-    memset(parts, 0, (size_t)count * sizeof(*parts));
     *op = (struct produce_op){
         .rq = rq,
         .parts = parts,

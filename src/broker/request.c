@@ -2,7 +2,10 @@
 /* request: answering. See request.h. Thread: the request's reactor. */
 #include "broker/request.h"
 
+#include <string.h>
+
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "broker/broker_private.h"
 #include "env/logger.h"
@@ -74,6 +77,19 @@ void request_close(struct request *rq, const char *why)
 void *request_alloc(struct request *rq, size_t count, size_t size)
 {
     return arena_alloc_array(&rq->net->arena, count, size);
+}
+
+void *request_try(struct request *rq, uint64_t count, size_t size)
+{
+    ASSERT(size > 0);
+    uint64_t bytes_max = LIMIT_REQUEST_ARENA_BASE_BYTES +
+                         (uint64_t)LIMIT_REQUEST_ARENA_PER_FRAME_BYTE * rq->net->payload_len;
+    if (count > bytes_max / size)
+        return NULL;
+    void *all = mem_try((size_t)count * size);
+    if (all != NULL)
+        memset(all, 0, (size_t)count * size);
+    return all;
 }
 
 void request_close_no_memory(struct request *rq)

@@ -75,6 +75,10 @@ void request_close(struct request *rq, const char *why);
 void *request_alloc(struct request *rq, size_t count, size_t size);
 void request_close_no_memory(struct request *rq);
 
+/* As request_alloc, zeroed, but owned by the caller (mem_free) and by itself within that limit: for
+ * what outlives the request. */
+void *request_try(struct request *rq, uint64_t count, size_t size);
+
 /* A NUL-terminated copy in the arena; NULL: no memory. */
 const char *request_text(struct request *rq, struct wire_str s);
 

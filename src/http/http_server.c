@@ -139,6 +139,11 @@ static bool conn_flush(struct http_conn *conn)
 static bool conn_take(struct http_conn *conn, const char *data, size_t len)
 {
     while (len > 0 && !conn->is_last) {
+        /* Requests behind one another are small, their answers are not. */
+        if (conn->output.len > LIMIT_HTTP_UNSENT_BYTES) {
+            conn->is_last = true;
+            break;
+        }
         size_t used = 0;
         enum http_input_state state = http_input_feed(&conn->input, data, len, &used);
         data += used;
