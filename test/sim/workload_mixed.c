@@ -22,6 +22,7 @@ static void set_up(struct world *w)
         world_add_consumer(w, &options);
     }
     world_add_admin(w, TOPICS, ROUNDS);
+    world_add_noise(w, (uint32_t)sim_draw(w->sim, 0, 2));
 }
 
 const struct workload workload_mixed = {"mixed", set_up};

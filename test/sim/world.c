@@ -138,6 +138,25 @@ void world_add_admin(struct world *w, uint32_t topics, unsigned rounds)
     }
 }
 
+void world_add_noise(struct world *w, uint32_t clients)
+{
+    ASSERT(w->admin_count > 0 && clients <= WORLD_CLIENTS_MAX);
+    for (uint32_t i = 0; i < clients; i++)
+        w->noises[w->noise_count++].client = new_client(w);
+}
+
+static void start_noise(struct world *w)
+{
+    uint32_t topics[NOISE_TOPICS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->admin_count; i++) {
+        for (uint32_t k = 0; k < w->admins[i].topic_count && count < NOISE_TOPICS_MAX; k++)
+            topics[count++] = w->admins[i].topics[k].topic;
+    }
+    for (uint32_t i = 0; i < w->noise_count; i++)
+        noise_start(&w->noises[i].noise, &w->noises[i].client, topics, count);
+}
+
 /* ---- the broker and its deaths */
 
 static void start_broker(struct world *w)
@@ -350,6 +369,7 @@ static void start_clients(struct world *w)
     for (uint32_t i = 0; i < w->admin_count; i++)
         admin_start(&w->admins[i].admin, &w->admins[i].client, w->admins[i].topics,
                     w->admins[i].topic_count);
+    start_noise(w);
 }
 
 static void describe_unfinished(const struct world *w, char *out, size_t size)
@@ -377,6 +397,8 @@ static void stop_clients(struct world *w)
         consumer_stop(&w->consumers[i].consumer);
     for (uint32_t i = 0; i < w->admin_count; i++)
         admin_stop(&w->admins[i].admin);
+    for (uint32_t i = 0; i < w->noise_count; i++)
+        noise_stop(&w->noises[i].noise);
 }
 
 static void finish(struct world *w)

@@ -18,6 +18,7 @@
 #include "env/sim_env.h"
 #include "env/sim_net.h"
 #include "history.h"
+#include "noise.h"
 #include "producer.h"
 
 enum { WORLD_CLIENTS_MAX = 32, WORLD_CRASHES_MAX = 12, WORLD_FAILURE_SIZE = 600 };
@@ -117,6 +118,11 @@ struct world {
         struct admin admin;
     } admins[WORLD_CLIENTS_MAX];
     uint32_t admin_count;
+    struct {
+        struct client_options client;
+        struct noise noise;
+    } noises[WORLD_CLIENTS_MAX];
+    uint32_t noise_count;
     struct admin set_up_admin;
     struct consumer auditor;
     struct producer lone;
@@ -164,6 +170,9 @@ void world_add_consumer(struct world *w, const struct consumer_options *options)
 
 /* Topics of its own, made and deleted `rounds` times. */
 void world_add_admin(struct world *w, uint32_t topics, unsigned rounds);
+
+/* Clients that use the admins' topics while those come and go. After the admins. */
+void world_add_noise(struct world *w, uint32_t clients);
 
 /* Topics as chance likes them. */
 void world_add_random_topics(struct world *w);
