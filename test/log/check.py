@@ -156,11 +156,15 @@ def compare(build, classpath, data, copy, is_clean):
     facts = facts_of(probe(build, "read", copy))
     expect(len(facts) >= 5, f"partitions found: {sorted(facts)}")
     total = 0
+    logs_of = {name: sorted((data / name).glob("*.log")) for name in facts}
+    dumped = dump(classpath, sum(logs_of.values(), []), "--deep-iteration")
+    text_of = {name: "" for name in facts}
+    for part in dumped.split("Dumping ")[1:]:
+        text_of[pathlib.Path(part.split("\n", 1)[0]).parent.name] += part
     for name, ours in sorted(facts.items()):
-        logs = sorted((data / name).glob("*.log"))
-        text = dump(classpath, logs, "--deep-iteration")
-        records = re.findall(r"^\| offset: (\d+) ", text, re.M)
-        batches = re.findall(r"^baseOffset: ", text, re.M)
+        logs = logs_of[name]
+        records = re.findall(r"^\| offset: (\d+) ", text_of[name], re.M)
+        batches = re.findall(r"^baseOffset: ", text_of[name], re.M)
         expect(int(ours["records"]) == len(records), f"{name}: {ours}, {len(records)} records")
         expect(int(ours["batches"]) == len(batches), f"{name}: {ours}, {len(batches)} batches")
         expect(ours["cut"] == "0", f"{name}: {ours}")
