@@ -303,3 +303,118 @@ TEST(broker_without_log_directories_makes_and_deletes_topics_and_stops)
     sock_close(peer);
     mem_env_deinit(&h.m);
 }
+
+/* ---- whatever fails, everybody is answered or closed */
+
+static bool is_closed(struct sock *peer)
+{
+    uint8_t byte;
+    size_t got;
+    return sock_recv(peer, &byte, 1, &got) == ERR_CLOSED;
+}
+
+/* True: there was no nth call to fail. */
+static bool all_are_answered_when_fails(int fail_at, bool is_cold)
+{
+    enum { PEERS = 4 };
+    struct half_started h = {0};
+    struct sock *peers[PEERS];
+    struct batch_buffer batch;
+    mem_env_init(&h.m);
+    half_make(&h);
+    mem_env_run_until_idle(&h.m);
+    for (int i = 0; i < PEERS; i++)
+        peers[i] = mem_env_connect(&h.m, PORT, NULL);
+    batch_make(&h.m, 10, &batch);
+    say_create(peers[0], "t");
+    mem_env_run_until_idle(&h.m);
+    h.m.is_cold = is_cold;
+    h.m.fail_at = fail_at;
+    uint8_t answer[1000];
+    size_t got;
+    CHECK_EQUAL(sock_recv(peers[0], answer, sizeof(answer), &got), ERR_OK);
+    say_create(peers[0], "other");
+    say_produce(peers[1], -1, 1000, &batch);
+    say_produce(peers[2], 1, 1000, &batch);
+    say_fetch(peers[3], 500, 1);
+    mem_env_advance_ms(&h.m, 2000);
+    for (int i = 0; i < PEERS; i++)
+        CHECK(mem_sock_unread(peers[i]) > 0 || is_closed(peers[i]));
+    bool is_through = h.m.fail_at > 0;
+    h.m.fail_at = 0;
+    broker_stop(h.broker, half_stopped, &h);
+    half_free(&h);
+    batch_buffer_deinit(&batch);
+    for (int i = 0; i < PEERS; i++)
+        sock_close(peers[i]);
+    mem_env_deinit(&h.m);
+    return is_through;
+}
+
+TEST(broker_answers_or_closes_whichever_io_call_fails)
+{
+    for (int cold = 0; cold < 2; cold++) {
+        int fail_at = 1;
+        while (!all_are_answered_when_fails(fail_at, cold == 1))
+            fail_at++;
+        CHECK(fail_at > 5);
+    }
+}
+
+/* A client that leaves while its Fetch is parked, or with a worker; a stop with such ones. */
+TEST(broker_lets_go_of_a_fetch_whose_client_left)
+{
+    for (int steps = 0; steps < 8; steps++) {
+        struct broker_fixture f;
+        fixture_start(&f, NULL);
+        fixture_create(&f, "t", 1);
+        struct batch_buffer batch;
+        batch_make(&f.m, 10, &batch);
+        f.m.is_cold = steps % 2 == 1;
+        struct sock *leaves = mem_env_connect(&f.m, PORT, NULL);
+        struct sock *stays = mem_env_connect(&f.m, PORT, NULL);
+        say_fetch(leaves, INT32_MAX, 1);
+        say_fetch(stays, INT32_MAX, 1);
+        mem_env_run_until_idle(&f.m);
+        say_produce(f.peer, -1, INT32_MAX, &batch);
+        mem_env_run_loops(&f.m);
+        for (int i = 0; i < steps; i++)
+            mem_env_run_one_job_step(&f.m);
+        sock_close(leaves);
+        mem_env_run_loops(&f.m);
+        if (steps >= 4) {
+            mem_env_run_until_idle(&f.m);
+            CHECK(mem_sock_unread(stays) > 60);
+        }
+        sock_close(stays);
+        batch_buffer_deinit(&batch);
+        fixture_stop(&f);
+    }
+}
+
+/* The stop does not wait for what clients wait for. */
+TEST(broker_stops_with_parked_fetches_and_pending_produces)
+{
+    struct half_started h = {0};
+    mem_env_init(&h.m);
+    half_make(&h);
+    mem_env_run_until_idle(&h.m);
+    struct sock *peer = mem_env_connect(&h.m, PORT, NULL);
+    say_create(peer, "t");
+    mem_env_run_until_idle(&h.m);
+    struct batch_buffer batch;
+    batch_make(&h.m, 10, &batch);
+    say_fetch(peer, INT32_MAX, 1);
+    mem_env_run_until_idle(&h.m);
+    say_produce(peer, -1, INT32_MAX, &batch);
+    say_produce(peer, 0, 0, &batch);
+    say_create(peer, "never");
+    mem_env_run_loops(&h.m);
+    int64_t start_ns = h.m.now_ns;
+    broker_stop(h.broker, half_stopped, &h);
+    half_free(&h);
+    CHECK(h.m.now_ns - start_ns < INT64_C(1000000000));
+    batch_buffer_deinit(&batch);
+    sock_close(peer);
+    mem_env_deinit(&h.m);
+}
