@@ -294,3 +294,36 @@ def test_acks_0_is_not_answered_and_an_error_closes(pair):
         with pytest.raises(Closed):
             peer.wire.receive()
         assert peer.ask("ApiVersions", 0, {}) == "closed"  # opens a new connection
+
+
+# ---- fairness, codecs
+
+
+def test_a_large_partition_does_not_starve_others(pair):
+    """One batch per answer: a session's partitions take turns."""
+    name = new_topic(pair, 3)
+    for partition in range(3):
+        for _ in range(2):
+            produce(pair, name, records(4), partition=partition)
+    for peer in pair:
+        wanted = [(i, 0, {}) for i in range(3)]
+        answer = fetch_from(peer, name, wanted, MaxBytes=1, SessionEpoch=0)
+        served = []
+        for epoch in range(1, 4):
+            served += [p["PartitionIndex"] for t in answer["Responses"] for p in t["Partitions"]
+                       if p["Records"]]
+            answer = fetch_from(peer, name, [], MaxBytes=1, SessionId=answer["SessionId"],
+                                SessionEpoch=epoch)
+        assert sorted(served) == [0, 1, 2]
+
+
+def test_zstd_topics_need_fetch_10(pair):
+    name = new_topic(pair, compression__type="zstd")
+    for peer in pair:
+        answer = produce_to(peer, name, records(4))
+        assert answer["Responses"][0]["PartitionResponses"][0]["ErrorCode"] == 0
+    for version, code in ((9, 76), (10, 0)):
+        for peer in pair:
+            row = fetch_from(peer, name, [(0, 0, {})], version=version)["Responses"][0]["Partitions"][0]
+            assert row["ErrorCode"] == code, (peer.bootstrap, version)
+            assert bool(row["Records"]) == (code == 0)

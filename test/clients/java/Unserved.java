@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.admin.AdminClient;
+import org.apache.kafka.clients.admin.ListGroupsOptions;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+
+/** What this broker does not serve: clients are told so, soon, and nothing breaks. */
+final class Unserved extends Scenario {
+    private Unserved(String bootstrap) {
+        super(bootstrap);
+    }
+
+    public static void main(String[] args) {
+        Unserved u = new Unserved(args[0]);
+        u.step("transactions", u::transactions);
+        u.step("groups", u::groups);
+        u.step("admin", u::admin);
+        u.step("goes on", u::goesOn);
+    }
+
+    private void transactions() {
+        try (KafkaProducer<byte[], byte[]> producer = producer("transactional.id", "t", "max.block.ms", 20000)) {
+            long start = System.nanoTime();
+            try {
+                producer.initTransactions();
+                that(false, "transactions began");
+            } catch (KafkaException e) {
+                that(System.nanoTime() - start < 15000000000L, "only after its time-out: " + e);
+            }
+        }
+    }
+
+    private void groups() {
+        for (String protocol : List.of("classic", "consumer")) {
+            try (KafkaConsumer<byte[], byte[]> consumer = consumer("group.id", "g", "group.protocol", protocol,
+                    "default.api.timeout.ms", 3000)) {
+                consumer.subscribe(List.of("none"));
+                same(0, consumer.poll(Duration.ofSeconds(1)).count());
+            } catch (KafkaException e) {
+                System.out.println("groups, " + protocol + ": " + e);
+            }
+        }
+    }
+
+    private void admin() throws Exception {
+        try (AdminClient admin = AdminClient.create(config("default.api.timeout.ms", 10000, "request.timeout.ms", 5000))) {
+            String unsupported = "UnsupportedVersionException";
+            same(unsupported, refusal(admin.createPartitions(Map.of("t", NewPartitions.increaseTo(9))).all()));
+            same(unsupported, refusal(admin.describeLogDirs(Set.of(1)).allDescriptions()));
+            String listed = refusal(admin.listGroups(new ListGroupsOptions()).all());
+            that(!listed.equals("TimeoutException"), "listGroups: " + listed);
+        }
+    }
+
+    private void goesOn() throws Exception {
+        try (KafkaProducer<byte[], byte[]> producer = producer()) {
+            producer.send(new ProducerRecord<>("after", 0, null, new byte[1])).get();
+        }
+    }
+}

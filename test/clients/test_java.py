@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kafka-clients 4.4.0: the programs of java/, whose steps are the tests."""
+
+import itertools
+
+from confluent import create
+
+
+def passed(results, least):
+    assert {k: v for k, v in results.items() if v != "ok"} == {}
+    assert len(results) >= least
+
+
+def test_admin(java, broker):
+    passed(java.run("Admin", broker.bootstrap), 12)
+
+
+def test_records(java, broker):
+    passed(java.run("Records", broker.bootstrap), 11)
+
+
+def test_restarts(java, own_broker, is_long):
+    """SIGKILL and SIGTERM by turns, in the middle of what is sent."""
+    create(own_broker, "restarts")
+    turns = itertools.count()
+
+    def restart(_):
+        if next(turns) % 3 == 2:
+            own_broker.stop()
+        else:
+            own_broker.kill()
+        own_broker.start()
+
+    rounds = 30 if is_long else 4
+    passed(java.run("Restarts", own_broker.bootstrap, rounds, on_ask=restart, limit_s=300), 1)
+    assert next(turns) == rounds
+
+
+def test_what_is_not_served(java, klamm):
+    passed(java.run("Unserved", klamm.bootstrap), 4)
