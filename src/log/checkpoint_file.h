@@ -5,7 +5,7 @@
  * offset" lines. Reads and writes the text; does not know where it is kept.
  *
  * Thread: any.
- * Limits: CHECKPOINT_FILE_BYTES_MAX for one file.
+ * Limits: CHECKPOINT_FILE_BYTES and EPOCHS_FILE_BYTES for one file.
  */
 #ifndef LOG_CHECKPOINT_FILE_H
 #define LOG_CHECKPOINT_FILE_H
@@ -15,13 +15,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/strbuf.h"
 
-enum {
-    CHECKPOINT_FILE_BYTES_MAX = 256 << 20,
-    CHECKPOINT_EPOCHS_BYTES_MAX = 16 << 20, /* of one partition */
-    CHECKPOINT_TOPIC_SIZE = 250,
-};
+enum { CHECKPOINT_TOPIC_SIZE = LIMIT_TOPIC_NAME_BYTES + 1 };
 
 /* A place in the text of one file; `is_bad` sticks. */
 struct checkpoint_reader {

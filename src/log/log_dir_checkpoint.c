@@ -168,8 +168,8 @@ enum err log_dir_load_checkpoints(struct log_dir *dir)
     for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
         uint8_t *data = NULL;
         size_t size = 0;
-        enum err e = log_file_read(dir->env, dir->path, file_names[kind], CHECKPOINT_FILE_BYTES_MAX,
-                                   &data, &size);
+        enum err e = log_file_read(dir->env, dir->path, file_names[kind],
+                                   LIMIT_CHECKPOINT_FILE_BYTES, &data, &size);
         if (e == ERR_NOT_FOUND)
             continue;
         if (e == ERR_OK)

@@ -109,8 +109,8 @@ static enum err load_epochs(struct log_opening *o)
 {
     uint8_t *data = NULL;
     size_t size = 0;
-    enum err e = log_file_read(o->log->env, o->options->dir, epochs_name,
-                               CHECKPOINT_EPOCHS_BYTES_MAX, &data, &size);
+    enum err e = log_file_read(o->log->env, o->options->dir, epochs_name, LIMIT_EPOCHS_FILE_BYTES,
+                               &data, &size);
     if (e == ERR_OK && leader_epochs_read(&o->log->epochs, data, size) != ERR_OK)
         recovery_say(&o->recovery, "%s cannot be read", epochs_name);
     mem_free(data);

@@ -3,10 +3,9 @@
 #include "log/log_replay.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "log/segment_walk.h"
-
-enum { SNAPSHOT_BYTES_MAX = 1 << 30 };
 
 static enum err unlink_snapshot(struct partition_log *log, struct log_names *names, int64_t offset)
 {
@@ -24,7 +23,7 @@ static enum err read_snapshot(const struct log_replay *replay, int64_t offset, i
     uint8_t *data = NULL;
     size_t size = 0;
     enum err e = log_file_read(log->env, log->home->dir, log_file_name_format(text, &name),
-                               SNAPSHOT_BYTES_MAX, &data, &size);
+                               LIMIT_SNAPSHOT_FILE_BYTES, &data, &size);
     if (e == ERR_OK)
         e = producer_snapshot_read(replay->producers, data, size, now_ms);
     mem_free(data);

@@ -28,7 +28,7 @@ struct log_write_run {
     struct segment_tail tail; /* the segment's, as far as batches were taken into the run */
     int64_t pos;              /* where the gathered buffers go */
     int iov_count;
-    struct iovec iov[COMMIT_IOV_MAX];
+    struct iovec iov[LIMIT_COMMIT_BUFFERS];
     uint32_t index_first; /* number of the first gathered entry */
     uint32_t time_first;
     uint32_t index_gathered;
@@ -119,7 +119,7 @@ static enum err run_add(struct log_write_run *run, const struct log_append *appe
 {
     ASSERT(append->segment_base == run->seg->base_offset);
     ASSERT(append->pos == run->tail.size);
-    if (run->iov_count == COMMIT_IOV_MAX || run->index_gathered == ENTRY_BUFFER - 1 ||
+    if (run->iov_count == LIMIT_COMMIT_BUFFERS || run->index_gathered == ENTRY_BUFFER - 1 ||
         run->time_gathered == ENTRY_BUFFER - 1) {
         enum err e = run_flush(run);
         if (e != ERR_OK)

@@ -195,9 +195,9 @@ static void take_appends(struct partition_log *log, struct log_commit *commit)
 {
     int64_t bytes = 0;
     uint32_t count = 0;
-    while (!list_is_empty(&log->pending) && count < COMMIT_APPENDS_MAX) {
+    while (!list_is_empty(&log->pending) && count < LIMIT_COMMIT_BATCHES) {
         struct log_append *append = container_of(log->pending.next, struct log_append, link);
-        if (count > 0 && bytes + (int64_t)append->bytes.len > COMMIT_BYTES_MAX)
+        if (count > 0 && bytes + (int64_t)append->bytes.len > LIMIT_COMMIT_BYTES)
             break;
         list_remove(&append->link);
         list_push_back(&commit->appends, &append->link);

@@ -13,17 +13,12 @@
 #ifndef LOG_PARTITION_LOG_PRIVATE_H
 #define LOG_PARTITION_LOG_PRIVATE_H
 
+#include "base/limits.h"
 #include "base/prng.h"
 #include "log/leader_epochs.h"
 #include "log/partition_log.h"
 #include "log/recent_batches.h"
 #include "log/segment.h"
-
-enum {
-    COMMIT_BYTES_MAX = 8 << 20, /* one commit, unless a single batch is larger */
-    COMMIT_APPENDS_MAX = 1024,
-    COMMIT_IOV_MAX = 512, /* buffers of one write call */
-};
 
 /* A segment begins here: decided when the batch got its place, done by the writer. */
 struct log_roll {

@@ -7,11 +7,11 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "log/segment_walk.h"
 
 enum {
     MAGIC_POS = 16,
-    CANDIDATES_MAX = 1000, /* headers behind a bad batch that are worth a checksum */
 };
 
 static enum err is_all_zero(struct log_recovery *r, struct env_file *file, int64_t pos,
@@ -46,7 +46,7 @@ static enum err is_batch_at(struct segment_walk *walk, int64_t pos, const uint8_
         !batch_header_is_plausible(&header, walk->end - pos) || header.base_offset < next_offset ||
         header.base_offset - next_offset > INT32_MAX)
         return ERR_OK;
-    if (++*candidates > CANDIDATES_MAX) {
+    if (++*candidates > LIMIT_ROT_CANDIDATES) {
         *out = true; /* so many headers are no accident */
         return ERR_OK;
     }
