@@ -66,6 +66,14 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->retention_check_ms = PICK(sim, 20, 100, 300000);
 }
 
+static const char *draw_compression(struct sim *sim)
+{
+    static const char *const types[] = {"uncompressed", "gzip", "snappy", "lz4", "zstd"};
+    if (sim_percent(sim, 70))
+        return NULL;
+    return types[sim_draw(sim, 0, (int64_t)ARRAY_COUNT(types) - 1)];
+}
+
 void world_add_random_topics(struct world *w)
 {
     struct sim *sim = w->sim;
@@ -86,6 +94,10 @@ void world_add_random_topics(struct world *w)
                                .index_interval_bytes = (int32_t)PICK(sim, 0, 200, 4096),
                                .is_preallocated = sim_percent(sim, 20),
                                .retention_bytes = retention_bytes,
+                               .segment_ms = (int32_t)PICK(sim, 0, 0, 0, 30, 1000),
+                               .compression = draw_compression(sim),
+                               .is_log_append_time = sim_percent(sim, 15),
+                               .flush_messages = (int32_t)PICK(sim, 0, 0, 1, 30),
                                .delete_delay_ms = (int32_t)PICK(sim, 0, 50, 60000),
                            });
     }

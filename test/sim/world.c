@@ -78,6 +78,14 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
     add_config(wanted, "index.interval.bytes", number_text(options->index_interval_bytes));
     if (options->is_preallocated)
         add_config(wanted, "preallocate", "true");
+    if (options->segment_ms > 0)
+        add_config(wanted, "segment.ms", number_text(options->segment_ms));
+    if (options->compression != NULL)
+        add_config(wanted, "compression.type", options->compression);
+    if (options->is_log_append_time)
+        add_config(wanted, "message.timestamp.type", "LogAppendTime");
+    if (options->flush_messages > 0)
+        add_config(wanted, "flush.messages", number_text(options->flush_messages));
     if (options->retention_bytes > 0) {
         add_config(wanted, "retention.bytes", number_text(options->retention_bytes));
         add_config(wanted, "file.delete.delay.ms", number_text(options->delete_delay_ms));

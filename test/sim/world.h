@@ -159,6 +159,10 @@ struct world_topic_options {
     bool is_preallocated;
     int32_t retention_bytes; /* 0: all is kept */
     int32_t delete_delay_ms;
+    int32_t segment_ms;      /* 0: the default, a week */
+    const char *compression; /* NULL: the producer's */
+    bool is_log_append_time;
+    int32_t flush_messages; /* 0: the default, never */
 };
 
 /* Index in w->topics. */
