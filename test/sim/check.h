@@ -19,7 +19,8 @@ void check_acked_at_end(struct history *h);
  * one exactly once, and all in the order of sending. Nothing is there that nobody sent. */
 void check_order_at_end(struct history *h);
 
-/* check_offsets: offsets are dense; high watermark, log start and leader epoch never go back. */
+/* check_offsets: offsets are dense; high watermark, log start and leader epoch never go back; the
+ * leader epoch rises with every start of a broker. */
 void check_offsets_on_read(struct history *h, uint32_t partition, int64_t expected, int64_t offset);
 void check_offsets_on_told(struct history *h, uint32_t partition, const struct history_floor *floor,
                            const struct history_offsets *offsets);

@@ -253,6 +253,20 @@ TEST(check_offsets_lets_the_start_go_back_with_the_power_where_names_may_come_ba
     expect(&f, "offsets");
 }
 
+TEST(check_offsets_flags_an_epoch_that_does_not_rise_with_a_start)
+{
+    struct fixture f = fixture_new();
+    struct history_floor floor = history_floor_of(&f.h, f.durable);
+    told(&f, &floor, 10, 0, 3);
+    history_broker_starts(&f.h);
+    told(&f, &floor, 10, 0, 3); /* asked before */
+    floor = history_floor_of(&f.h, f.durable);
+    told(&f, &floor, 10, 0, 4);
+    CHECK(!f.h.has_failed);
+    told(&f, &floor, 10, 0, 3);
+    expect(&f, "offsets");
+}
+
 TEST(check_stable_flags_a_change)
 {
     struct fixture f = fixture_new();

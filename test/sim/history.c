@@ -169,7 +169,7 @@ struct history_floor history_floor_of(const struct history *h, uint32_t partitio
         .power_cuts = h->power_cuts,
         .high_watermark = p->high_watermark,
         .log_start = p->log_start,
-        .leader_epoch = p->leader_epoch,
+        .leader_epoch = MAX(p->leader_epoch, p->leader_epoch_min),
     };
 }
 
@@ -219,6 +219,12 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
     p->high_watermark = MAX(p->high_watermark, offsets->high_watermark);
     p->log_start = MAX(p->log_start, offsets->log_start);
     p->leader_epoch = MAX(p->leader_epoch, offsets->leader_epoch);
+}
+
+void history_broker_starts(struct history *h)
+{
+    for (uint32_t i = 0; i < h->partition_count; i++)
+        h->partitions[i].leader_epoch_min = h->partitions[i].leader_epoch + 1;
 }
 
 void history_power_cut(struct history *h)

@@ -54,6 +54,7 @@ struct history_partition {
     int64_t high_watermark;
     int64_t log_start;
     int32_t leader_epoch;
+    int32_t leader_epoch_min; /* what a newer process has to say at least */
 
     /* The record at each offset that somebody has read; -1: nobody has. */
     int32_t *seen;
@@ -176,6 +177,9 @@ struct history_offsets {
 
 void history_told(struct history *h, uint32_t partition, const struct history_floor *floor,
                   const struct history_offsets *offsets);
+
+/* Another process of the broker begins: its leader epochs are higher than any told before. */
+void history_broker_starts(struct history *h);
 
 /* A machine lost what it had not synced. */
 void history_power_cut(struct history *h);

@@ -169,6 +169,7 @@ static void start_noise(struct world *w)
 
 static void start_broker(struct world *w)
 {
+    history_broker_starts(&w->history);
     w->process = process_start(w);
     w->starts++;
     bool may_be_hit = w->phase == WORLD_SET_UP
