@@ -28,6 +28,7 @@ void recovery_say(struct log_recovery *r, const char *format, ...)
 
 struct index_builder {
     struct segment *seg;
+    bool is_off; /* the disk is full: a log must open all the same, and reads do without */
     uint32_t gathered[SEGMENT_FILES];
     int64_t pos[SEGMENT_FILES];
     uint8_t bytes[SEGMENT_FILES][ENTRIES_GATHERED * TIMEINDEX_ENTRY_BYTES];
@@ -36,6 +37,7 @@ struct index_builder {
 static enum err builder_begin(struct index_builder *b, struct segment *seg)
 {
     b->seg = seg;
+    b->is_off = false;
     for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
         b->gathered[kind] = 0;
         b->pos[kind] = 0;
@@ -53,8 +55,10 @@ static enum err builder_begin(struct index_builder *b, struct segment *seg)
 static enum err builder_flush(struct index_builder *b, enum log_file_kind kind)
 {
     ASSERT(b->gathered[kind] <= sizeof(b->bytes[kind]));
-    if (b->gathered[kind] == 0)
+    if (b->gathered[kind] == 0 || b->is_off) {
+        b->gathered[kind] = 0;
         return ERR_OK;
+    }
     struct env_file *file = NULL;
     enum err e = segment_file(b->seg, kind, ENV_WAIT, &file);
     if (e != ERR_OK)
@@ -64,7 +68,8 @@ static enum err builder_flush(struct index_builder *b, enum log_file_kind kind)
     env_file_unref(file);
     b->pos[kind] += b->gathered[kind];
     b->gathered[kind] = 0;
-    return e;
+    b->is_off = e == ERR_NO_SPACE;
+    return b->is_off ? ERR_OK : e;
 }
 
 static enum err builder_add(struct index_builder *b, const struct segment_entry *entry)
@@ -87,7 +92,7 @@ static enum err builder_add(struct index_builder *b, const struct segment_entry 
 }
 
 /* That of the last segment is made anew after the next crash too: no need to sync it. */
-static enum err builder_finish(struct index_builder *b, bool is_sealed)
+static enum err builder_finish(struct index_builder *b, bool is_sealed, struct segment_tail *tail)
 {
     for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
         enum err e = builder_flush(b, (enum log_file_kind)kind);
@@ -100,7 +105,12 @@ static enum err builder_finish(struct index_builder *b, bool is_sealed)
         if (e != ERR_OK)
             return e;
     }
-    return ERR_OK;
+    if (!b->is_off)
+        return ERR_OK;
+    tail->index_count = 0;
+    tail->time_count = 0;
+    tail->last_time_entry = -1;
+    return builder_begin(b, b->seg); /* empties both again */
 }
 
 /* ---- scanning */
@@ -172,7 +182,7 @@ static enum err scan_end(struct segment_scan *scan, bool is_sealed)
     if (e == ERR_OK && is_sealed && segment_tail_seal(&scan->tail, scan->seg->base_offset, &entry))
         e = builder_add(&scan->builder, &entry);
     if (e == ERR_OK)
-        e = builder_finish(&scan->builder, is_sealed);
+        e = builder_finish(&scan->builder, is_sealed, &scan->tail);
     return e == ERR_OK ? env_file_sync(scan->file) : e;
 }
 

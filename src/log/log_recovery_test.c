@@ -448,6 +448,27 @@ TEST(repeats_of_the_last_five_are_known_across_a_roll)
     fixture_deinit(&f);
 }
 
+TEST(a_full_disk_does_not_keep_a_log_from_opening)
+{
+    struct fixture f;
+    build(&f);
+    fixture_free(&f);
+    truncate_file(&f, "t-0/00000000000000000016.index", 0);
+    truncate_file(&f, "t-0/00000000000000000016.timeindex", 0);
+    f.recovery_point = 16;
+    f.m.space_bytes = f.m.used_bytes;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    check_readable(&f, BATCHES * RECORDS);
+    f.m.space_bytes = INT64_MAX;
+    fixture_fill(&f, 8, 2, 24);
+    check_readable(&f, BATCHES * RECORDS + 16);
+    fixture_free(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    CHECK_TEXT(f.report.detail, "");
+    check_readable(&f, BATCHES * RECORDS + 16);
+    fixture_deinit(&f);
+}
+
 TEST(another_topics_directory_is_refused)
 {
     struct fixture f;

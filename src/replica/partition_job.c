@@ -66,7 +66,7 @@ static void commit_failed(struct partition *p, enum err e)
     partition_log_fail(p->log, &p->commit);
     commit_release(&p->commit);
     p->pending_syncs = 0;
-    bool is_fatal = e != ERR_NO_SPACE;
+    bool is_fatal = e != ERR_NO_SPACE && e != ERR_FULL; /* ERR_FULL: no descriptors left just now */
     if (is_fatal && (p->state == PARTITION_LEADING || p->state == PARTITION_CLOSING))
         partition_set_state(p, PARTITION_OFFLINE);
     /* After a failed sync nothing that waits for durability can come true any more. */
