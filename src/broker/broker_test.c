@@ -13,6 +13,7 @@
 #include "wire/create_topics.h"
 #include "wire/delete_topics.h"
 #include "wire/fetch.h"
+#include "wire/kerr.h"
 #include "wire/produce.h"
 
 enum {
@@ -78,6 +79,37 @@ TEST(broker_survives_a_close_while_a_late_produce_waits_behind_another)
     mem_env_run_until_idle(&f.m);
     batch_buffer_deinit(&large);
     batch_buffer_deinit(&small);
+    fixture_stop(&f);
+}
+
+/* The disk is not done in time: the client is told, and the record is kept all the same. */
+TEST(produce_says_when_its_time_is_up)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    fixture_create(&f, "t", 1);
+    struct batch_buffer batch;
+    batch_make(&f.m, 10, &batch);
+    struct sock *peer = mem_env_connect(&f.m, PORT, NULL);
+    say_produce(peer, -1, 500, &batch);
+    mem_env_run_loops(&f.m);
+    f.m.now_ns += 499 * 1000000L;
+    mem_env_run_loops(&f.m);
+    CHECK(fixture_receive(&f, peer, PRODUCE, PRODUCE_VERSION) == NULL);
+    f.m.now_ns += 2 * 1000000L;
+    mem_env_run_loops(&f.m);
+    const struct produce_response *late = fixture_receive(&f, peer, PRODUCE, PRODUCE_VERSION);
+    CHECK(late != NULL);
+    CHECK_EQUAL(late->responses.items[0].partition_responses.items[0].error_code,
+                KERR_REQUEST_TIMED_OUT);
+    mem_env_run_until_idle(&f.m);
+    say_produce(peer, -1, 500, &batch);
+    mem_env_run_until_idle(&f.m);
+    const struct produce_response *next = fixture_receive(&f, peer, PRODUCE, PRODUCE_VERSION);
+    CHECK(next != NULL);
+    CHECK_EQUAL(next->responses.items[0].partition_responses.items[0].base_offset, 1);
+    sock_close(peer);
+    batch_buffer_deinit(&batch);
     fixture_stop(&f);
 }
 
@@ -417,4 +449,64 @@ TEST(broker_stops_with_parked_fetches_and_pending_produces)
     batch_buffer_deinit(&batch);
     sock_close(peer);
     mem_env_deinit(&h.m);
+}
+
+/* ---- a log that could not be opened */
+
+static int16_t produce_error(struct half_started *h, struct sock *peer)
+{
+    struct broker_fixture f = {0}; /* for its arena */
+    struct batch_buffer batch;
+    arena_init(&f.arena, 1024 * 1024);
+    batch_make(&h->m, 10, &batch);
+    say_produce(peer, 1, 1000, &batch);
+    mem_env_run_until_idle(&h->m);
+    const struct produce_response *response = fixture_receive(&f, peer, PRODUCE, PRODUCE_VERSION);
+    CHECK(response != NULL && response->responses.count == 1);
+    int16_t error = response->responses.items[0].partition_responses.items[0].error_code;
+    batch_buffer_deinit(&batch);
+    arena_deinit(&f.arena);
+    return error;
+}
+
+/* The second start has this call fail. True: there was no such call. */
+static bool stop_is_honest_after(int fail_at, int *unopened)
+{
+    struct half_started h = {0};
+    mem_env_init(&h.m);
+    half_make(&h);
+    mem_env_run_until_idle(&h.m);
+    struct sock *peer = mem_env_connect(&h.m, PORT, NULL);
+    say_create(peer, "t");
+    mem_env_run_until_idle(&h.m);
+    sock_close(peer);
+    broker_stop(h.broker, half_stopped, &h);
+    half_free(&h);
+    CHECK(h.stop_was_clean);
+    half_make(&h);
+    h.m.fail_at = fail_at;
+    mem_env_run_until_idle(&h.m);
+    bool is_through = h.m.fail_at > 0;
+    h.m.fail_at = 0;
+    bool is_open = true;
+    peer = mem_env_connect(&h.m, PORT, NULL);
+    if (h.is_ready && !h.has_failed)
+        is_open = produce_error(&h, peer) == KERR_NONE;
+    broker_stop(h.broker, half_stopped, &h);
+    half_free(&h);
+    *unopened += !is_open;
+    CHECK(is_open || !h.stop_was_clean);
+    sock_close(peer);
+    mem_env_deinit(&h.m);
+    return is_through;
+}
+
+/* Or the next start would trust the end of a log that nobody has looked at. */
+TEST(broker_stop_is_not_clean_when_a_log_could_not_be_opened)
+{
+    int unopened = 0;
+    int fail_at = 1;
+    while (!stop_is_honest_after(fail_at, &unopened))
+        fail_at++;
+    CHECK(unopened > 0);
 }
