@@ -8,6 +8,7 @@
  */
 #include "base/assert.h"
 #include "broker/broker_private.h"
+#include "broker/endpoint.h"
 #include "broker/fetch_op.h"
 #include "metadata/image.h"
 
@@ -130,6 +131,54 @@ static bool fill_topics(struct fetch_op *op, struct fetch_response *response,
     return true;
 }
 
+static bool has_endpoint(const struct fetch_response *response, int32_t node_id)
+{
+    for (int32_t i = 0; i < response->node_endpoints.count; i++) {
+        if (response->node_endpoints.items[i].node_id == node_id)
+            return true;
+    }
+    return false;
+}
+
+/* Each leader that a row names, once, at the address that this client is to use. */
+static bool add_endpoint(struct fetch_op *op, struct fetch_response *response, int32_t node_id)
+{
+    const struct image *image = request_image(op->rq);
+    const struct broker_image *broker = image_broker(image, node_id);
+    struct endpoint endpoint;
+    if (broker == NULL || has_endpoint(response, node_id) ||
+        !endpoint_of(op->rq, broker, &op->arena, &endpoint))
+        return true;
+    if (response->node_endpoints.items == NULL) {
+        if (wire_array_new(&op->arena, &fetch_response_node_endpoint_layout,
+                           (int32_t)image_broker_count(image), &response->node_endpoints) != ERR_OK)
+            return false;
+        response->node_endpoints.count = 0;
+    }
+    ASSERT(response->node_endpoints.count < (int32_t)image_broker_count(image));
+    response->node_endpoints.items[response->node_endpoints.count++] =
+        (struct fetch_response_node_endpoint){
+            .node_id = node_id,
+            .host = wire_str_of(endpoint.host),
+            .port = endpoint.port,
+            .rack = wire_str_of(broker->rack),
+        };
+    return true;
+}
+
+static bool fill_endpoints(struct fetch_op *op, struct fetch_response *response)
+{
+    for (int32_t t = 0; t < response->responses.count; t++) {
+        const struct fetch_response_fetchable_topic_response *topic = &response->responses.items[t];
+        for (int32_t i = 0; i < topic->partitions.count; i++) {
+            int32_t leader = topic->partitions.items[i].current_leader.leader_id;
+            if (leader >= 0 && !add_endpoint(op, response, leader))
+                return false;
+        }
+    }
+    return true;
+}
+
 bool fetch_op_fill_response(struct fetch_op *op)
 {
     struct fetch_response *response = op->rq->response;
@@ -142,5 +191,5 @@ bool fetch_op_fill_response(struct fetch_op *op)
         wire_array_new(&op->arena, &fetch_response_partition_data_layout, (int32_t)answered,
                        &data) != ERR_OK)
         return false;
-    return fill_topics(op, response, data.items);
+    return fill_topics(op, response, data.items) && fill_endpoints(op, response);
 }
