@@ -75,14 +75,20 @@ static enum err finish_deletions(struct log_names *names, const struct log_home 
 /* ---- what compaction left, as Kafka does: .cleaned files are a try that did not end, and so are
  * .swap files at or behind one; other .swap files take the place of what they were made from. */
 
-static enum err end_of_log(struct segment *seg, uint8_t *buffer, size_t capacity, int64_t *out)
+static enum err end_of_swap(const struct log_home *home, int64_t offset, uint8_t *buffer,
+                            size_t capacity, int64_t *out)
 {
+    struct log_file_name name = {.offset = offset, .kind = LOG_FILE_LOG, .stage = LOG_STAGE_SWAP};
+    char text[LOG_NAME_SIZE];
+    char path[LOG_PATH_SIZE];
+    if (!log_file_path(path, home->dir, log_file_name_format(text, &name)))
+        return ERR_TOO_LARGE;
     struct env_file *file = NULL;
     int64_t size = 0;
-    enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
+    enum err e = env_file_open(home->env, path, ENV_READ, &file);
     if (e == ERR_OK)
         e = env_file_size(file, &size);
-    *out = seg->base_offset + 1;
+    *out = offset + 1;
     if (e == ERR_OK) {
         struct segment_walk walk;
         struct batch_header header;
@@ -91,31 +97,32 @@ static enum err end_of_log(struct segment *seg, uint8_t *buffer, size_t capacity
         segment_walk_use(&walk, buffer, capacity);
         while ((e = segment_walk_next(&walk, &header, &pos)) == ERR_OK)
             *out = MAX(*out, batch_last_offset(&header) + 1);
+        e = e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
     }
     env_file_unref(file);
-    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
+    return e;
 }
 
-/* The .swap files were synced before they got this name, so all of a .log is there. */
+/* The .swap files were synced before they got this name, so all of a .log is there. It gets its
+ * place last: until then all of this is done again after a crash. */
 static enum err finish_swap(struct log_names *names, struct log_home *home, int64_t offset,
                             uint8_t *buffer, size_t capacity)
 {
-    /* Its batches are read under the live name: first out of the way with what has that. */
-    struct segment *seg = segment_new(home, offset, 0);
-    enum err e = segment_unlink_all(seg, LOG_STAGE_LIVE);
-    if (e == ERR_OK)
-        e = segment_rename(seg, LOG_FILE_LOG, LOG_STAGE_SWAP, LOG_STAGE_LIVE);
     int64_t end = offset;
     ASSERT(offset >= 0);
-    if (e == ERR_OK)
-        e = end_of_log(seg, buffer, capacity, &end);
+    names->is_changed = true;
+    enum err e = end_of_swap(home, offset, buffer, capacity, &end);
     for (size_t i = 0; i < names->count && e == ERR_OK; i++) {
         const struct log_file_name *name = &names->items[i];
-        if (name->stage == LOG_STAGE_LIVE && name->offset > offset && name->offset < end)
+        if (name->stage == LOG_STAGE_LIVE && name->offset >= offset && name->offset < end)
             e = unlink_name(names, home, name);
     }
+    struct segment *seg = segment_new(home, offset, 0);
+    if (e == ERR_OK)
+        e = env_dir_sync(home->env, home->dir);
+    if (e == ERR_OK)
+        e = segment_rename(seg, LOG_FILE_LOG, LOG_STAGE_SWAP, LOG_STAGE_LIVE);
     segment_unref(seg);
-    names->is_changed = true;
     return e;
 }
 

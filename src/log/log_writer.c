@@ -188,7 +188,7 @@ static void run_store_tail(struct log_write_run *run)
         run->commit->sealed_tail = run->tail;
 }
 
-static enum err preallocate(const struct partition_log *log, struct segment *seg)
+enum err log_preallocate(const struct partition_log *log, struct segment *seg)
 {
     if (!log->config.preallocate)
         return ERR_OK;
@@ -217,7 +217,7 @@ static enum err run_roll(struct log_write_run *run, const struct log_roll *roll)
     if (e == ERR_OK)
         e = log_write_snapshot(log, roll->base_offset, roll->snapshot, roll->snapshot_size);
     if (e == ERR_OK)
-        e = preallocate(log, seg);
+        e = log_preallocate(log, seg);
     struct segment_tail tail;
     segment_tail_init(&tail, seg->base_offset);
     run_begin_segment(run, seg, &tail);
