@@ -13,6 +13,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.AdminClient;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
@@ -187,6 +188,7 @@ final class Records extends Scenario {
                 same((byte) i, read(consumer, 1).get(0).value()[0]);
             }
             that(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(30), "woken by the record");
+            consumer.close(CloseOptions.timeout(Duration.ZERO)); // else behind its last fetch
         }
     }
 
