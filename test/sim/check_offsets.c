@@ -30,7 +30,7 @@ void check_offsets_on_told(struct history *h, uint32_t partition, const struct h
 {
     const struct history_partition *p = &h->partitions[partition];
     check_one(h, p, "high watermark", floor->high_watermark, offsets->high_watermark);
-    if (!p->has_retention || floor->power_cuts == h->power_cuts)
+    if (!p->has_retention || floor->starts == h->starts)
         check_one(h, p, "log start", floor->log_start, offsets->log_start);
     check_one(h, p, "leader epoch", floor->leader_epoch, offsets->leader_epoch);
     if (offsets->high_watermark >= 0 && offsets->log_start > offsets->high_watermark)

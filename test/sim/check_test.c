@@ -238,18 +238,20 @@ TEST(check_offsets_flags_what_goes_back)
     }
 }
 
-TEST(check_offsets_lets_the_start_go_back_with_the_power_where_names_may_come_back)
+TEST(check_offsets_lets_retentions_start_go_back_with_a_process)
 {
     struct fixture f = fixture_new();
     f.h.partitions[f.durable].has_retention = true;
     struct history_floor floor = history_floor_of(&f.h, f.durable);
     told(&f, &floor, 10, 4, 3);
     floor = history_floor_of(&f.h, f.durable);
-    history_power_cut(&f.h);
-    told(&f, &floor, 10, 2, 3);
+    history_broker_starts(&f.h);
+    told(&f, &floor, 10, 4, 3); /* asked before */
+    floor = history_floor_of(&f.h, f.durable);
+    told(&f, &floor, 10, 2, 4);
     CHECK(!f.h.has_failed);
     floor = history_floor_of(&f.h, f.durable);
-    told(&f, &floor, 10, 1, 3);
+    told(&f, &floor, 10, 1, 4);
     expect(&f, "offsets");
 }
 

@@ -85,7 +85,7 @@ static void take_offset(struct consumer *c,
         part->end = answer->offset;
         told.high_watermark = answer->offset;
     } else {
-        if (part->lost_position >= answer->offset && part->lost_power_cuts == h->power_cuts)
+        if (part->lost_position >= answer->offset && part->lost_starts == h->starts)
             history_fail(h, "what was seen stays", "offset %lld of %s-%d is out of range",
                          (long long)part->lost_position, partition_of(c, (uint32_t)i)->topic,
                          partition_of(c, (uint32_t)i)->index);
@@ -230,7 +230,7 @@ static enum fetch_outcome take_error(struct consumer *c, struct consumer_partiti
     case KERR_OFFSET_OUT_OF_RANGE:
         if (p->is_durable) {
             part->lost_position = part->position;
-            part->lost_power_cuts = part->floor.power_cuts;
+            part->lost_starts = part->floor.starts;
         }
         part->position = -1;
         return FETCH_WAITS;

@@ -166,7 +166,7 @@ struct history_floor history_floor_of(const struct history *h, uint32_t partitio
     const struct history_partition *p = &h->partitions[partition];
     return (struct history_floor){
         .generation = p->generation,
-        .power_cuts = h->power_cuts,
+        .starts = h->starts,
         .high_watermark = p->high_watermark,
         .log_start = p->log_start,
         .leader_epoch = MAX(p->leader_epoch, p->leader_epoch_min),
@@ -217,14 +217,20 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
         return;
     check_offsets_on_told(h, partition, floor, offsets);
     p->high_watermark = MAX(p->high_watermark, offsets->high_watermark);
-    p->log_start = MAX(p->log_start, offsets->log_start);
+    if (!p->has_retention || floor->starts == h->starts)
+        p->log_start = MAX(p->log_start, offsets->log_start);
     p->leader_epoch = MAX(p->leader_epoch, offsets->leader_epoch);
 }
 
 void history_broker_starts(struct history *h)
 {
-    for (uint32_t i = 0; i < h->partition_count; i++)
-        h->partitions[i].leader_epoch_min = h->partitions[i].leader_epoch + 1;
+    h->starts++;
+    for (uint32_t i = 0; i < h->partition_count; i++) {
+        struct history_partition *p = &h->partitions[i];
+        p->leader_epoch_min = p->leader_epoch + 1;
+        if (p->has_retention)
+            p->log_start = 0;
+    }
 }
 
 void history_power_cut(struct history *h)
@@ -232,8 +238,6 @@ void history_power_cut(struct history *h)
     h->power_cuts++;
     for (uint32_t i = 0; i < h->partition_count; i++) {
         struct history_partition *p = &h->partitions[i];
-        if (p->has_retention)
-            p->log_start = 0;
         if (p->is_durable)
             continue;
         p->generation++;

@@ -47,7 +47,8 @@ struct history_partition {
     uint32_t topic_index; /* in `topics` */
     int32_t index;
     bool is_durable;     /* klamm.ack=disk: what consumers see survives power cuts */
-    bool has_retention;  /* its start moves up, and down again when a power cut brings back names */
+    bool has_retention;  /* its start moves up, and may go back when a process ends before the names
+                            of its segments have gone */
     uint32_t generation; /* rises when a power cut may have taken what was seen */
 
     /* Floors: what clients have been told already. */
@@ -92,6 +93,7 @@ struct history {
     uint32_t topic_count;
     uint32_t producer_count;
     uint32_t power_cuts;
+    uint32_t starts;       /* of the broker */
     int64_t *producer_ids; /* with the epoch in the low 16 bits */
     uint32_t producer_id_count;
 
@@ -152,7 +154,7 @@ void history_producer_id(struct history *h, int64_t producer_id, int16_t epoch);
 /* What is known when a request leaves. */
 struct history_floor {
     uint32_t generation;
-    uint32_t power_cuts;
+    uint32_t starts;
     int64_t high_watermark;
     int64_t log_start;
     int32_t leader_epoch;

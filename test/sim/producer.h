@@ -39,6 +39,7 @@ struct producer_batch {
     uint32_t first_record; /* of the history */
     int32_t count;
     int32_t sequence;
+    uint32_t ordinal; /* the broker remembers five: none goes five ahead of the oldest */
     int64_t created_ns;
     int64_t timestamp_ms;
 };
@@ -47,7 +48,9 @@ struct producer_partition {
     uint32_t partition; /* of the history */
     unsigned left;      /* batches to make */
     uint32_t next_number;
+    uint32_t next_ordinal;
     int32_t next_sequence;
+    bool is_known; /* something of this instance is acknowledged: the broker has a state of it */
     struct list batches; /* not yet acknowledged, oldest first */
 };
 
