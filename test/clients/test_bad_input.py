@@ -291,6 +291,8 @@ def test_absurd_counts(victim, api, version, count):
 
 @pytest.mark.parametrize("count", [2**31 - 1, -2, -2**31, 1 << 20])
 def test_absurd_counts_before_the_compact_form(victim, count):
+    if count < 0 and not victim.is_klamm:
+        return  # Kafka never answers
     assert is_closed(victim, frame(3, 4, 1, struct.pack(">i", count), False))
     produce_v3 = struct.pack(">hhii", -1, -1, 1000, 1) + struct.pack(">h", 1) + b"t"
     assert is_closed(victim, frame(0, 3, 1, produce_v3 + struct.pack(">i", count), False))
@@ -354,8 +356,8 @@ def test_fetch_with_absurd_limits(victim, field, value):
                 "ReplicaId": -1, "MaxWaitMs": 2**31 - 1, "MinBytes": 2**31 - 1,
                 "MaxBytes": 1000, "Topics": []}))
             return
-        answer = fetch(wire, "t", 0, **{field: value})
-        assert answer["ErrorCode"] == 0
+        code = fetch(wire, "t", 0, **{field: value})["ErrorCode"]
+        assert code == OK or not victim.is_klamm and code == -1 and field == "MaxBytes"
 
 
 @pytest.mark.parametrize("offset", [-1, -2, -2**63, 2**63 - 1, 1 << 40])
@@ -383,7 +385,7 @@ def test_fetch_sessions_that_do_not_exist(victim, session, epoch, code):
 
 # ---- batches
 
-OK, CORRUPT, INVALID_RECORD, INVALID_TIMESTAMP, TOO_LARGE = 0, 2, 87, 32, 10
+OK, CORRUPT, INVALID_RECORD, INVALID_TIMESTAMP, UNSUPPORTED_CODEC = 0, 2, 87, 32, 76
 
 BATCHES = {
     "right": (OK, b.batch()),
@@ -463,8 +465,10 @@ def test_garbage_behind_a_codec(victim, codec, payload):
             "magic": magic.get(codec, b"x") + b"\xee" * 100}[payload]
     with victim.connect() as wire:
         code = produce(wire, b.batch(data, codec=codec))["ErrorCode"]
-        assert code in ((76,) if codec > b.ZSTD else (CORRUPT, INVALID_RECORD)), \
-            "or UNKNOWN_SERVER_ERROR of Kafka" if code == -1 else code
+        if victim.is_klamm:
+            assert code in ((UNSUPPORTED_CODEC,) if codec > b.ZSTD else (CORRUPT, INVALID_RECORD))
+        else:
+            assert code != OK
 
 
 @pytest.mark.parametrize("codec", b.BOMBS)
@@ -477,7 +481,8 @@ def test_decompression_bombs(victim, codec):
     with victim.connect() as wire:
         for _ in range(3):
             code = produce(wire, records)["ErrorCode"]
-            assert code == INVALID_RECORD or code == OK and codec != b.ZSTD
+            if victim.is_klamm:
+                assert code == INVALID_RECORD or code == OK and codec != b.ZSTD
             victim.check()
 
 
@@ -600,7 +605,9 @@ def test_a_thousand_connections_announce_100_mib(is_kafka, binary, tmp_path):
 def mutate(rng, data):
     data = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 5))):
-        at = rng.randrange(8, len(data)) if len(data) > 8 else 0
+        if len(data) <= 8:
+            break
+        at = rng.randrange(8, len(data))
         kind = rng.randrange(6)
         if kind == 0:
             data[at] ^= 1 << rng.randrange(8)
