@@ -170,8 +170,8 @@ bool log_dir_was_clean(const struct log_dir *dir)
 enum err log_dir_mark_dirty(struct log_dir *dir)
 {
     ASSERT(dir->lock != NULL);
-    if (!dir->is_marked_clean)
-        return ERR_OK;
+    if (!dir->is_marked_clean) /* who was killed here may have left names that no sync covers */
+        return env_dir_sync(dir->env, dir->path);
     enum err e = log_file_remove(dir->env, dir->path, CLEAN_SHUTDOWN_NAME);
     if (e == ERR_OK)
         e = env_dir_sync(dir->env, dir->path);

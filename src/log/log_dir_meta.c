@@ -118,6 +118,25 @@ enum err log_dir_parse_meta(char *text, struct strbuf *why, struct log_dir_ident
     return ERR_OK;
 }
 
+/* The directory may have been made by a process that was killed before it synced the name. Those
+ * above it as well, or they are old and not ours: what cannot be synced there is left alone. */
+static enum err sync_parents(struct log_dir *dir)
+{
+    char part[LOG_PATH_SIZE];
+    size_t len = strlen(dir->path);
+    ASSERT(len < sizeof(part));
+    memcpy(part, dir->path, len + 1);
+    enum err e = log_file_sync_parent(dir->env, part);
+    for (size_t i = len; i > 1 && e == ERR_OK; i--) {
+        if (part[i - 1] != '/')
+            continue;
+        part[i - 1] = '\0';
+        if (log_file_sync_parent(dir->env, part) != ERR_OK)
+            break;
+    }
+    return e;
+}
+
 enum err log_dir_format(struct log_dir *dir, int32_t node_id, const char *cluster_id,
                         struct uuid directory_id)
 {
@@ -130,8 +149,10 @@ enum err log_dir_format(struct log_dir *dir, int32_t node_id, const char *cluste
                        "#\ncluster.id=%s\ndirectory.id=%s\nnode.id=%" PRId32 "\nversion=1\n",
                        cluster_id, uuid_format(directory_id, id), node_id);
     ASSERT(len > 0 && (size_t)len < sizeof(text));
-    enum err e =
-        log_file_replace_durably(dir->env, dir->path, META_PROPERTIES_NAME, text, (size_t)len);
+    enum err e = sync_parents(dir);
+    if (e != ERR_OK)
+        return e;
+    e = log_file_replace_durably(dir->env, dir->path, META_PROPERTIES_NAME, text, (size_t)len);
     if (e != ERR_OK)
         return e;
     dir->identity.is_new = false;

@@ -250,7 +250,9 @@ static enum err open_all(struct log_opening *o)
     e = log_replay_producers(&replay);
     for (uint32_t i = 0; i < log->segment_count; i++)
         segment_close_files(log->segments[i]);
-    if (e == ERR_OK && o->names.is_changed)
+    /* A process that was killed may have left names that no sync covers, and what we found under
+     * them counts as durable from now on. */
+    if (e == ERR_OK && (o->names.is_changed || !o->options->was_clean))
         e = env_dir_sync(log->env, o->options->dir);
     return e;
 }
