@@ -59,7 +59,7 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->power_cut_percent = (int32_t)PICK(sim, 100, 60, 60, 10);
     out->clean_stop_percent = (int32_t)PICK(sim, 0, 10, 30);
     out->crash_in_io_percent = (int32_t)PICK(sim, 0, 50, 100);
-    out->crash_in_recovery_percent = (int32_t)PICK(sim, 0, 0, 40);
+    out->crash_in_recovery_percent = (int32_t)PICK(sim, 0, 40, 80);
     out->reset_interval_ns = PICK(sim, 0, 20 * SIM_MS, 200 * SIM_MS, 2 * SIM_S);
     out->jump_interval_ns = PICK(sim, 0, 0, 300 * SIM_MS);
     out->backoff_max_ns = PICK(sim, SIM_MS, 10 * SIM_MS, 100 * SIM_MS);

@@ -31,6 +31,7 @@ enum {
     TOP_UPS_MAX = 50,
     CRASH_IO_MAX = 40,
     CRASH_RECOVERY_IO_MAX = 80,
+    CRASH_SOON_IO_MAX = 600, /* when the first things are acknowledged again */
     FIRST_STARTS_HIT = 4, /* a directory half made into a broker's has to become one all the same */
 };
 
@@ -177,7 +178,8 @@ static void start_broker(struct world *w)
                           : w->phase == WORLD_SAFETY && w->crashes_done < w->crash_count;
     if (may_be_hit && sim_percent(w->sim, w->swarm.crash_in_recovery_percent)) {
         w->crashes_done += w->phase == WORLD_SAFETY;
-        int64_t nth = sim_draw(w->sim, 1, CRASH_RECOVERY_IO_MAX);
+        int64_t most = sim_percent(w->sim, 50) ? CRASH_RECOVERY_IO_MAX : CRASH_SOON_IO_MAX;
+        int64_t nth = sim_draw(w->sim, 1, most);
         sim_env_die_at_io(process_env(w->process), nth,
                           sim_percent(w->sim, 70) ? SIM_DEATH_POWER_CUT : SIM_DEATH_KILL);
     }
