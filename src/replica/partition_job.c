@@ -79,7 +79,11 @@ static void commit_failed(struct partition *p, enum err e)
         p->owner.storage_failed(p->owner.arg, p, e);
 }
 
-enum { GATHER_SLICE_NS = 30000, GATHER_NS_MAX = 1000000 };
+enum {
+    GATHER_SLICE_NS = 30000,
+    GATHER_NS_MAX = 1000000,
+    GATHER_GROUP_MAX = 8, /* a larger group keeps both halves of its turns busy by itself */
+};
 
 /* [monitor] */
 static void commit_take(struct partition *p, int64_t now_ms)
@@ -160,7 +164,8 @@ static void commit_sync(struct partition *p)
         commit_failed(p, e == ERR_NO_SPACE ? ERR_IO : e);
     else
         commit_durable(p);
-    p->gather_for = e == ERR_OK ? p->commit_syncs : 0;
+    bool is_small = p->commit_syncs <= GATHER_GROUP_MAX;
+    p->gather_for = e == ERR_OK && is_small ? p->commit_syncs : 0;
 }
 
 /* ---- gathering */
