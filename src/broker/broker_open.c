@@ -65,6 +65,19 @@ static enum err format_new(struct broker *broker, size_t index, struct strbuf *w
     return e;
 }
 
+/* What was chosen is shown as what was given: tools read node.id with DescribeConfigs. */
+static enum err keep_node_id(struct broker *broker, struct strbuf *why)
+{
+    char text[16];
+    int len = snprintf(text, sizeof(text), "%d", broker->node_id);
+    ASSERT(len > 0 && (size_t)len < sizeof(text));
+    struct config_set *fixed = &broker->config->layers.fixed;
+    enum err e = config_set_put(fixed, CONFIG_BROKER_NODE_ID, text, (size_t)len);
+    if (e != ERR_OK)
+        strbuf_printf(why, "node.id cannot be kept: %s", err_text(e));
+    return e;
+}
+
 enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
 {
     const struct server_config *config = broker->config;
@@ -83,6 +96,9 @@ enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
     }
     if (broker->node_id < 0)
         broker->node_id = DEFAULT_NODE_ID;
+    enum err kept = keep_node_id(broker, why);
+    if (kept != ERR_OK)
+        return kept;
     if (broker->cluster_id[0] == '\0')
         uuid_format(new_uuid(broker), broker->cluster_id);
     for (size_t i = 0; i < broker->dir_count; i++) {

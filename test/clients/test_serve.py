@@ -10,6 +10,7 @@ import time
 import urllib.error
 
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from klamm import KlammError, KlammServer
 
@@ -163,3 +164,9 @@ def test_a_failed_start_leaves_no_damage(server):
     del klamm.extra["no.such.key"]
     klamm.start()
     klamm.stop()
+
+
+def test_a_chosen_node_id_is_shown(klamm):
+    admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
+    resource = ConfigResource(ConfigResource.Type.BROKER, "1")
+    assert admin.describe_configs([resource])[resource].result(30)["node.id"].value == "1"
