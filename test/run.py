@@ -62,6 +62,8 @@ def groups():
         Group("codec", f"test/codec/run.sh {release}"),
         Group("tables", f"test/tables/run.sh {release}"),
         Group("batch", f"test/batch/run.sh {release}"),
+        Group("kafka-long", "set -e; for i in $(seq 20); do for t in codec tables batch; do "
+              f"test/$t/run.sh {release} $RANDOM; done; done", long_only=True, limit_s=3600),
         Group("log", f"test/log/run.sh {release}"),
         Group("sim", f"test/sim/run.sh {release}"),
         Group("sim-long", f"test/sim/run.sh {release} --random 1000", long_only=True,

@@ -8,7 +8,7 @@
 set -eu
 
 build=${1:?usage: run.sh BUILD_DIR [SEED [ROUNDS]]}
-seed=${2:-$(date +%s)}
+seed=${2:-1}
 rounds=${3:-60}
 here=$(cd "$(dirname "$0")" && pwd)
 frames=$build/codec_frames

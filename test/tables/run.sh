@@ -8,7 +8,7 @@
 set -eu
 
 build=${1:?usage: run.sh BUILD_DIR [SEED [COUNT]]}
-seed=${2:-$(date +%s)}
+seed=${2:-1}
 count=${3:-20000}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
