@@ -179,6 +179,7 @@ static void op_append(struct produce_op *op)
             continue;
         }
         part->append.ack = op->acks == -1 ? PARTITION_ACK_COMMITTED : PARTITION_ACK_WRITTEN;
+        part->append.loop = op->loop;
         part->append.done = part_done;
         partition_append(part->partition, &part->append, op->now_ms);
     }

@@ -268,6 +268,8 @@ static double plain_value(const struct page *page, enum metric metric)
     switch (metric) {
     case METRIC_START_TIME_SECONDS:
         return gauges->start_time_seconds;
+    case METRIC_REACTOR_STALLS_TOTAL:
+        return (double)page->process.loop_stalls;
     case METRIC_CONNECTIONS:
         return (double)atomic_load(&page->net->open);
     case METRIC_CONNECTIONS_ACCEPTED_TOTAL:

@@ -184,6 +184,16 @@ void loop_post(struct loop *loop, struct loop_task *task)
     loop->ops->post(loop, task);
 }
 
+void loop_submit(struct loop *loop, struct env_job *job)
+{
+    ASSERT(loop_is_current(loop));
+    ASSERT(job->run != NULL && !job->will_block);
+    if (loop->ops->submit != NULL)
+        loop->ops->submit(loop, job);
+    else
+        env_submit(loop->env, job);
+}
+
 struct env *loop_env(struct loop *loop)
 {
     return loop->env;

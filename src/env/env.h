@@ -50,6 +50,7 @@ struct env_process_stats {
     int64_t open_fds;
     int64_t fds_max;
     double start_time_seconds; /* since 1970 */
+    uint64_t loop_stalls;      /* brisk jobs that blocked, see loop_submit */
 };
 
 void env_process_stats(struct env *env, struct env_process_stats *out);
@@ -127,6 +128,7 @@ struct env_job {
      * submitted again, also by `run` itself before it returns. */
     bool (*run)(struct env_job *job);
     enum env_queue queue;
+    bool will_block; /* set by who submits it and by `run`: the next step waits for the disk */
     struct list link;
 };
 
@@ -154,6 +156,12 @@ struct loop_timer {
 void loop_post(struct loop *loop, struct loop_task *task);
 
 /* All below. Thread: the loop's own. */
+
+/* As env_submit, for a job whose first step seldom blocks (a small write into the page cache). The
+ * env may run steps on this loop's thread after what runs now, as long as none says
+ * will_block: while the loop is busy that is much cheaper than a worker. Should one block all the
+ * same, the loop goes on without it within a few milliseconds. */
+void loop_submit(struct loop *loop, struct env_job *job);
 
 struct env *loop_env(struct loop *loop);
 bool loop_is_current(struct loop *loop); /* Thread: any */
@@ -283,6 +291,7 @@ struct loop_ops {
     void (*post)(struct loop *loop, struct loop_task *task);
     bool (*is_current)(struct loop *loop);
     int64_t (*now_ns)(struct loop *loop);
+    void (*submit)(struct loop *loop, struct env_job *job); /* NULL: env_submit */
     void (*timer_start)(struct loop *loop, struct loop_timer *timer, int64_t at_mono_ns);
     void (*timer_stop)(struct loop *loop, struct loop_timer *timer);
     enum err (*listen)(struct loop *loop, const struct env_addr *addr, struct sock **out);

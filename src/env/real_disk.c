@@ -90,13 +90,14 @@ static void run_background_job(struct real_disk *disk, struct env_job *job)
 /* The same for an append or a read. */
 static void run_job(struct real_disk *disk, struct env_job *job)
 {
-    disk->brisk_count++;
+    bool is_brisk = !job->will_block; /* it may have begun on a loop */
+    disk->brisk_count += is_brisk;
     wake_for_waiting(disk); /* this may have been the one who watched */
     pthread_mutex_unlock(&disk->mutex);
     bool has_more = job->run(job);
     monitor_assert_none();
     pthread_mutex_lock(&disk->mutex);
-    disk->brisk_count--;
+    disk->brisk_count -= is_brisk;
     if (!has_more)
         return;
     wake_for_waiting(disk);

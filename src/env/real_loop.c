@@ -2,10 +2,10 @@
 /*
  * real_loop: one reactor: epoll, timers, tasks of other threads.
  *
- * A turn: hook, tasks that were posted before it, timers that are due, events of
- * sockets. It sleeps exactly until the next timer and not at all while tasks wait;
- * with neither it sleeps until something happens. A poster writes to the eventfd
- * only when the loop sleeps, and only the first one does.
+ * A turn: hook, tasks that were posted before it, timers that are due, events of sockets, brisk
+ * jobs (real_stand_in.c) and the tasks that those posted. It sleeps exactly until the next timer
+ * and not at all while tasks wait; with neither it sleeps until something happens. A poster writes
+ * to the eventfd only when the loop sleeps, and only the first one does.
  *
  * Thread: post and stop: any. Everything else: the thread that runs it, or the one
  * that holds it while it does not run.
@@ -28,6 +28,23 @@ static _Thread_local bool is_on_loop;
 bool real_is_on_loop(void)
 {
     return is_on_loop;
+}
+
+void real_loop_enter_thread(struct real_loop *loop)
+{
+    static _Thread_local pid_t tid;
+    ASSERT(!is_on_loop);
+    if (tid == 0)
+        tid = gettid();
+    is_on_loop = true;
+    atomic_store_explicit(&loop->owner, pthread_self(), memory_order_relaxed);
+    atomic_store_explicit(&loop->owner_tid, tid, memory_order_relaxed);
+}
+
+void real_loop_leave_thread(void)
+{
+    ASSERT(is_on_loop);
+    is_on_loop = false;
 }
 
 static struct real_loop *real_of(struct loop *loop)
@@ -58,7 +75,7 @@ static bool is_current(struct loop *base)
 {
     struct real_loop *loop = real_of(base);
     return !atomic_load_explicit(&loop->is_running, memory_order_acquire) ||
-           pthread_equal(loop->owner, pthread_self());
+           pthread_equal(atomic_load_explicit(&loop->owner, memory_order_relaxed), pthread_self());
 }
 
 static int64_t now_ns(struct loop *base)
@@ -68,6 +85,11 @@ static int64_t now_ns(struct loop *base)
     if (!atomic_load_explicit(&loop->is_running, memory_order_relaxed))
         loop->now_ns = real_mono_ns();
     return loop->now_ns;
+}
+
+static void submit(struct loop *base, struct env_job *job)
+{
+    real_stand_in_submit(real_of(base), job);
 }
 
 static void timer_stop(struct loop *base, struct loop_timer *timer)
@@ -114,11 +136,11 @@ static void run_timers(struct real_loop *loop)
 static struct timespec *sleep_time(struct real_loop *loop, struct timespec *out)
 {
     pthread_mutex_lock(&loop->mutex);
-    bool has_tasks = !list_is_empty(&loop->tasks);
-    loop->is_asleep = !has_tasks;
+    bool has_work = !list_is_empty(&loop->tasks) || !list_is_empty(&loop->stand_in.jobs);
+    loop->is_asleep = !has_work;
     pthread_mutex_unlock(&loop->mutex);
     *out = (struct timespec){0};
-    if (has_tasks || atomic_load(&loop->is_stopping))
+    if (has_work || atomic_load(&loop->is_stopping))
         return out;
     const struct heap_node *node = heap_min(&loop->timers);
     if (node == NULL)
@@ -160,7 +182,8 @@ static void drain_event_fd(struct real_loop *loop)
     (void)n;
 }
 
-static void turn(struct real_loop *loop)
+/* False: another thread has the loop, in the state between two turns. */
+static bool turn(struct real_loop *loop)
 {
     struct epoll_event events[EVENTS_PER_TURN];
     int count = wait_for_events(loop, events);
@@ -179,6 +202,13 @@ static void turn(struct real_loop *loop)
         monitor_assert_none();
     }
     real_sock_free_dead(loop);
+    if (!list_is_empty(&loop->stand_in.jobs)) {
+        if (!real_stand_in_run_jobs(loop))
+            return false;
+        run_tasks(loop); /* the answers leave in this turn */
+        real_sock_free_dead(loop);
+    }
+    return true;
 }
 
 static bool has_tasks(struct real_loop *loop)
@@ -189,18 +219,47 @@ static bool has_tasks(struct real_loop *loop)
     return result;
 }
 
-void real_loop_run(struct real_loop *loop)
+/* False: another thread has the loop. */
+static bool run_turns(struct real_loop *loop)
 {
-    ASSERT(!atomic_load(&loop->is_running));
-    ASSERT(!is_on_loop);
-    is_on_loop = true;
-    loop->owner = pthread_self();
-    atomic_store_explicit(&loop->is_running, true, memory_order_release);
-    while (!atomic_load(&loop->is_stopping) || has_tasks(loop))
-        turn(loop);
-    is_on_loop = false;
+    while (!atomic_load(&loop->is_stopping) || has_tasks(loop) ||
+           !list_is_empty(&loop->stand_in.jobs))
+        if (!turn(loop))
+            return false;
+    real_loop_leave_thread();
     atomic_store(&loop->is_stopping, false);
     atomic_store_explicit(&loop->is_running, false, memory_order_release);
+    real_stand_in_end(loop);
+    return true;
+}
+
+/* Until the loop has ended, on whichever of its two threads. */
+static void take_turns(struct real_loop *loop, bool has_loop)
+{
+    while (!has_loop || !run_turns(loop)) {
+        has_loop = real_stand_in_wait(loop);
+        if (!has_loop)
+            return;
+    }
+}
+
+void *real_loop_stand_in(void *arg)
+{
+    take_turns(arg, false);
+    return NULL;
+}
+
+void real_loop_run(struct real_loop *loop)
+{
+    struct real_stand_in *s = &loop->stand_in;
+    ASSERT(!atomic_load(&loop->is_running));
+    s->is_over = false;
+    real_loop_enter_thread(loop);
+    atomic_store_explicit(&loop->is_running, true, memory_order_release);
+    take_turns(loop, true);
+    if (s->has_thread)
+        pthread_join(s->thread, NULL);
+    s->has_thread = false;
 }
 
 void real_loop_stop(struct real_loop *loop)
@@ -235,6 +294,7 @@ static const struct loop_ops ops = {
     .post = post,
     .is_current = is_current,
     .now_ns = now_ns,
+    .submit = submit,
     .timer_start = timer_start,
     .timer_stop = timer_stop,
     .listen = real_sock_listen,
@@ -254,6 +314,7 @@ enum err real_loop_new(struct real_env *real, struct real_loop **out)
     list_init(&loop->signals);
     list_init(&loop->socks);
     list_init(&loop->tasks);
+    real_stand_in_init(&loop->stand_in);
     pthread_mutex_init(&loop->mutex, NULL);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -287,6 +348,7 @@ void real_loop_free(struct real_loop *loop)
     if (loop->event_fd >= 0)
         close(loop->event_fd);
     heap_deinit(&loop->timers);
+    real_stand_in_deinit(&loop->stand_in);
     pthread_mutex_destroy(&loop->mutex);
     mem_free(loop);
 }

@@ -41,6 +41,8 @@ struct real_disk {
     pthread_t *workers;
 };
 
+struct real_loop;
+
 enum err real_disk_start(struct real_disk *disk, unsigned worker_count);
 void real_disk_stop(struct real_disk *disk);
 void real_disk_submit(struct real_disk *disk, struct env_job *job);
@@ -50,12 +52,45 @@ struct real_env {
     struct env env;
     struct real_disk disk;
     int64_t start_wall_ms;
+    _Atomic uint64_t loop_stalls; /* loops that were taken over, see real_stand_in.c */
 };
 
 int64_t real_mono_ns(void);
 
 /* Starts a thread with a small stack and all signals blocked. */
 enum err real_thread_start(pthread_t *out, const char *name, void *(*run)(void *arg), void *arg);
+
+/* real_stand_in.c */
+struct real_stand_in {
+    /* Of the loop's thread. */
+    struct list jobs; /* brisk ones, for the end of this turn */
+    int64_t last_submit_ns;
+    int64_t rest_until_ns;
+
+    _Atomic uint64_t passage; /* odd: the loop's thread is at a brisk job */
+    atomic_bool is_watching;
+
+    /* Under the mutex. */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool is_wanted;
+    bool is_over; /* the loop does not run */
+    bool has_thread;
+    pthread_t thread;
+};
+
+void real_stand_in_init(struct real_stand_in *s);
+void real_stand_in_deinit(struct real_stand_in *s);
+
+/* On the loop's thread. */
+void real_stand_in_submit(struct real_loop *loop, struct env_job *job);
+/* At the end of a turn. False: another thread has the loop now; this one must not touch it. */
+bool real_stand_in_run_jobs(struct real_loop *loop);
+/* The loop has ended: who waits goes home. */
+void real_stand_in_end(struct real_loop *loop);
+
+/* On a thread that has not the loop. True: it has it now. False: the loop has ended. */
+bool real_stand_in_wait(struct real_loop *loop);
 
 /* real_loop.c */
 struct real_loop {
@@ -78,8 +113,18 @@ struct real_loop {
 
     atomic_bool is_stopping;
     atomic_bool is_running;
-    pthread_t owner; /* valid while is_running */
+    _Atomic pthread_t owner; /* valid while is_running */
+    _Atomic pid_t owner_tid;
+
+    struct real_stand_in stand_in;
 };
+
+/* This thread has the loop from here on; this thread has none. */
+void real_loop_enter_thread(struct real_loop *loop);
+void real_loop_leave_thread(void);
+
+/* The second thread of a loop: a thread's main function. */
+void *real_loop_stand_in(void *loop);
 
 /* Is this thread running a loop now? Then it must not wait for a disk. */
 bool real_is_on_loop(void);

@@ -48,5 +48,6 @@ void real_process_stats(struct env *env, struct env_process_stats *out)
         .open_fds = count_open_fds(),
         .fds_max = (int64_t)limit.rlim_cur,
         .start_time_seconds = (double)real->start_wall_ms / 1000,
+        .loop_stalls = atomic_load_explicit(&real->loop_stalls, memory_order_relaxed),
     };
 }

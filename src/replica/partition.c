@@ -389,7 +389,7 @@ void partition_close(struct partition *p, bool clean, void (*done)(void *arg, en
     bool submit = partition_job_claim(p);
     partition_leave_and_fire(p, &fire);
     if (submit)
-        partition_job_submit(p);
+        partition_job_submit(p, NULL);
 }
 
 void partition_fail(struct partition *p)
@@ -417,7 +417,7 @@ void partition_housekeep(struct partition *p)
     }
     monitor_leave(&p->monitor);
     if (submit)
-        partition_job_submit(p);
+        partition_job_submit(p, NULL);
 }
 
 /* ---- offsets */

@@ -95,6 +95,7 @@ enum partition_ack {
 struct partition_append {
     struct log_append log; /* log.bytes and log.header are set by the caller; the slice is taken */
     enum partition_ack ack;
+    struct loop *loop; /* of the calling thread, where a small write may be done; NULL: none */
     void (*done)(struct partition_append *append); /* exactly once; may free it. Any thread. */
     /* Results: */
     enum kerr result;

@@ -31,11 +31,21 @@ bool partition_job_claim(struct partition *p)
     return true;
 }
 
-void partition_job_submit(struct partition *p)
+/* A step that waits for the disk comes by itself, so that it never runs on a loop. */
+static void set_step(struct partition *p, enum partition_step step)
+{
+    p->step = step;
+    p->job.will_block = step != PARTITION_STEP_NEXT;
+}
+
+void partition_job_submit(struct partition *p, struct loop *brisk_on)
 {
     partition_ref(p); /* dropped when the job rests */
-    p->step = PARTITION_STEP_NEXT;
-    env_submit(p->env, &p->job);
+    set_step(p, PARTITION_STEP_NEXT);
+    if (brisk_on != NULL)
+        loop_submit(brisk_on, &p->job);
+    else
+        env_submit(p->env, &p->job);
 }
 
 /* ---- commit */
@@ -353,30 +363,50 @@ static enum job_duty next_duty(struct partition *p)
     return duty;
 }
 
-bool partition_job_run(struct env_job *job)
+/* Looks what is to be done. True: there is a next step. */
+static bool begin_next(struct partition *p)
 {
-    struct partition *p = container_of(job, struct partition, job);
-    if (p->step == PARTITION_STEP_SYNC) {
-        p->step = PARTITION_STEP_NEXT;
-        commit_sync(p);
-        return true;
-    }
     if (p->gather_for > 0)
         gather(p);
     switch (next_duty(p)) {
     case DUTY_COMMIT:
         if (commit_write(p))
-            p->step = PARTITION_STEP_SYNC;
+            set_step(p, PARTITION_STEP_SYNC);
         return true;
     case DUTY_HOUSE:
-        keep_house(p);
+        set_step(p, PARTITION_STEP_HOUSE);
         return true;
     case DUTY_CLOSE:
-        close_log(p);
-        break;
+        set_step(p, PARTITION_STEP_CLOSE);
+        return true;
     case DUTY_NONE:
         break;
     }
-    partition_unref(p);
     return false;
+}
+
+bool partition_job_run(struct env_job *job)
+{
+    struct partition *p = container_of(job, struct partition, job);
+    enum partition_step step = p->step;
+    bool has_more = true;
+    set_step(p, PARTITION_STEP_NEXT);
+    switch (step) {
+    case PARTITION_STEP_NEXT:
+        has_more = begin_next(p);
+        break;
+    case PARTITION_STEP_SYNC:
+        commit_sync(p);
+        break;
+    case PARTITION_STEP_HOUSE:
+        keep_house(p);
+        break;
+    case PARTITION_STEP_CLOSE:
+        close_log(p);
+        has_more = false;
+        break;
+    }
+    if (!has_more)
+        partition_unref(p);
+    return has_more;
 }

@@ -19,7 +19,12 @@ enum partition_state {
 };
 
 /* What the job does next. */
-enum partition_step { PARTITION_STEP_NEXT, PARTITION_STEP_SYNC };
+enum partition_step {
+    PARTITION_STEP_NEXT, /* look what is to be done; write what is pending */
+    PARTITION_STEP_SYNC, /* these three wait for the disk */
+    PARTITION_STEP_HOUSE,
+    PARTITION_STEP_CLOSE,
+};
 
 struct partition {
     struct monitor monitor;
@@ -95,7 +100,9 @@ void partition_leave_and_fire(struct partition *p, struct partition_fire *fire);
 
 /* [monitor] Puts the job to work unless it is; true: the caller submits after leaving. */
 bool partition_job_claim(struct partition *p);
-void partition_job_submit(struct partition *p); /* takes a reference; no monitor held */
+/* Takes a reference; no monitor held. `brisk_on`: this thread's loop, where the first step is but
+ * a small write into the page cache; NULL: it may be anything. */
+void partition_job_submit(struct partition *p, struct loop *brisk_on);
 
 /* [monitor] The high watermark of a partition whose ISR is this broker alone. */
 void partition_move_high_watermark(struct partition *p);
