@@ -310,6 +310,7 @@ static void listen_on(struct floor *f)
     struct epoll_event event = {.events = EPOLLIN};
     f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     f->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(f->listen_fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4); /* unpaced, as Klamm there */
     if (bind(f->listen_fd, (struct sockaddr *)&addr, sizeof addr) != 0 ||
         listen(f->listen_fd, 128) != 0 ||
         getsockname(f->listen_fd, (struct sockaddr *)&addr, &size) != 0 ||

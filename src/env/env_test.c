@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* env_test: what is special to one kind of env: the logger, mem's failures, real's threads and
  * signals. Thread: main and those it starts. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #include "env/monitor.h"
 #include "env/real_env.h"
 #include "env/real_peer.h"
+#include "env/real_private.h"
 
 /* ---- logger */
 
@@ -379,6 +382,7 @@ struct dual {
     struct sock *listener;
     struct real_loop *loop;
     struct env_addr peer;
+    char congestion[16];
 };
 
 static void dual_accepts(void *arg, unsigned events)
@@ -387,6 +391,9 @@ static void dual_accepts(void *arg, unsigned events)
     struct sock *sock = NULL;
     CHECK_EQUAL(sock_accept(d->listener, &sock), ERR_OK);
     sock_peer(sock, &d->peer);
+    socklen_t len = sizeof(d->congestion);
+    CHECK_EQUAL(getsockopt(real_sock_fd(sock), IPPROTO_TCP, TCP_CONGESTION, d->congestion, &len),
+                0);
     sock_close(sock);
     real_loop_stop(d->loop);
 }
@@ -411,6 +418,7 @@ TEST(a_listener_for_any_address_shows_ipv4_peers_as_such)
     real_loop_run(d.loop);
     char host[ENV_ADDR_TEXT_SIZE];
     CHECK_TEXT(env_addr_host(&d.peer, host), "127.0.0.1");
+    CHECK_TEXT(d.congestion, "reno"); /* not paced within the machine, whatever the default */
     real_peer_close(fd);
     sock_close(d.listener);
     CHECK_EQUAL(env_resolve(real_env_env(real), "no.such.host.invalid", 1, &any, &count),

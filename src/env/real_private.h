@@ -137,6 +137,7 @@ struct real_source {
 /* real_sock.c */
 enum err real_sock_listen(struct loop *loop, const struct env_addr *addr, struct sock **out);
 enum err real_sock_connect(struct loop *loop, const struct env_addr *to, struct sock **out);
+int real_sock_fd(struct sock *sock); /* for tests */
 void real_sock_free_dead(struct real_loop *loop);
 void real_sock_close_all(struct real_loop *loop);
 

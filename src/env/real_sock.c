@@ -40,6 +40,11 @@ static struct real_sock *real_of(struct sock *sock)
     return container_of(sock, struct real_sock, sock);
 }
 
+int real_sock_fd(struct sock *sock)
+{
+    return real_of(sock)->fd;
+}
+
 static struct real_loop *loop_of(const struct real_sock *s)
 {
     return container_of(s->sock.loop, struct real_loop, loop);
@@ -237,6 +242,24 @@ static struct sock *sock_new(int fd, struct loop *loop)
     return &s->sock;
 }
 
+static bool is_loopback(const union any_sockaddr *sa)
+{
+    struct env_addr addr;
+    from_sockaddr(sa, &addr);
+    static const uint8_t v6[16] = {[15] = 1};
+    return addr.family == 4 ? addr.ip[0] == 127 : memcmp(addr.ip, v6, sizeof(v6)) == 0;
+}
+
+/* Bytes that do not leave this machine meet no congestion. Where bbr is the default, its timers for
+ * each packet cost a third of the CPU of a large Fetch over loopback. Accepted sockets inherit it
+ * from a listener; one that began with bbr keeps some of its timers (docs/decisions/006). */
+static void unpace(int fd)
+{
+    static const char name[] = "reno"; /* always there, allowed for everybody */
+    int failed = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1);
+    (void)failed; /* as in set_flag */
+}
+
 static void set_flag(int fd, int level, int name, int value)
 {
     /* Only ever a matter of speed or comfort: a kernel that refuses is fine. */
@@ -257,6 +280,8 @@ enum err real_sock_listen(struct loop *loop, const struct env_addr *addr, struct
     /* Accepted sockets inherit these two: no calls per connection. */
     set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (is_loopback(&sa))
+        unpace(fd);
     if (bind(fd, &sa.any, len) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
         enum err e = real_errno(errno);
         close(fd);
@@ -270,8 +295,12 @@ enum err real_sock_listen(struct loop *loop, const struct env_addr *addr, struct
 static enum err sock_accept_next(struct sock *listener, struct sock **out)
 {
     for (;;) {
-        int fd = accept4(real_of(listener)->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        union any_sockaddr peer = {0};
+        socklen_t len = sizeof(peer);
+        int fd = accept4(real_of(listener)->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            if (is_loopback(&peer))
+                unpace(fd);
             *out = sock_new(fd, NULL);
             return ERR_OK;
         }
