@@ -257,11 +257,22 @@ enum err broker_start(struct broker *broker, struct strbuf *why)
     return ERR_OK;
 }
 
-static void reactor_ready(struct loop_task *task)
+static void reactor_take_early(struct loop_task *task)
 {
-    struct reactor *reactor = container_of(task, struct reactor, ready_task);
+    struct reactor *reactor = container_of(task, struct reactor, early_task);
     for (struct list *node; (node = list_pop_front(&reactor->early)) != NULL;)
         broker_on_request(reactor->broker, container_of(node, struct net_request, link));
+}
+
+/* Requests that came early are let in, or refused when the broker stops; each by a task on its own
+ * loop, since only the first loop's can be touched here. */
+static void take_early(struct broker *broker)
+{
+    for (size_t i = 0; i < broker->reactor_count; i++) {
+        struct reactor *reactor = &broker->reactors[i];
+        reactor->early_task = (struct loop_task){.run = reactor_take_early};
+        loop_post(reactor->loop, &reactor->early_task);
+    }
 }
 
 static void become_ready(struct broker *broker)
@@ -269,11 +280,7 @@ static void become_ready(struct broker *broker)
     state_move(&broker_states, &broker->state, BROKER_READY);
     atomic_store(&broker->ready_wall_ms, env_wall_ms(broker->env));
     atomic_store(&broker->is_ready, true);
-    for (size_t i = 0; i < broker->reactor_count; i++) {
-        struct reactor *reactor = &broker->reactors[i];
-        reactor->ready_task = (struct loop_task){.run = reactor_ready};
-        loop_post(reactor->loop, &reactor->ready_task);
-    }
+    take_early(broker);
     broker->events.ready(broker->events.arg);
 }
 
@@ -374,17 +381,6 @@ static void controller_stopped(void *arg)
     replica_set_close(broker->replicas, replicas_closed, broker);
 }
 
-static void refuse_early(struct broker *broker)
-{
-    /* Only the first loop's can be touched here; net_server_close has closed their connections,
-     * and the others are drained by a task on their own loop. */
-    for (size_t i = 0; i < broker->reactor_count; i++) {
-        struct reactor *reactor = &broker->reactors[i];
-        reactor->ready_task = (struct loop_task){.run = reactor_ready};
-        loop_post(reactor->loop, &reactor->ready_task);
-    }
-}
-
 /* Connections are closed; nothing may use the parts from here on but their own end. */
 static void stop_parts(struct broker *broker)
 {
@@ -414,7 +410,7 @@ void broker_stop(struct broker *broker, void (*stopped)(void *arg, bool is_clean
     broker->stopped_arg = arg;
     broker->net_closed = (struct loop_task){.run = net_is_closed};
     if (!was_ready)
-        refuse_early(broker);
+        take_early(broker);
     net_server_close(broker->net, &broker->net_closed);
 }
 

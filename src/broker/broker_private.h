@@ -29,7 +29,7 @@ struct reactor {
     uint64_t image_version;
     struct produce_tools tools;
     struct list early; /* net_request.link: came before the broker was ready */
-    struct loop_task ready_task;
+    struct loop_task early_task;
 };
 
 enum broker_state {
