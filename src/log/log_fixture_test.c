@@ -119,9 +119,8 @@ void fixture_free_appends(struct list *appends)
 
 enum err fixture_commit(struct fixture *f, bool force_sync)
 {
-    struct log_commit commit = {0};
-    list_init(&commit.appends);
-    list_init(&commit.new_segments);
+    struct log_commit commit;
+    log_commit_init(&commit);
     partition_log_take(f->log, &commit, force_sync, env_wall_ms(&f->m.env));
     enum err e = partition_log_write(f->log, &commit);
     if (e == ERR_OK) {

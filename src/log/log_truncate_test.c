@@ -102,9 +102,8 @@ TEST(views_from_before_are_stale_and_syncs_count_for_nothing)
     struct log_view views[2];
     CHECK_EQUAL(partition_log_view(f.log, 13, &end, &views[0]), ERR_OK);
     CHECK_EQUAL(partition_log_view(f.log, 40, &end, &views[1]), ERR_OK);
-    struct log_commit commit = {0};
-    list_init(&commit.appends);
-    list_init(&commit.new_segments);
+    struct log_commit commit;
+    log_commit_init(&commit);
     partition_log_take(f.log, &commit, true, 0);
     CHECK_EQUAL(partition_log_write(f.log, &commit), ERR_OK);
     partition_log_publish_written(f.log, &commit);

@@ -233,6 +233,13 @@ static void take_epochs(struct partition_log *log, struct log_commit *commit)
     strbuf_deinit(&text);
 }
 
+void log_commit_init(struct log_commit *commit)
+{
+    *commit = (struct log_commit){0};
+    list_init(&commit->appends);
+    list_init(&commit->new_segments);
+}
+
 void partition_log_take(struct partition_log *log, struct log_commit *commit, bool force_sync,
                         int64_t now_ms)
 {

@@ -138,7 +138,7 @@ enum err partition_log_assign(struct partition_log *log, struct log_append *appe
  */
 bool partition_log_has_pending(const struct partition_log *log);
 
-/* One commit: what the writer takes, writes and syncs. Zero it before use. */
+/* One commit: what the writer takes, writes and syncs. */
 struct log_commit {
     struct list appends;         /* of struct log_append, in offset order */
     bool sync;                   /* fdatasync is wanted */
@@ -159,6 +159,9 @@ struct log_commit {
     bool is_taken;
     bool is_published;
 };
+
+/* Empty; before each use. */
+void log_commit_init(struct log_commit *commit);
 
 /* [lock] Moves pending appends (up to a bound of bytes and buffers) into the commit and decides
  * whether it syncs: any append wants it, flush.messages or flush.ms is due, or `force_sync`. */

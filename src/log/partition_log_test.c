@@ -45,9 +45,8 @@ TEST(a_commit_moves_written_then_durable)
     CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
     CHECK_EQUAL(partition_log_assigned(f.log), 6);
     CHECK_EQUAL(partition_log_written(f.log).offset, 0);
-    struct log_commit commit = {0};
-    list_init(&commit.appends);
-    list_init(&commit.new_segments);
+    struct log_commit commit;
+    log_commit_init(&commit);
     partition_log_take(f.log, &commit, false, 0);
     CHECK(commit.sync);
     CHECK(!partition_log_has_pending(f.log));
@@ -214,9 +213,8 @@ TEST(after_a_failed_sync_nothing_is_written_any_more)
     fixture_fill(&f, 1, 2, 100);
     struct fixture_batch batch = plain(1, 10);
     CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
-    struct log_commit commit = {0};
-    list_init(&commit.appends);
-    list_init(&commit.new_segments);
+    struct log_commit commit;
+    log_commit_init(&commit);
     partition_log_take(f.log, &commit, false, 0);
     CHECK_EQUAL(partition_log_write(f.log, &commit), ERR_OK);
     partition_log_publish_written(f.log, &commit);

@@ -99,9 +99,7 @@ enum {
 static void commit_take(struct partition *p, int64_t now_ms)
 {
     ASSERT(p->is_job_busy);
-    p->commit = (struct log_commit){0};
-    list_init(&p->commit.appends);
-    list_init(&p->commit.new_segments);
+    log_commit_init(&p->commit);
     partition_log_take(p->log, &p->commit, false, now_ms);
     p->commit_syncs = 0;
     LIST_FOR_EACH (node, &p->commit.appends)
@@ -329,9 +327,7 @@ enum job_duty { DUTY_COMMIT, DUTY_HOUSE, DUTY_CLOSE, DUTY_NONE };
 /* [monitor] The directory failed: what is pending will never be written. */
 static void give_up_pending(struct partition *p, struct partition_fire *fire)
 {
-    p->commit = (struct log_commit){0};
-    list_init(&p->commit.appends);
-    list_init(&p->commit.new_segments);
+    log_commit_init(&p->commit);
     partition_log_fail(p->log, &p->commit);
     commit_release(&p->commit);
     p->pending_syncs = 0;

@@ -115,9 +115,8 @@ static void append(struct partition_log *log, struct iobuf_slice bytes, int32_t 
 
 static void commit(struct partition_log *log)
 {
-    struct log_commit c = {0};
-    list_init(&c.appends);
-    list_init(&c.new_segments);
+    struct log_commit c;
+    log_commit_init(&c);
     partition_log_take(log, &c, false, 0);
     must(partition_log_write(log, &c), "write");
     partition_log_publish_written(log, &c);
