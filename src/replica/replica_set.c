@@ -40,6 +40,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     monitor_init(&set->monitor, MONITOR_TABLE);
     map_init(&set->table);
     list_init(&set->found);
+    map_init(&set->found_map);
     set->dir_partitions = mem_alloc(options->dir_count * sizeof(uint32_t));
     set->dir_is_offline = mem_alloc(options->dir_count * sizeof(bool));
     atomic_init(&set->due_ms, INT64_MAX);

@@ -49,7 +49,9 @@ struct replica_set {
     int64_t recovered_bytes;
     int64_t cut_bytes;
     struct log_stats stats;
-    struct list found; /* struct found_dir: what the directories held at start */
+    struct list found;    /* struct found_dir: what the directories held at start */
+    struct map found_map; /* the same by topic and index; of two alike the first one */
+    uint64_t found_seed;
     struct follow follow;
     bool is_following;
     bool is_closed;

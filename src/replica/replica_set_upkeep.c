@@ -29,18 +29,40 @@ struct scan {
     size_t dir;
 };
 
+/* Clients choose the names. */
+static uint64_t found_hash(const struct replica_set *set, const char *topic, int32_t index)
+{
+    return hash_bytes(set->found_seed, topic, strlen(topic)) ^ hash_u64((uint64_t)index);
+}
+
+static const struct found_dir *found_find(const struct replica_set *set, const char *topic,
+                                          int32_t index)
+{
+    struct map_node *node = map_first(&set->found_map, found_hash(set, topic, index));
+    for (; node != NULL; node = map_next_same(node)) {
+        const struct found_dir *found = container_of(node, struct found_dir, node);
+        if (found->index == index && strcmp(found->topic, topic) == 0)
+            return found;
+    }
+    return NULL;
+}
+
 static void scan_found(void *arg, const char *topic, int32_t partition)
 {
     struct scan *scan = arg;
+    struct replica_set *set = scan->set;
     struct found_dir *found = mem_alloc(sizeof(*found));
     found->dir = scan->dir;
     found->index = partition;
     snprintf(found->topic, sizeof(found->topic), "%s", topic);
-    list_push_back(&scan->set->found, &found->link);
+    list_push_back(&set->found, &found->link);
+    if (found_find(set, found->topic, partition) == NULL)
+        map_insert(&set->found_map, &found->node, found_hash(set, found->topic, partition));
 }
 
 void replica_set_scan(struct replica_set *set)
 {
+    env_random(set->env, &set->found_seed, sizeof(set->found_seed));
     for (size_t i = 0; i < set->options.dir_count; i++) {
         struct scan scan = {set, i};
         enum err e = log_dir_list(set->options.dirs[i], scan_found, &scan);
@@ -52,18 +74,15 @@ void replica_set_scan(struct replica_set *set)
 
 void replica_set_forget_found(struct replica_set *set)
 {
+    map_deinit(&set->found_map);
     for (struct list *node; (node = list_pop_front(&set->found)) != NULL;)
         mem_free(container_of(node, struct found_dir, link));
 }
 
 size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index)
 {
-    LIST_FOR_EACH (node, &set->found) {
-        const struct found_dir *found = container_of(node, struct found_dir, link);
-        if (found->index == index && strcmp(found->topic, topic) == 0)
-            return found->dir;
-    }
-    return SIZE_MAX;
+    const struct found_dir *found = found_find(set, topic, index);
+    return found != NULL ? found->dir : SIZE_MAX;
 }
 
 static bool is_known(const struct image *image, const struct found_dir *found)
