@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "broker/broker.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -64,6 +65,36 @@ bool admin_call_node(struct admin *a, int32_t node, int16_t api_key, const void 
 bool admin_call(struct admin *a, int16_t api_key, const void *request, struct client_result *out)
 {
     return admin_call_node(a, CLIENT_ANY_NODE, api_key, request, out);
+}
+
+static bool call_portion(struct admin *a, const struct admin_portions *portions, int64_t first)
+{
+    char done[CLI_COUNT_SIZE], all[CLI_COUNT_SIZE];
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    int32_t count = (int32_t)MIN((int64_t)portions->step, portions->count - first);
+    const void *request = portions->fill(portions->arg, &arena, first, count);
+    struct client_result result;
+    bool is_answered = admin_call(a, portions->api_key, request, &result);
+    if (is_answered) {
+        int64_t done_count = portions->take(portions->arg, result.body);
+        client_result_deinit(&result);
+        if (cli_progress_is_due(&a->progress))
+            cli_progress_show(&a->progress, "%s %s of %s topics", portions->verb,
+                              cli_count(done_count, done), cli_count(portions->count, all));
+    }
+    arena_deinit(&arena);
+    return is_answered;
+}
+
+bool admin_call_portions(struct admin *a, const struct admin_portions *portions)
+{
+    ASSERT(portions->step > 0);
+    bool is_answered = true;
+    for (int64_t first = 0; first < portions->count && is_answered; first += portions->step)
+        is_answered = call_portion(a, portions, first);
+    cli_progress_clear(&a->progress);
+    return is_answered;
 }
 
 bool admin_metadata(struct admin *a, const struct admin_topics *topics, struct client_result *out)

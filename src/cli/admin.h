@@ -8,6 +8,7 @@
 #ifndef CLI_ADMIN_H
 #define CLI_ADMIN_H
 
+#include "base/arena.h"
 #include "cli/progress.h"
 #include "client/client_sync.h"
 #include "wire/metadata.h"
@@ -58,6 +59,23 @@ struct admin_topics {
 };
 
 bool admin_metadata(struct admin *a, const struct admin_topics *topics, struct client_result *out);
+
+/* A call for many topics, in requests of a limited number, so that each is answered in time and
+ * progress can be shown. */
+struct admin_portions {
+    int16_t api_key;
+    int64_t count;    /* of all topics */
+    int32_t step;     /* at most so many in a request */
+    const char *verb; /* "created", for the progress */
+    /* The request for some of them; in the arena, which lives until it is answered. */
+    const void *(*fill)(void *arg, struct arena *arena, int64_t first, int32_t count);
+    /* Takes an answer; returns how many topics are done by now. */
+    int64_t (*take)(void *arg, const void *response);
+    void *arg;
+};
+
+/* False: a portion was not answered, it has been said why, and the rest was not asked for. */
+bool admin_call_portions(struct admin *a, const struct admin_portions *portions);
 
 /* "topic "t": NAME: what the broker said"; CLI_FAILED. `message` may be null. */
 int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * topic_create: `klamm topic create`. Many topics go in requests of a limited number of
- * partitions, so that each is answered in time and progress can be shown.
  *
  * Thread: main.
  */
@@ -81,9 +79,11 @@ static void fill_configs(const struct create *c, struct arena *arena,
     }
 }
 
-static void fill_request(const struct create *c, struct arena *arena, int64_t first, int32_t count,
-                         struct create_topics_request *request)
+static const void *fill_request(void *arg, struct arena *arena, int64_t first, int32_t count)
 {
+    const struct create *c = arg;
+    struct create_topics_request *request = arena_alloc(arena, sizeof(*request));
+    ASSERT(request != NULL);
     wire_defaults(&create_topics_request_layout, request);
     enum err e = wire_array_new(arena, &create_topics_request_creatable_topic_layout, count,
                                 &request->topics);
@@ -98,6 +98,7 @@ static void fill_request(const struct create *c, struct arena *arena, int64_t fi
         topic->replication_factor = (int16_t)c->replication_factor;
         fill_configs(c, arena, topic);
     }
+    return request;
 }
 
 /* ---- an answer */
@@ -128,22 +129,13 @@ static void take_result(struct create *c,
     }
 }
 
-static bool create_some(struct create *c, int64_t first, int32_t count)
+static int64_t take_response(void *arg, const void *body)
 {
-    struct arena arena;
-    arena_init(&arena, SIZE_MAX);
-    struct create_topics_request request;
-    struct client_result result;
-    fill_request(c, &arena, first, count, &request);
-    bool is_answered = admin_call(&c->admin, KEY_CREATE_TOPICS, &request, &result);
-    if (is_answered) {
-        const struct create_topics_response *response = result.body;
-        for (int32_t i = 0; i < response->topics.count; i++)
-            take_result(c, &response->topics.items[i]);
-        client_result_deinit(&result);
-    }
-    arena_deinit(&arena);
-    return is_answered;
+    struct create *c = arg;
+    const struct create_topics_response *response = body;
+    for (int32_t i = 0; i < response->topics.count; i++)
+        take_result(c, &response->topics.items[i]);
+    return c->created + c->existing;
 }
 
 /* ---- all of it */
@@ -152,15 +144,16 @@ static int create_all(struct create *c)
 {
     char done[CLI_COUNT_SIZE], all[CLI_COUNT_SIZE];
     int64_t step = PARTITIONS_PER_REQUEST / MAX(c->partitions, INT64_C(1));
-    step = MIN(MAX(step, INT64_C(1)), (int64_t)TOPICS_PER_REQUEST);
-    bool is_answered = true;
-    for (int64_t first = 0; first < c->total && is_answered; first += step) {
-        is_answered = create_some(c, first, (int32_t)MIN(step, c->total - first));
-        if (cli_progress_is_due(&c->admin.progress))
-            cli_progress_show(&c->admin.progress, "created %s of %s topics",
-                              cli_count(c->created + c->existing, done), cli_count(c->total, all));
-    }
-    cli_progress_clear(&c->admin.progress);
+    struct admin_portions portions = {
+        .api_key = KEY_CREATE_TOPICS,
+        .count = c->total,
+        .step = (int32_t)MIN(MAX(step, INT64_C(1)), (int64_t)TOPICS_PER_REQUEST),
+        .verb = "created",
+        .fill = fill_request,
+        .take = take_response,
+        .arg = c,
+    };
+    bool is_answered = admin_call_portions(&c->admin, &portions);
     if (c->failed > TOPIC_ERRORS_SHOWN_MAX)
         cli_complain("%s more topics could not be created",
                      cli_count(c->failed - TOPIC_ERRORS_SHOWN_MAX, done));

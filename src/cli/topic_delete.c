@@ -53,9 +53,11 @@ static bool ask(const struct delete *d)
 
 /* ---- a request and its answer */
 
-static void fill_request(const struct delete *d, struct arena *arena, int first, int count,
-                         struct delete_topics_request *request)
+static const void *fill_request(void *arg, struct arena *arena, int64_t first, int32_t count)
 {
+    const struct delete *d = arg;
+    struct delete_topics_request *request = arena_alloc(arena, sizeof(*request));
+    ASSERT(request != NULL);
     wire_defaults(&delete_topics_request_layout, request);
     request->timeout_ms = ADMIN_TIMEOUT_MS;
     if (d->version < BY_NAME_SINCE) {
@@ -65,13 +67,14 @@ static void fill_request(const struct delete *d, struct arena *arena, int first,
         request->topic_names.count = count;
         for (int i = 0; i < count; i++)
             request->topic_names.items[i] = wire_str_of(d->words.items[first + i]);
-        return;
+        return request;
     }
     enum err e = wire_array_new(arena, &delete_topics_request_delete_topic_state_layout, count,
                                 &request->topics);
     ASSERT(e == ERR_OK);
     for (int i = 0; i < count; i++)
         request->topics.items[i].name = wire_str_of(d->words.items[first + i]);
+    return request;
 }
 
 static void take_result(struct delete *d,
@@ -91,22 +94,13 @@ static void take_result(struct delete *d,
     }
 }
 
-static bool delete_some(struct delete *d, int first, int count)
+static int64_t take_response(void *arg, const void *body)
 {
-    struct arena arena;
-    arena_init(&arena, SIZE_MAX);
-    struct delete_topics_request request;
-    struct client_result result;
-    fill_request(d, &arena, first, count, &request);
-    bool is_answered = admin_call(&d->admin, KEY_DELETE_TOPICS, &request, &result);
-    if (is_answered) {
-        const struct delete_topics_response *response = result.body;
-        for (int32_t i = 0; i < response->responses.count; i++)
-            take_result(d, &response->responses.items[i]);
-        client_result_deinit(&result);
-    }
-    arena_deinit(&arena);
-    return is_answered;
+    struct delete *d = arg;
+    const struct delete_topics_response *response = body;
+    for (int32_t i = 0; i < response->responses.count; i++)
+        take_result(d, &response->responses.items[i]);
+    return d->deleted;
 }
 
 /* ---- all of it */
@@ -117,14 +111,16 @@ static int delete_all(struct delete *d)
     if (client_sync_version(d->admin.sync, CLIENT_ANY_NODE, KEY_DELETE_TOPICS, &d->admin.why,
                             &d->version) != ERR_OK)
         return cli_complain("%s", strbuf_text(&d->admin.why));
-    bool is_answered = true;
-    for (int first = 0; first < d->words.count && is_answered; first += TOPICS_PER_REQUEST) {
-        is_answered = delete_some(d, first, MIN(TOPICS_PER_REQUEST, d->words.count - first));
-        if (cli_progress_is_due(&d->admin.progress))
-            cli_progress_show(&d->admin.progress, "deleted %s of %s topics",
-                              cli_count(d->deleted, done), cli_count(d->words.count, all));
-    }
-    cli_progress_clear(&d->admin.progress);
+    struct admin_portions portions = {
+        .api_key = KEY_DELETE_TOPICS,
+        .count = d->words.count,
+        .step = TOPICS_PER_REQUEST,
+        .verb = "deleted",
+        .fill = fill_request,
+        .take = take_response,
+        .arg = d,
+    };
+    bool is_answered = admin_call_portions(&d->admin, &portions);
     if (d->failed > TOPIC_ERRORS_SHOWN_MAX)
         cli_complain("%s more topics could not be deleted",
                      cli_count(d->failed - TOPIC_ERRORS_SHOWN_MAX, done));
