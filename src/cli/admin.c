@@ -8,9 +8,15 @@
 #include "base/assert.h"
 #include "broker/broker.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "wire/codec.h"
 #include "wire/kerr.h"
+
+enum {
+    TOPIC_TRIES = 50, /* until a topic that is being made has leaders */
+    TOPIC_TRY_MS = 100,
+};
 
 const char *admin_bootstrap(const char *bootstrap)
 {
@@ -65,6 +71,46 @@ bool admin_call_node(struct admin *a, int32_t node, int16_t api_key, const void 
 bool admin_call(struct admin *a, int16_t api_key, const void *request, struct client_result *out)
 {
     return admin_call_node(a, CLIENT_ANY_NODE, api_key, request, out);
+}
+
+/* Errors that pass while a topic is being made. */
+static bool is_passing(const struct admin_search *search, int16_t error)
+{
+    return error == KERR_LEADER_NOT_AVAILABLE ||
+           (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && search->may_create);
+}
+
+static enum admin_lookup try_topic(struct admin *a, const struct admin_search *search, bool is_last)
+{
+    struct metadata_request_topic name = {.name = wire_str_of(search->topic)};
+    struct admin_topics topics = {.names = {&name, 1}, .may_create = search->may_create};
+    struct client_result result;
+    if (!admin_metadata(a, &topics, &result))
+        return ADMIN_LOOKUP_FAILED;
+    const struct metadata_response *response = result.body;
+    const struct metadata_response_topic *topic = response->topics.items;
+    int16_t error =
+        response->topics.count == 1 ? topic->error_code : (int16_t)KERR_UNKNOWN_SERVER_ERROR;
+    enum admin_lookup found = ADMIN_LOOKUP_LATER;
+    if (error == KERR_NONE) {
+        found = search->look(search->arg, topic, is_last);
+    } else if (is_last || !is_passing(search, error)) {
+        admin_complain(a, wire_str_of(search->topic), error, wire_str_of(NULL));
+        found = ADMIN_LOOKUP_FAILED;
+    }
+    client_result_deinit(&result);
+    return found;
+}
+
+bool admin_find_topic(struct admin *a, const struct admin_search *search)
+{
+    enum admin_lookup found = ADMIN_LOOKUP_LATER;
+    for (int left = TOPIC_TRIES; found == ADMIN_LOOKUP_LATER && !interrupt_happened(); left--) {
+        if (left < TOPIC_TRIES)
+            client_sync_wait(a->sync, TOPIC_TRY_MS);
+        found = try_topic(a, search, left == 1);
+    }
+    return found == ADMIN_LOOKUP_DONE;
 }
 
 static bool call_portion(struct admin *a, const struct admin_portions *portions, int64_t first)
@@ -131,4 +177,11 @@ int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,
     if (name.len <= 0)
         return cli_complain("%s: %.*s", code, ADMIN_STR(message));
     return cli_complain("topic \"%.*s\": %s: %.*s", ADMIN_STR(name), code, ADMIN_STR(message));
+}
+
+int admin_complain_partition(const char *topic, int32_t count, int64_t partition)
+{
+    return cli_complain(
+        "topic \"%s\" has %d partition%s, counted from 0: there is no partition %lld", topic, count,
+        count == 1 ? "" : "s", (long long)partition);
 }

@@ -60,6 +60,22 @@ struct admin_topics {
 
 bool admin_metadata(struct admin *a, const struct admin_topics *topics, struct client_result *out);
 
+/* One topic that may be new: it is asked for again while it has no leader, or, with `may_create`,
+ * is not there yet. */
+enum admin_lookup { ADMIN_LOOKUP_DONE, ADMIN_LOOKUP_LATER, ADMIN_LOOKUP_FAILED };
+
+struct admin_search {
+    const char *topic;
+    bool may_create;
+    /* Given the topic when it is there; says why before it answers FAILED. `is_last`: there is no
+     * later. */
+    enum admin_lookup (*look)(void *arg, const struct metadata_response_topic *topic, bool is_last);
+    void *arg;
+};
+
+/* False: it has been said why, or the command was interrupted. */
+bool admin_find_topic(struct admin *a, const struct admin_search *search);
+
 /* A call for many topics, in requests of a limited number, so that each is answered in time and
  * progress can be shown. */
 struct admin_portions {
@@ -80,6 +96,9 @@ bool admin_call_portions(struct admin *a, const struct admin_portions *portions)
 /* "topic "t": NAME: what the broker said"; CLI_FAILED. `message` may be null. */
 int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,
                    struct wire_str message);
+
+/* "topic "t" has 3 partitions, ...: there is no partition 3"; CLI_FAILED. */
+int admin_complain_partition(const char *topic, int32_t count, int64_t partition);
 
 /* For printf("%.*s"): never a negative length. */
 #define ADMIN_STR(s) ((s).len > 0 ? (int)(s).len : 0), ((s).len > 0 ? (s).data : "")

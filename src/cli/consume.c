@@ -30,8 +30,6 @@
 
 enum {
     WAIT_MS = 100,
-    TOPIC_TRIES = 50, /* until its partitions have leaders */
-    TOPIC_TRY_MS = 100,
     HEADERS_MAX = 1024,  /* of a record that are shown */
     DOWN_MS_MAX = 30000, /* with --until-end: how long no broker may answer */
 };
@@ -146,8 +144,7 @@ static bool start_sources(struct consume *c, struct topic_view *view)
     if (c->from == FROM_TIME && !topic_view_ask_time(&c->admin, view, c->from_number))
         return false;
     if (c->partition >= 0 && topic_view_find(view, (int32_t)c->partition) == NULL) {
-        cli_complain("topic \"%s\" has %d partition%s, counted from 0: there is no partition %lld",
-                     c->topic, view->count, view->count == 1 ? "" : "s", (long long)c->partition);
+        admin_complain_partition(c->topic, view->count, c->partition);
         return false;
     }
     c->sources = mem_alloc(((size_t)view->count + 1) * sizeof(*c->sources));
@@ -158,8 +155,6 @@ static bool start_sources(struct consume *c, struct topic_view *view)
     }
     return true;
 }
-
-enum lookup { LOOKUP_DONE, LOOKUP_LATER, LOOKUP_FAILED };
 
 /* A partition that was just made, or whose leader just changed, has no offsets yet. */
 static bool has_offsets(const struct consume *c, const struct topic_view *view)
@@ -172,53 +167,21 @@ static bool has_offsets(const struct consume *c, const struct topic_view *view)
     return true;
 }
 
-static enum lookup look_at_topic(struct consume *c, const struct metadata_response_topic *topic,
-                                 bool is_last)
+static enum admin_lookup look_at_topic(void *arg, const struct metadata_response_topic *topic,
+                                       bool is_last)
 {
+    struct consume *c = arg;
     struct topic_view view;
     topic_view_init(&view, topic);
-    enum lookup found = LOOKUP_FAILED;
+    enum admin_lookup found = ADMIN_LOOKUP_FAILED;
     if (topic_view_ask_offsets(&c->admin, &view, 1)) {
         if (!is_last && !has_offsets(c, &view))
-            found = LOOKUP_LATER;
+            found = ADMIN_LOOKUP_LATER;
         else if (start_sources(c, &view))
-            found = LOOKUP_DONE;
+            found = ADMIN_LOOKUP_DONE;
     }
     topic_view_deinit(&view);
     return found;
-}
-
-static enum lookup try_topic(struct consume *c, bool is_last)
-{
-    struct metadata_request_topic name = {.name = wire_str_of(c->topic)};
-    struct admin_topics topics = {.names = {&name, 1}};
-    struct client_result result;
-    if (!admin_metadata(&c->admin, &topics, &result))
-        return LOOKUP_FAILED;
-    const struct metadata_response *response = result.body;
-    const struct metadata_response_topic *topic = response->topics.items;
-    int16_t error =
-        response->topics.count == 1 ? topic->error_code : (int16_t)KERR_UNKNOWN_SERVER_ERROR;
-    enum lookup found = LOOKUP_LATER;
-    if (error == KERR_NONE) {
-        found = look_at_topic(c, topic, is_last);
-    } else if (is_last || error != KERR_LEADER_NOT_AVAILABLE) {
-        admin_complain(&c->admin, wire_str_of(c->topic), error, wire_str_of(NULL));
-        found = LOOKUP_FAILED;
-    }
-    client_result_deinit(&result);
-    return found;
-}
-
-static bool find_topic(struct consume *c)
-{
-    enum lookup found = LOOKUP_LATER;
-    for (int left = TOPIC_TRIES; found == LOOKUP_LATER && !interrupt_happened(); left--) {
-        if (left < TOPIC_TRIES)
-            client_sync_wait(c->admin.sync, TOPIC_TRY_MS);
-        found = try_topic(c, left == 1);
-    }
-    return found == LOOKUP_DONE;
 }
 
 /* ---- librdkafka */
@@ -232,10 +195,6 @@ static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque
     c->down_since_ns = env_mono_ns(client_sync_env(c->admin.sync));
     cli_progress_clear(&c->admin.progress);
     cli_complain("no broker answers; trying again");
-}
-
-static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
-{
 }
 
 static bool make_consumer(struct consume *c)
@@ -254,24 +213,21 @@ static bool make_consumer(struct consume *c)
         {"queued.min.messages", QUEUE_RECORDS}, /* it pauses half a second when it has these */
         {"queued.max.messages.kbytes", QUEUE_KIB},
     };
-    rd_kafka_conf_t *conf = c->k.conf_new();
-    c->k.conf_set_opaque(conf, c);
-    c->k.conf_set_error_cb(conf, on_error);
-    c->k.conf_set_log_cb(conf, on_log);
-    char why[256] = "";
-    if (rdkafka_configure(&c->k, conf, settings, ARRAY_COUNT(settings))) {
-        c->consumer = c->k.new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
-        if (c->consumer != NULL) {
-            c->queue = c->k.queue_new(c->consumer);
-            c->topic_handle = c->k.topic_new(c->consumer, c->topic, NULL);
-            if (c->topic_handle == NULL)
-                cli_complain("topic \"%.100s\" is refused by librdkafka", c->topic);
-            return c->topic_handle != NULL;
-        }
-        cli_complain("%s", why);
-    }
-    c->k.conf_destroy(conf);
-    return false;
+    struct rdkafka_options options = {
+        .type = RD_KAFKA_CONSUMER,
+        .settings = settings,
+        .setting_count = ARRAY_COUNT(settings),
+        .on_error = on_error,
+        .opaque = c,
+    };
+    c->consumer = rdkafka_new(&c->k, &options);
+    if (c->consumer == NULL)
+        return false;
+    c->queue = c->k.queue_new(c->consumer);
+    c->topic_handle = c->k.topic_new(c->consumer, c->topic, NULL);
+    if (c->topic_handle == NULL)
+        cli_complain("topic \"%.100s\" is refused by librdkafka", c->topic);
+    return c->topic_handle != NULL;
 }
 
 static void drop_consumer(struct consume *c)
@@ -342,13 +298,8 @@ static void flush_output(struct consume *c)
 
 static void show_progress(struct consume *c)
 {
-    if (!cli_progress_is_due(&c->admin.progress) || isatty(STDOUT_FILENO) == 1)
-        return;
-    char count[CLI_COUNT_SIZE], rate[CLI_COUNT_SIZE];
-    double seconds = cli_progress_seconds(&c->admin.progress);
-    cli_progress_show(&c->admin.progress, "%s records, %.1f MB, %s records/s",
-                      cli_count(c->printed, count), (double)c->printed_bytes / 1e6,
-                      cli_count((int64_t)((double)c->printed / seconds), rate));
+    if (cli_progress_is_due(&c->admin.progress) && isatty(STDOUT_FILENO) != 1)
+        cli_progress_records(&c->admin.progress, c->printed, c->printed_bytes);
 }
 
 /* ---- what arrives */
@@ -452,14 +403,12 @@ static int run(struct consume *c)
         return CLI_FAILED;
     interrupt_watch(false);
     signal(SIGPIPE, SIG_DFL); /* `klamm consume t | head` just ends */
-    if (!make_consumer(c) || !find_topic(c))
+    struct admin_search search = {.topic = c->topic, .look = look_at_topic, .arg = c};
+    if (!make_consumer(c) || !admin_find_topic(&c->admin, &search))
         return CLI_FAILED;
     read_records(c);
-    if (c->admin.progress.is_terminal && isatty(STDOUT_FILENO) != 1) {
-        char count[CLI_COUNT_SIZE];
-        fprintf(stderr, "%s records (%.1f MB) in %.1f s\n", cli_count(c->printed, count),
-                (double)c->printed_bytes / 1e6, cli_progress_seconds(&c->admin.progress));
-    }
+    if (isatty(STDOUT_FILENO) != 1)
+        cli_progress_sum_up(&c->admin.progress, c->printed, c->printed_bytes);
     return c->is_failed ? CLI_FAILED : CLI_OK;
 }
 

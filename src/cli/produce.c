@@ -29,8 +29,6 @@ enum {
     ERRORS_SHOWN_MAX = 5,
     FULL_POLL_MS = 100,
     FLUSH_STEP_MS = 200,
-    TOPIC_TRIES = 50, /* until a topic that is being made has a leader */
-    TOPIC_TRY_MS = 100,
 };
 
 static const char help[] =
@@ -112,10 +110,6 @@ static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque
     p->is_broken = true;
 }
 
-static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
-{
-}
-
 /* ---- setting up */
 
 static bool make_headers(struct produce *p)
@@ -151,24 +145,21 @@ static bool make_producer(struct produce *p)
         {"message.max.bytes", RECORD_BYTES_TEXT},
         {"queue.buffering.max.kbytes", QUEUE_KIB},
     };
-    rd_kafka_conf_t *conf = p->k.conf_new();
-    p->k.conf_set_opaque(conf, p);
-    p->k.conf_set_dr_msg_cb(conf, on_delivery);
-    p->k.conf_set_error_cb(conf, on_error);
-    p->k.conf_set_log_cb(conf, on_log);
-    char why[256] = "";
-    if (rdkafka_configure(&p->k, conf, settings, ARRAY_COUNT(settings))) {
-        p->producer = p->k.new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
-        if (p->producer != NULL)
-            p->topic_handle = p->k.topic_new(p->producer, p->topic, NULL);
-        if (p->topic_handle != NULL)
-            return true;
-        cli_complain("%s", p->producer != NULL ? "librdkafka refuses the topic's name" : why);
-        if (p->producer != NULL)
-            return false;
-    }
-    p->k.conf_destroy(conf);
-    return false;
+    struct rdkafka_options options = {
+        .type = RD_KAFKA_PRODUCER,
+        .settings = settings,
+        .setting_count = ARRAY_COUNT(settings),
+        .on_error = on_error,
+        .on_delivery = on_delivery,
+        .opaque = p,
+    };
+    p->producer = rdkafka_new(&p->k, &options);
+    if (p->producer == NULL)
+        return false;
+    p->topic_handle = p->k.topic_new(p->producer, p->topic, NULL);
+    if (p->topic_handle == NULL)
+        cli_complain("librdkafka refuses the topic's name");
+    return p->topic_handle != NULL;
 }
 
 static void drop_producer(struct produce *p)
@@ -181,62 +172,21 @@ static void drop_producer(struct produce *p)
         p->k.destroy(p->producer);
 }
 
-/* Errors that pass while a topic is being made. */
-static bool is_passing(int16_t error)
+static enum admin_lookup look_at_topic(void *arg, const struct metadata_response_topic *topic,
+                                       bool is_last)
 {
-    return error == KERR_UNKNOWN_TOPIC_OR_PARTITION || error == KERR_LEADER_NOT_AVAILABLE;
-}
-
-/* One question; *is_settled: there is nothing to wait for. */
-static bool look_at_topic(struct produce *p, bool is_last, bool *is_settled)
-{
-    struct metadata_request_topic name = {.name = wire_str_of(p->topic)};
-    struct admin_topics topics = {.names = {&name, 1}, .may_create = true};
-    struct client_result result;
-    if (!admin_metadata(&p->admin, &topics, &result))
-        return false;
-    const struct metadata_response *response = result.body;
-    const struct metadata_response_topic *topic = response->topics.items;
-    int16_t error =
-        response->topics.count == 1 ? topic->error_code : (int16_t)KERR_UNKNOWN_SERVER_ERROR;
-    bool is_fine = true;
-    *is_settled = is_last || !is_passing(error);
-    if (*is_settled && error != KERR_NONE) {
-        admin_complain(&p->admin, wire_str_of(p->topic), error, wire_str_of(NULL));
-        is_fine = false;
-    } else if (error == KERR_NONE && p->partition >= topic->partitions.count) {
-        cli_complain("topic \"%s\" has %d partition%s, counted from 0: there is no partition %lld",
-                     p->topic, topic->partitions.count, topic->partitions.count == 1 ? "" : "s",
-                     (long long)p->partition);
-        is_fine = false;
-    }
-    client_result_deinit(&result);
-    return is_fine;
-}
-
-static bool find_topic(struct produce *p)
-{
-    bool is_settled = false;
-    for (int left = TOPIC_TRIES; !is_settled && !interrupt_happened(); left--) {
-        if (left < TOPIC_TRIES)
-            client_sync_wait(p->admin.sync, TOPIC_TRY_MS);
-        if (!look_at_topic(p, left == 1, &is_settled))
-            return false;
-    }
-    return is_settled;
+    const struct produce *p = arg;
+    if (p->partition < topic->partitions.count)
+        return ADMIN_LOOKUP_DONE;
+    admin_complain_partition(p->topic, topic->partitions.count, p->partition);
+    return ADMIN_LOOKUP_FAILED;
 }
 
 /* ---- sending */
 
 static void show_progress(struct produce *p)
 {
-    if (!cli_progress_is_due(&p->admin.progress))
-        return;
-    char count[CLI_COUNT_SIZE], rate[CLI_COUNT_SIZE];
-    double seconds = cli_progress_seconds(&p->admin.progress);
-    cli_progress_show(&p->admin.progress, "%s records, %.1f MB, %s records/s",
-                      cli_count(p->acked, count), (double)p->sent_bytes / 1e6,
-                      cli_count((int64_t)((double)p->acked / seconds), rate));
+    cli_progress_records(&p->admin.progress, p->acked, p->sent_bytes);
 }
 
 struct record {
@@ -333,9 +283,7 @@ static int sum_up(struct produce *p, bool is_fine)
     if (p->failed > 0)
         return cli_complain("%s records were acknowledged, %s were not", cli_count(p->acked, acked),
                             cli_count(p->failed, failed));
-    if (p->admin.progress.is_terminal)
-        fprintf(stderr, "%s records (%.1f MB) in %.1f s\n", cli_count(p->acked, acked),
-                (double)p->sent_bytes / 1e6, cli_progress_seconds(&p->admin.progress));
+    cli_progress_sum_up(&p->admin.progress, p->acked, p->sent_bytes);
     return is_fine ? CLI_OK : CLI_FAILED;
 }
 
@@ -344,7 +292,9 @@ static int run(struct produce *p)
     if (!admin_open(&p->admin, p->bootstrap))
         return CLI_FAILED;
     interrupt_watch(true);
-    if (!find_topic(p) || !make_producer(p))
+    struct admin_search search = {
+        .topic = p->topic, .may_create = true, .look = look_at_topic, .arg = p};
+    if (!admin_find_topic(&p->admin, &search) || !make_producer(p))
         return CLI_FAILED;
     bool is_fine = send_lines(p);
     finish(p);

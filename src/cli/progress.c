@@ -47,6 +47,24 @@ double cli_progress_seconds(const struct cli_progress *p)
     return (double)(env_mono_ns(p->env) - p->start_ns) / (double)SECOND_NS;
 }
 
+void cli_progress_records(struct cli_progress *p, int64_t count, int64_t bytes)
+{
+    if (!cli_progress_is_due(p))
+        return;
+    char text[CLI_COUNT_SIZE], rate[CLI_COUNT_SIZE];
+    cli_progress_show(p, "%s records, %.1f MB, %s records/s", cli_count(count, text),
+                      (double)bytes / 1e6,
+                      cli_count((int64_t)((double)count / cli_progress_seconds(p)), rate));
+}
+
+void cli_progress_sum_up(const struct cli_progress *p, int64_t count, int64_t bytes)
+{
+    char text[CLI_COUNT_SIZE];
+    if (p->is_terminal)
+        fprintf(stderr, "%s records (%.1f MB) in %.1f s\n", cli_count(count, text),
+                (double)bytes / 1e6, cli_progress_seconds(p));
+}
+
 char *cli_count(int64_t count, char out[CLI_COUNT_SIZE])
 {
     char digits[CLI_COUNT_SIZE];

@@ -36,6 +36,10 @@ void cli_progress_clear(struct cli_progress *p);
 
 double cli_progress_seconds(const struct cli_progress *p);
 
+/* Of records so far, when it is time for a line; and at the end, for people alone. */
+void cli_progress_records(struct cli_progress *p, int64_t count, int64_t bytes);
+void cli_progress_sum_up(const struct cli_progress *p, int64_t count, int64_t bytes);
+
 /* "1,234,567"; returns `out`. */
 char *cli_count(int64_t count, char out[CLI_COUNT_SIZE]);
 

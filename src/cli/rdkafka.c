@@ -42,16 +42,39 @@ bool rdkafka_load(struct rdkafka *out)
     return true;
 }
 
-bool rdkafka_configure(const struct rdkafka *k, rd_kafka_conf_t *conf,
-                       const struct rdkafka_setting *settings, size_t count)
+static bool configure(const struct rdkafka *k, rd_kafka_conf_t *conf,
+                      const struct rdkafka_options *options)
 {
     char why[256];
-    for (size_t i = 0; i < count; i++) {
-        const struct rdkafka_setting *s = &settings[i];
+    for (size_t i = 0; i < options->setting_count; i++) {
+        const struct rdkafka_setting *s = &options->settings[i];
         if (k->conf_set(conf, s->key, s->value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
             continue;
         cli_complain("librdkafka refuses %s=%s: %s", s->key, s->value, why);
         return false;
     }
     return true;
+}
+
+static void drop_log_line(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+}
+
+rd_kafka_t *rdkafka_new(const struct rdkafka *k, const struct rdkafka_options *options)
+{
+    rd_kafka_conf_t *conf = k->conf_new();
+    k->conf_set_opaque(conf, options->opaque);
+    k->conf_set_error_cb(conf, options->on_error);
+    k->conf_set_log_cb(conf, drop_log_line);
+    if (options->on_delivery != NULL)
+        k->conf_set_dr_msg_cb(conf, options->on_delivery);
+    if (configure(k, conf, options)) {
+        char why[256] = "";
+        rd_kafka_t *rk = k->new (options->type, conf, why, sizeof(why));
+        if (rk != NULL)
+            return rk; /* conf is its own now */
+        cli_complain("%s", why);
+    }
+    k->conf_destroy(conf);
+    return NULL;
 }

@@ -64,8 +64,17 @@ struct rdkafka_setting {
     const char *value;
 };
 
-/* False: it has been said which one is refused. */
-bool rdkafka_configure(const struct rdkafka *k, rd_kafka_conf_t *conf,
-                       const struct rdkafka_setting *settings, size_t count);
+struct rdkafka_options {
+    rd_kafka_type_t type;
+    const struct rdkafka_setting *settings;
+    size_t setting_count;
+    void (*on_error)(rd_kafka_t *rk, int error, const char *reason, void *opaque);
+    void (*on_delivery)(rd_kafka_t *rk, const rd_kafka_message_t *message,
+                        void *opaque); /* or NULL */
+    void *opaque;                      /* for these */
+};
+
+/* What librdkafka would log is dropped. NULL: it has been said why. */
+rd_kafka_t *rdkafka_new(const struct rdkafka *k, const struct rdkafka_options *options);
 
 #endif
