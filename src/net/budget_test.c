@@ -8,11 +8,6 @@
 
 enum { MIB = 1024 * 1024 };
 
-static const struct net_stats *stats_of(const struct fake *f)
-{
-    return net_server_stats(f->server);
-}
-
 /* ---- the budget alone */
 
 struct waits {
@@ -108,15 +103,15 @@ TEST(who_does_not_fit_waits_and_others_go_on)
     CHECK_EQUAL(f.held_count, 3);
     CHECK_EQUAL(f.held[1]->payload_len, 1 * MIB);
     CHECK_EQUAL(f.held[2]->payload_len, 1000);
-    CHECK_EQUAL(stats_of(&f)->memory_waiting, 2);
-    CHECK(stats_of(&f)->memory_bytes < 4 * MIB);
+    CHECK_EQUAL(fake_stats(&f)->memory_waiting, 2);
+    CHECK(fake_stats(&f)->memory_bytes < 4 * MIB);
     for (int i = 0; i < 2; i++)
         fake_echo(fake_take(&f, 0));
     expect_echo(&f, peer[0], 2 * MIB);
     expect_echo(&f, peer[3], 1 * MIB);
     CHECK_EQUAL(f.held_count, 2);
     CHECK_EQUAL(f.held[1]->payload_len, 3 * MIB - 10000);
-    CHECK_EQUAL(stats_of(&f)->memory_waiting, 1);
+    CHECK_EQUAL(fake_stats(&f)->memory_waiting, 1);
     fake_echo(fake_take(&f, 1));
     expect_echo(&f, peer[1], 3 * MIB - 10000);
     CHECK_EQUAL(f.held[1]->payload_len, 2 * MIB + 1000);
@@ -125,7 +120,7 @@ TEST(who_does_not_fit_waits_and_others_go_on)
     CHECK_EQUAL(f.held_count, 1);
     fake_echo(fake_take(&f, 0));
     fake_run(&f);
-    CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
+    CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
     for (int i = 0; i < 5; i++)
         sock_close(peer[i]);
     fake_run(&f);
@@ -148,7 +143,7 @@ TEST(slices_keep_the_memory_of_a_frame_charged)
     fake_say_part(b, 3 * MIB - 10000, 3 * MIB - 10000);
     fake_run(&f);
     CHECK_EQUAL(f.held_count, 0);
-    CHECK_EQUAL(stats_of(&f)->memory_waiting, 1);
+    CHECK_EQUAL(fake_stats(&f)->memory_waiting, 1);
     iobuf_slice_release(&slice);
     fake_run(&f);
     CHECK_EQUAL(f.held_count, 1);
@@ -173,14 +168,14 @@ TEST(a_waiting_connection_that_closes_leaves_the_line)
     fake_run(&f);
     fake_say_part(c, 2 * MIB + 1, 10000);
     fake_run(&f);
-    CHECK_EQUAL(stats_of(&f)->memory_waiting, 2);
+    CHECK_EQUAL(fake_stats(&f)->memory_waiting, 2);
     /* Both at once: memory comes back and the one it is granted to is closed by the server. */
     net_request_answer_none(fake_take(&f, 0));
     net_server_close(f.server, &f.done);
     fake_run(&f);
     CHECK(f.is_done);
-    CHECK_EQUAL(stats_of(&f)->memory_waiting, 0);
-    CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
+    CHECK_EQUAL(fake_stats(&f)->memory_waiting, 0);
+    CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
     sock_close(a);
     sock_close(b);
     sock_close(c);
@@ -205,12 +200,12 @@ TEST(unread_answers_do_not_hold_memory_that_others_wait_for)
     net_request_add_bytes(req, much, 3 * MIB);
     net_request_answer(req);
     mem_env_advance_ms(&f.m, 60000); /* nobody waits: it may take its time */
-    CHECK_EQUAL(stats_of(&f)->open, 2);
+    CHECK_EQUAL(fake_stats(&f)->open, 2);
     fake_say_part(waits, 2 * MIB, 2 * MIB);
     fake_run(&f);
     CHECK_EQUAL(f.held_count, 0);
     mem_env_advance_ms(&f.m, 5000);
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_STALLED], 1);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_STALLED], 1);
     CHECK_EQUAL(f.held_count, 1);
     net_request_answer_none(fake_take(&f, 0));
     sock_close(deaf);
@@ -234,7 +229,7 @@ TEST(memory_granted_to_a_connection_that_ends_is_given_back)
     CHECK_EQUAL(f.held_count, 3);
     fake_say_part(b, 3 * MIB - 10000, 10000);
     fake_run(&f);
-    CHECK_EQUAL(stats_of(&f)->memory_waiting, 1);
+    CHECK_EQUAL(fake_stats(&f)->memory_waiting, 1);
     struct net_request *first = f.held[0], *one = f.held[1], *two = f.held[2];
     f.held_count = 0;
     if (first->payload_len < 100) { /* whoever came first */
@@ -246,11 +241,11 @@ TEST(memory_granted_to_a_connection_that_ends_is_given_back)
     net_request_answer_close(two);
     net_request_answer_none(first);
     fake_run(&f);
-    CHECK_EQUAL(stats_of(&f)->memory_waiting, 0);
+    CHECK_EQUAL(fake_stats(&f)->memory_waiting, 0);
     CHECK_EQUAL(f.held_count, 0);
     fake_echo(one);
     fake_run(&f);
-    CHECK_EQUAL(stats_of(&f)->open, 1);
+    CHECK_EQUAL(fake_stats(&f)->open, 1);
     sock_close(a);
     sock_close(b);
     fake_run(&f);
@@ -273,8 +268,8 @@ TEST(a_thousand_huge_announcements_hold_nothing_up)
         fake_run(&f);
         /* What bodies came is kept; nothing is held for what did not. */
         if (body == 0)
-            CHECK(stats_of(&f)->memory_bytes < 100 * 1000);
-        CHECK(stats_of(&f)->memory_bytes <= (int64_t)f.options.memory_bytes_max);
+            CHECK(fake_stats(&f)->memory_bytes < 100 * 1000);
+        CHECK(fake_stats(&f)->memory_bytes <= (int64_t)f.options.memory_bytes_max);
         fake_say_part(good, 1 * MIB + 200, 1 * MIB + 200);
         mem_sock_set_room(good, 2 * MIB);
         fake_run(&f);
@@ -282,7 +277,7 @@ TEST(a_thousand_huge_announcements_hold_nothing_up)
         expect_echo(&f, good, 1 * MIB + 200);
         /* Those that hold memory and do not move are closed; then the next ones, and so on. */
         mem_env_advance_ms(&f.m, 31000);
-        uint64_t closed = stats_of(&f)->closed[NET_CLOSED_STALLED];
+        uint64_t closed = fake_stats(&f)->closed[NET_CLOSED_STALLED];
         if (body == 0)
             CHECK_EQUAL(closed, HOSTILE);
         else
@@ -292,7 +287,7 @@ TEST(a_thousand_huge_announcements_hold_nothing_up)
             sock_close(hostile[i]);
         sock_close(good);
         fake_run(&f);
-        CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
+        CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
         fake_stop(&f);
     }
 }
@@ -307,7 +302,7 @@ TEST(frames_larger_than_the_budget_allows_are_refused)
     fake_say_part(peer, 3 * MIB, 1);
     fake_run(&f);
     CHECK(fake_is_closed(peer));
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_BAD_FRAME], 1);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_BAD_FRAME], 1);
     sock_close(peer);
     fake_stop(&f);
 }

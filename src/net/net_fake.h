@@ -111,6 +111,19 @@ static inline void fake_run(struct fake *f)
     mem_env_run_until_idle(&f->m);
 }
 
+/* As most tests begin: the usual options, one loop, one peer. */
+static inline struct sock *fake_open(struct fake *f)
+{
+    fake_init(f);
+    fake_start(f, 1);
+    return fake_connect(f);
+}
+
+static inline const struct net_stats *fake_stats(const struct fake *f)
+{
+    return net_server_stats(f->server);
+}
+
 /* Takes the nth request out of those held. */
 static inline struct net_request *fake_take(struct fake *f, int index)
 {
@@ -132,6 +145,14 @@ static inline void fake_stop(struct fake *f)
     fake_run(f);
     net_server_free(f->server);
     mem_env_deinit(&f->m);
+}
+
+/* As most tests end: the peer goes first. */
+static inline void fake_end(struct fake *f, struct sock *peer)
+{
+    sock_close(peer);
+    fake_run(f);
+    fake_stop(f);
 }
 
 /* Length, key and text as one frame; returns its size. */

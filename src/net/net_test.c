@@ -5,11 +5,6 @@
 #include "base/limits.h"
 #include "net/net_fake.h"
 
-static const struct net_stats *stats_of(const struct fake *f)
-{
-    return net_server_stats(f->server);
-}
-
 /* The next answer is exactly this key and text. */
 static void expect(struct sock *peer, uint16_t key, const char *text)
 {
@@ -33,9 +28,7 @@ TEST(frames_arrive_however_they_are_cut)
 {
     for (size_t chunk = 1; chunk < 40; chunk++) {
         struct fake f;
-        fake_init(&f);
-        fake_start(&f, 1);
-        struct sock *peer = fake_connect(&f);
+        struct sock *peer = fake_open(&f);
         mem_sock_set_chunk(peer, chunk);
         fake_say(peer, 0, "");
         fake_say(peer, 3, "metadata");
@@ -48,13 +41,13 @@ TEST(frames_arrive_however_they_are_cut)
         expect(peer, 0, "x");
         expect_nothing(peer);
         CHECK_EQUAL(f.requests, 4);
-        CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
+        CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
         sock_close(peer);
         fake_run(&f);
         CHECK_EQUAL(f.closed, 1);
         CHECK_EQUAL(f.users_freed, 1);
-        CHECK_EQUAL(stats_of(&f)->open, 0);
-        CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_BY_PEER], 1);
+        CHECK_EQUAL(fake_stats(&f)->open, 0);
+        CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_BY_PEER], 1);
         fake_stop(&f);
     }
 }
@@ -62,9 +55,7 @@ TEST(frames_arrive_however_they_are_cut)
 static void echo_of_size(uint32_t size, size_t chunk)
 {
     struct fake f;
-    fake_init(&f);
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
+    struct sock *peer = fake_open(&f);
     uint8_t *frame = mem_alloc(size + 4), *got = mem_alloc(size + 4);
     struct prng p;
     prng_seed(&p, size);
@@ -82,13 +73,11 @@ static void echo_of_size(uint32_t size, size_t chunk)
         CHECK(memcmp(frame, got, size + 4) == 0);
     }
     expect_nothing(peer);
-    CHECK_EQUAL(stats_of(&f)->bytes_in, (size + 4) * 2);
-    CHECK_EQUAL(stats_of(&f)->bytes_out, (size + 4) * 2);
+    CHECK_EQUAL(fake_stats(&f)->bytes_in, (size + 4) * 2);
+    CHECK_EQUAL(fake_stats(&f)->bytes_out, (size + 4) * 2);
     mem_free(frame);
     mem_free(got);
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    fake_end(&f, peer);
 }
 
 TEST(frames_of_all_sizes_come_back_whole)
@@ -105,10 +94,8 @@ TEST(frames_of_all_sizes_come_back_whole)
 TEST(answers_leave_in_the_order_of_the_requests)
 {
     struct fake f;
-    fake_init(&f);
+    struct sock *peer = fake_open(&f);
     f.holds = true;
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
     fake_say(peer, 0, "one");
     fake_say(peer, 1, "two");
     fake_say(peer, 0, "three");
@@ -119,24 +106,20 @@ TEST(answers_leave_in_the_order_of_the_requests)
     fake_echo(fake_take(&f, 1));
     fake_run(&f);
     expect_nothing(peer);
-    CHECK_EQUAL(stats_of(&f)->requests_in_flight, 1);
+    CHECK_EQUAL(fake_stats(&f)->requests_in_flight, 1);
     fake_echo(fake_take(&f, 0));
     fake_run(&f);
     expect(peer, 0, "one");
     expect(peer, 1, "two");
     expect(peer, 0, "three");
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    fake_end(&f, peer);
 }
 
 TEST(a_request_that_may_not_overlap_waits_and_is_waited_for)
 {
     struct fake f;
-    fake_init(&f);
+    struct sock *peer = fake_open(&f);
     f.holds = true;
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
     fake_say(peer, 0, "p1");
     fake_say(peer, 0, "p2");
     fake_say(peer, 3, "metadata");
@@ -159,10 +142,8 @@ TEST(a_request_that_may_not_overlap_waits_and_is_waited_for)
     fake_echo(fake_take(&f, 0));
     fake_run(&f);
     expect(peer, 0, "p3");
-    CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
+    fake_end(&f, peer);
 }
 
 TEST(requests_in_flight_are_bounded)
@@ -190,18 +171,14 @@ TEST(requests_in_flight_are_bounded)
     CHECK_EQUAL(f.requests, 10);
     for (int i = 0; i < 10; i++)
         expect(peer, 0, "x");
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    fake_end(&f, peer);
 }
 
 TEST(a_request_may_have_no_answer_or_close)
 {
     struct fake f;
-    fake_init(&f);
+    struct sock *peer = fake_open(&f);
     f.holds = true;
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
     fake_say(peer, 0, "acks=0");
     fake_say(peer, 0, "one");
     fake_say(peer, 0, "bad");
@@ -222,7 +199,7 @@ TEST(a_request_may_have_no_answer_or_close)
     CHECK_EQUAL(f.users_freed, 0); /* a request of it is still here */
     fake_echo(fake_take(&f, 0));
     CHECK_EQUAL(f.users_freed, 1);
-    CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
+    CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
     sock_close(peer);
     fake_stop(&f);
 }
@@ -230,9 +207,7 @@ TEST(a_request_may_have_no_answer_or_close)
 TEST(a_muted_connection_is_not_listened_to_for_a_while)
 {
     struct fake f;
-    fake_init(&f);
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
+    struct sock *peer = fake_open(&f);
     f.holds = true;
     fake_say(peer, 0, "one");
     fake_run(&f);
@@ -246,9 +221,7 @@ TEST(a_muted_connection_is_not_listened_to_for_a_while)
     CHECK_EQUAL(f.requests, 1);
     mem_env_advance_ms(&f.m, 1);
     CHECK_EQUAL(f.requests, 3);
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    fake_end(&f, peer);
 }
 
 /* ---- answers */
@@ -273,7 +246,7 @@ TEST(an_answer_has_bytes_slices_given_memory_and_file_ranges)
         char *heap = mem_alloc(8);
         memcpy(heap, "ABCDEFGH", 8);
         net_request_give(req, heap, 8);
-        CHECK(stats_of(&f)->memory_bytes > 8);
+        CHECK(fake_stats(&f)->memory_bytes > 8);
         net_request_add_bytes(req, heap, 4);
         net_request_add_file(req, file, 3, 4);
         net_request_add_bytes(req, heap + 4, 4);
@@ -295,12 +268,10 @@ TEST(an_answer_has_bytes_slices_given_memory_and_file_ranges)
                      "\0\0\0\x1b"
                      "ABCD3456EFGHsliceslicesliceX",
                      31) == 0);
-        CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
+        CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
     }
     env_file_unref(file);
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    fake_end(&f, peer);
 }
 
 TEST(a_file_that_ends_too_early_closes)
@@ -321,7 +292,7 @@ TEST(a_file_that_ends_too_early_closes)
     net_request_answer(req);
     fake_run(&f);
     CHECK(fake_is_closed(peer));
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_BROKER], 1);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_BROKER], 1);
     sock_close(peer);
     fake_stop(&f);
 }
@@ -329,10 +300,8 @@ TEST(a_file_that_ends_too_early_closes)
 TEST(an_answer_can_be_taken_back_and_made_anew)
 {
     struct fake f;
-    fake_init(&f);
+    struct sock *peer = fake_open(&f);
     f.holds = true;
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
     fake_say(peer, 0, "x");
     fake_run(&f);
     struct net_request *req = fake_take(&f, 0);
@@ -344,18 +313,14 @@ TEST(an_answer_can_be_taken_back_and_made_anew)
     net_request_answer(req);
     fake_run(&f);
     expect(peer, 0, "again");
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    fake_end(&f, peer);
 }
 
 TEST(answers_after_the_end_are_only_released)
 {
     struct fake f;
-    fake_init(&f);
+    struct sock *peer = fake_open(&f);
     f.holds = true;
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
     for (int i = 0; i < 4; i++)
         fake_say(peer, 0, "x");
     fake_run(&f);
@@ -368,8 +333,8 @@ TEST(answers_after_the_end_are_only_released)
     CHECK_EQUAL(f.users_freed, 0);
     net_request_answer_none(fake_take(&f, 0));
     CHECK_EQUAL(f.users_freed, 1);
-    CHECK_EQUAL(stats_of(&f)->memory_bytes, 0);
-    CHECK_EQUAL(stats_of(&f)->requests_in_flight, 0);
+    CHECK_EQUAL(fake_stats(&f)->memory_bytes, 0);
+    CHECK_EQUAL(fake_stats(&f)->requests_in_flight, 0);
     fake_stop(&f);
 }
 
@@ -405,17 +370,13 @@ TEST(who_does_not_read_is_not_listened_to)
         CHECK(memcmp(want, got, len) == 0);
     }
     CHECK_EQUAL(f.requests, 50);
-    sock_close(peer);
-    fake_run(&f);
-    fake_stop(&f);
+    fake_end(&f, peer);
 }
 
 TEST(who_never_reads_is_closed)
 {
     struct fake f;
-    fake_init(&f);
-    fake_start(&f, 1);
-    struct sock *peer = fake_connect(&f);
+    struct sock *peer = fake_open(&f);
     mem_sock_set_room(peer, 10);
     fake_say(peer, 0, "more than ten bytes");
     uint8_t byte;
@@ -426,9 +387,9 @@ TEST(who_never_reads_is_closed)
     }
     fake_run(&f);
     mem_env_advance_ms(&f.m, 590000);
-    CHECK_EQUAL(stats_of(&f)->open, 1);
+    CHECK_EQUAL(fake_stats(&f)->open, 1);
     mem_env_advance_ms(&f.m, 30000);
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_STALLED], 1);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_STALLED], 1);
     sock_close(peer);
     fake_stop(&f);
 }
@@ -448,7 +409,7 @@ static void expect_refused(const void *bytes, size_t len, const char *word)
         CHECK(fake_is_closed(peer));
         sock_close(peer);
     }
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_BAD_FRAME], 5);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_BAD_FRAME], 5);
     CHECK_EQUAL(f.m.log_lines[LOG_WARN], 1);
     CHECK_EQUAL(f.requests, 0);
     mem_env_advance_ms(&f.m, 20000);
@@ -490,14 +451,14 @@ TEST(a_byte_a_minute_is_closed)
     mem_env_advance_ms(&f.m, 29000);
     mem_sock_say(slow, "x", 1);
     mem_sock_say(header, "\x01", 1);
-    CHECK_EQUAL(stats_of(&f)->open, 3);
+    CHECK_EQUAL(fake_stats(&f)->open, 3);
     for (int i = 0; i < 10; i++) {
         fake_say_zeros(fine, 2000);
         mem_sock_say(slow, "x", 1);
         mem_env_advance_ms(&f.m, 20000);
     }
-    CHECK_EQUAL(stats_of(&f)->open, 1);
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_STALLED], 2);
+    CHECK_EQUAL(fake_stats(&f)->open, 1);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_STALLED], 2);
     fake_say_zeros(fine, 300000 - 5000 - 20000);
     fake_run(&f);
     CHECK_EQUAL(f.requests, 1);
@@ -524,13 +485,13 @@ TEST(idle_connections_are_closed_in_time)
         fake_run(&f);
         expect(busy, 3, "ping");
     }
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_IDLE], 1);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_IDLE], 1);
     CHECK(fake_is_closed(quiet));
     fake_echo(fake_take(&f, 0));
     mem_env_advance_ms(&f.m, 599999);
-    CHECK_EQUAL(stats_of(&f)->open, 2);
+    CHECK_EQUAL(fake_stats(&f)->open, 2);
     mem_env_advance_ms(&f.m, 1);
-    CHECK_EQUAL(stats_of(&f)->open, 0);
+    CHECK_EQUAL(fake_stats(&f)->open, 0);
     sock_close(quiet);
     sock_close(busy);
     sock_close(waits);
@@ -553,8 +514,8 @@ TEST(connections_are_limited_in_all_and_per_address)
         fake_run(&f);
         CHECK_EQUAL(fake_is_closed(peers[i]), i == 2 || i == 4);
     }
-    CHECK_EQUAL(stats_of(&f)->closed[NET_CLOSED_LIMIT], 2);
-    CHECK_EQUAL(stats_of(&f)->accepted, 5);
+    CHECK_EQUAL(fake_stats(&f)->closed[NET_CLOSED_LIMIT], 2);
+    CHECK_EQUAL(fake_stats(&f)->accepted, 5);
     sock_close(peers[0]);
     fake_run(&f);
     struct sock *again = mem_env_connect(&f.m, FAKE_PORT, "10.0.0.1");
@@ -564,7 +525,7 @@ TEST(connections_are_limited_in_all_and_per_address)
         sock_close(peers[i]);
     sock_close(again);
     fake_run(&f);
-    CHECK_EQUAL(stats_of(&f)->open, 0);
+    CHECK_EQUAL(fake_stats(&f)->open, 0);
     fake_stop(&f);
 }
 
@@ -594,7 +555,7 @@ TEST(closing_sends_what_is_ready_and_lets_the_rest_be_answered)
     CHECK(fake_is_closed(a));
     CHECK(fake_is_closed(b));
     CHECK(mem_env_connect(&f.m, FAKE_PORT, NULL) == NULL);
-    CHECK_EQUAL(stats_of(&f)->requests_in_flight, 2);
+    CHECK_EQUAL(fake_stats(&f)->requests_in_flight, 2);
     while (f.held_count > 0)
         fake_echo(fake_take(&f, 0));
     CHECK_EQUAL(f.users_freed, 2);
@@ -615,7 +576,7 @@ static bool talk(struct fake *f)
     bool is_whole = true;
     mem_sock_set_chunk(peer, 7000);
     for (int i = 0; i < 3 && is_whole; i++) {
-        if (stats_of(f)->open == 0)
+        if (fake_stats(f)->open == 0)
             break;
         fake_say_part(peer, sizes[i], sizes[i]);
         fake_run(f);
@@ -628,9 +589,9 @@ static bool talk(struct fake *f)
     is_whole = is_whole && f->requests == 3;
     sock_close(peer);
     fake_run(f);
-    CHECK_EQUAL(stats_of(f)->open, 0);
-    CHECK_EQUAL(stats_of(f)->memory_bytes, 0);
-    CHECK_EQUAL(stats_of(f)->requests_in_flight, 0);
+    CHECK_EQUAL(fake_stats(f)->open, 0);
+    CHECK_EQUAL(fake_stats(f)->memory_bytes, 0);
+    CHECK_EQUAL(fake_stats(f)->requests_in_flight, 0);
     return is_whole;
 }
 
@@ -653,8 +614,8 @@ TEST(each_failure_costs_one_connection_at_most)
             f.m.sock_fail_at = 0;
             if (!is_whole)
                 CHECK_EQUAL(
-                    stats_of(&f)->closed[kind == 0 ? NET_CLOSED_MEMORY : NET_CLOSED_BY_PEER] +
-                        stats_of(&f)->closed[NET_CLOSED_LIMIT],
+                    fake_stats(&f)->closed[kind == 0 ? NET_CLOSED_MEMORY : NET_CLOSED_BY_PEER] +
+                        fake_stats(&f)->closed[NET_CLOSED_LIMIT],
                     1);
             CHECK_EQUAL(f.m.open_socks, 1);
             fake_stop(&f);
