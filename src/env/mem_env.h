@@ -89,6 +89,9 @@ void mem_env_jump_wall_ms(struct mem_env *m, int64_t ms);
 /* The bytes of a file, or NULL; valid until the next call. For looking and for damaging. */
 uint8_t *mem_env_file_bytes(struct mem_env *m, const char *path, size_t *size);
 
+/* Writes a file anew, through the env: the directory has to be there, and it counts as I/O. */
+void mem_env_put_file(struct mem_env *m, const char *path, const void *data, size_t size);
+
 /* ---- sockets: the test's end is an ordinary struct sock that is attached to no loop; use
  * sock_send, sock_recv and sock_close on it. */
 

@@ -322,6 +322,18 @@ uint8_t *mem_env_file_bytes(struct mem_env *m, const char *path, size_t *size)
     return node->data;
 }
 
+void mem_env_put_file(struct mem_env *m, const char *path, const void *data, size_t size)
+{
+    struct env_file *file;
+    enum err e = env_file_open(&m->env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNCATE, &file);
+    ASSERT(e == ERR_OK);
+    struct iovec iov = {(void *)(uintptr_t)data, size}; /* only read */
+    if (size > 0)
+        e = env_file_write(file, &iov, 1, 0);
+    ASSERT(e == ERR_OK);
+    env_file_unref(file);
+}
+
 /* ---- names */
 
 enum err mem_dir_make(struct env *env, const char *path)

@@ -5,31 +5,13 @@
  *
  * Thread: main.
  */
-#include <string.h>
-
 #include "base/assert.h"
-#include "base/mem.h"
 #include "env/mem_env.h"
 #include "log/leader_epochs.h"
 #include "log/log_dir.h"
 #include "log/partition_log.h"
 
 int fuzz_checkpoint(const uint8_t *data, size_t size);
-
-static void put(struct mem_env *m, const char *path, const uint8_t *data, size_t size)
-{
-    struct env_file *file;
-    enum err e = env_file_open(&m->env, path, ENV_WRITE | ENV_CREATE, &file);
-    ASSERT(e == ERR_OK);
-    uint8_t *copy = mem_alloc(size + 1);
-    if (size > 0)
-        memcpy(copy, data, size);
-    struct iovec iov = {copy, size};
-    e = size > 0 ? env_file_write(file, &iov, 1, 0) : ERR_OK;
-    ASSERT(e == ERR_OK);
-    mem_free(copy);
-    env_file_unref(file);
-}
 
 /* What was read is written and read again: the same. */
 static void check_epochs(const uint8_t *data, size_t size)
@@ -79,7 +61,7 @@ int fuzz_checkpoint(const uint8_t *data, size_t size)
     e = env_dir_make(&m.env, "d/t-0");
     ASSERT(e == ERR_OK);
     for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-        put(&m, names[i], data, size);
+        mem_env_put_file(&m, names[i], data, size);
     open_dir(&m);
     struct log_config config = {.segment_bytes = 1 << 20, .segment_index_bytes = 1 << 20};
     struct log_open_options options = {.dir = "d/t-0", .topic_id = {{1}}, .config = &config};

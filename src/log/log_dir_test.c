@@ -13,14 +13,7 @@
 
 static void put_file(struct mem_env *m, const char *path, const char *text)
 {
-    struct env_file *file;
-    CHECK_EQUAL(env_file_open(&m->env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNCATE, &file), ERR_OK);
-    char *copy = mem_strdup(text);
-    struct iovec iov = {copy, strlen(text)};
-    if (iov.iov_len > 0)
-        CHECK_EQUAL(env_file_write(file, &iov, 1, 0), ERR_OK);
-    mem_free(copy);
-    env_file_unref(file);
+    mem_env_put_file(m, path, text, strlen(text));
 }
 
 static const struct uuid some_id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};

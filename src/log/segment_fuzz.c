@@ -6,10 +6,7 @@
  *
  * Thread: main.
  */
-#include <string.h>
-
 #include "base/assert.h"
-#include "base/mem.h"
 #include "env/mem_env.h"
 #include "log/partition_log.h"
 #include "wire/batch_builder.h"
@@ -21,21 +18,6 @@ enum { GOOD_BATCHES = 6, HEAD_BYTES = 4 };
 static const char *const names[] = {"t-0/00000000000000000000.log",
                                     "t-0/00000000000000000000.index",
                                     "t-0/00000000000000000000.timeindex"};
-
-static void put(struct mem_env *m, const char *path, const uint8_t *data, size_t size)
-{
-    struct env_file *file;
-    enum err e = env_file_open(&m->env, path, ENV_WRITE | ENV_CREATE, &file);
-    ASSERT(e == ERR_OK);
-    uint8_t *copy = mem_alloc(size + 1);
-    if (size > 0)
-        memcpy(copy, data, size);
-    struct iovec iov = {copy, size};
-    e = size > 0 ? env_file_write(file, &iov, 1, 0) : ERR_OK;
-    ASSERT(e == ERR_OK);
-    mem_free(copy);
-    env_file_unref(file);
-}
 
 static void add_good_batch(struct batch_builder *b, struct batch_buffer *out, int64_t offset)
 {
@@ -69,7 +51,7 @@ static void put_damaged(struct mem_env *m, const uint8_t *data, size_t size)
         add_good_batch(&b, &log, offset);
     for (; size >= 3; data += 3, size -= 3)
         log.data[(data[0] << 8 | data[1]) % log.len] ^= data[2];
-    put(m, names[0], log.data, size == 2 ? data[1] * log.len / 256 : log.len);
+    mem_env_put_file(m, names[0], log.data, size == 2 ? data[1] * log.len / 256 : log.len);
     batch_buffer_deinit(&log);
     batch_builder_deinit(&b);
 }
@@ -84,9 +66,9 @@ static void put_files(struct mem_env *m, const uint8_t *data, size_t size)
     data += HEAD_BYTES;
     size -= HEAD_BYTES;
     size_t third = size / 4;
-    put(m, names[0], data + 2 * third, size - 2 * third);
-    put(m, names[1], data, third);
-    put(m, names[2], data + third, third);
+    mem_env_put_file(m, names[0], data + 2 * third, size - 2 * third);
+    mem_env_put_file(m, names[1], data, third);
+    mem_env_put_file(m, names[2], data + third, third);
 }
 
 /* Nothing is expected but that it ends. */

@@ -204,16 +204,6 @@ TEST(store_file_groups_what_waits)
 
 /* ---- crashes and rot */
 
-static void write_file(struct mem_env *m, const char *path, const uint8_t *data, size_t size)
-{
-    struct env_file *file = NULL;
-    CHECK_EQUAL(env_file_open(&m->env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNCATE, &file), ERR_OK);
-    struct iovec iov = {(void *)(uintptr_t)data, size};
-    if (size > 0)
-        CHECK_EQUAL(env_file_write(file, &iov, 1, 0), ERR_OK);
-    env_file_unref(file);
-}
-
 struct image_of_log {
     uint8_t bytes[4096];
     size_t size;
@@ -266,7 +256,7 @@ TEST(store_file_cuts_a_torn_tail_at_any_byte)
     for (size_t size = 0; size <= log.size; size++) {
         struct mem_env m;
         start_env(&m);
-        write_file(&m, LOG_PATH, log.bytes, size);
+        mem_env_put_file(&m, LOG_PATH, log.bytes, size);
         enum err e;
         struct store *store = open_store(&m, &e);
         CHECK_EQUAL(e, ERR_OK);
@@ -294,7 +284,7 @@ TEST(store_file_cuts_a_torn_group)
         uint8_t bytes[sizeof(log.bytes)];
         memcpy(bytes, log.bytes, log.size);
         bytes[at] ^= 0x20;
-        write_file(&m, LOG_PATH, bytes, log.size);
+        mem_env_put_file(&m, LOG_PATH, bytes, log.size);
         enum err e;
         struct store *store = open_store(&m, &e);
         CHECK_EQUAL(e, ERR_OK);
@@ -318,7 +308,7 @@ TEST(store_file_refuses_rot)
         uint8_t bytes[sizeof(log.bytes)];
         memcpy(bytes, log.bytes, log.size);
         bytes[at] ^= 0x01;
-        write_file(&m, LOG_PATH, bytes, log.size);
+        mem_env_put_file(&m, LOG_PATH, bytes, log.size);
         enum err e;
         struct store *store = open_store(&m, &e);
         CHECK_EQUAL(e, ERR_CORRUPT);
