@@ -186,11 +186,12 @@ static uint32_t count_pending(struct partition *p)
     return pending;
 }
 
-/* Nothing pending: there is nobody to make wait, the first to come is committed at once. */
+/* Nothing pending: there is nobody to make wait, the first to come is committed at once. More
+ * pending than may come: the many do not wait for the few. */
 static void gather(struct partition *p)
 {
     uint32_t pending = count_pending(p);
-    uint32_t enough = pending + p->gather_for;
+    uint32_t enough = pending <= p->gather_for ? pending + p->gather_for : 0;
     int64_t left_ns = MIN(p->sync_ns, (int64_t)GATHER_NS_MAX);
     while (pending > 0 && pending < enough && left_ns > 0) {
         env_pause(p->env, GATHER_SLICE_NS);
