@@ -428,6 +428,32 @@ TEST(a_listener_for_any_address_shows_ipv4_peers_as_such)
     logger_file_close(log);
 }
 
+TEST(a_hole_is_not_cached_and_what_lies_behind_the_end_is_no_hole)
+{
+    struct logger_file *log = NULL;
+    struct real_env *real = NULL;
+    struct env_file *file = NULL;
+    char text[] = "contents", path[] = "/tmp/klamm-env-XXXXXX";
+    struct iovec iov = {text, 8};
+    close(mkstemp(path));
+    CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &log), ERR_OK);
+    struct real_env_options options = {.workers = 1, .logger = logger_file_logger(log)};
+    CHECK_EQUAL(real_env_new(&options, &real), ERR_OK);
+    CHECK_EQUAL(env_file_open(real_env_env(real), path, ENV_READ | ENV_WRITE, &file), ERR_OK);
+    CHECK_EQUAL(env_file_write(file, &iov, 1, 0), ERR_OK);
+    CHECK(env_file_is_cached(file, 0, 8));
+    CHECK(env_file_is_cached(file, 0, 1 << 20));
+    CHECK(env_file_is_cached(file, 1 << 20, 8));
+    CHECK_EQUAL(env_file_truncate(file, 1 << 21), ERR_OK);
+    CHECK(env_file_is_cached(file, 0, 8));
+    CHECK(!env_file_is_cached(file, 0, 1 << 20));
+    CHECK(!env_file_is_cached(file, 1 << 20, 8));
+    env_file_unref(file);
+    CHECK_EQUAL(env_path_unlink(real_env_env(real), path), ERR_OK);
+    real_env_free(real);
+    logger_file_close(log);
+}
+
 /* ---- monitors */
 
 TEST(a_monitor_is_entered_and_left)

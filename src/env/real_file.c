@@ -181,21 +181,40 @@ static bool is_byte_cached(const struct env_file *file, int64_t pos)
     return preadv2(fd_of(file), &iov, 1, pos, RWF_NOWAIT) >= 0;
 }
 
+static uint64_t page_count(int64_t pos, int64_t len)
+{
+    ASSERT(len > 0);
+    return (uint64_t)((pos + len - 1) / PAGE_BYTES - pos / PAGE_BYTES) + 1;
+}
+
+/* False: this kernel cannot tell. */
+static bool count_cached_pages(const struct env_file *file, int64_t pos, int64_t len, uint64_t *out)
+{
+    struct cache_range range = {.pos = (uint64_t)pos, .len = (uint64_t)len};
+    struct cache_counts counts = {0};
+    if (syscall(CACHESTAT_CALL, fd_of(file), &range, &counts, 0) != 0)
+        return false;
+    *out = counts.cached;
+    return true;
+}
+
+/* The good case is one call; only where pages are missing the file's end is asked for, because
+ * those behind it never are there and nobody waits for them. */
 static bool file_is_cached(struct env_file *file, int64_t pos, int64_t len)
 {
     ASSERT(pos >= 0 && len >= 0);
+    if (len == 0)
+        return true;
+    uint64_t cached = 0;
+    bool is_counted = count_cached_pages(file, pos, len, &cached);
+    if (is_counted && cached >= page_count(pos, len))
+        return true;
     int64_t size = 0;
     if (file_size(file, &size) != ERR_OK || size <= pos)
         return true; /* nothing to wait for */
     len = MIN(len, size - pos);
-    if (len == 0)
-        return true;
-    struct cache_range range = {.pos = (uint64_t)pos, .len = (uint64_t)len};
-    struct cache_counts counts = {0};
-    if (syscall(CACHESTAT_CALL, fd_of(file), &range, &counts, 0) == 0) {
-        uint64_t pages = (uint64_t)((pos + len - 1) / PAGE_BYTES - pos / PAGE_BYTES) + 1;
-        return counts.cached >= pages;
-    }
+    if (is_counted)
+        return cached >= page_count(pos, len);
     return is_byte_cached(file, pos) && is_byte_cached(file, pos + len - 1);
 }
 
