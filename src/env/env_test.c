@@ -428,6 +428,76 @@ TEST(a_listener_for_any_address_shows_ipv4_peers_as_such)
     logger_file_close(log);
 }
 
+struct sender {
+    struct sock *listener;
+    struct sock *sock;
+    struct real_loop *loop;
+    struct env_file *file;
+};
+
+static bool is_corked(const struct sender *s)
+{
+    int value = 1;
+    socklen_t len = sizeof(value);
+    CHECK_EQUAL(getsockopt(real_sock_fd(s->sock), IPPROTO_TCP, TCP_CORK, &value, &len), 0);
+    return value != 0;
+}
+
+static void sender_accepts(void *arg, unsigned events)
+{
+    struct sender *s = arg;
+    size_t sent = 0;
+    struct sock_part parts[] = {
+        {.data = (const uint8_t *)"header ", .len = 7},
+        {.file = s->file, .pos = 0, .len = 8},
+        {.data = (const uint8_t *)"!", .len = 1},
+    };
+    struct sock_part behind_the_end[] = {{.file = s->file, .pos = 100, .len = 4}, parts[2]};
+    CHECK_EQUAL(sock_accept(s->listener, &s->sock), ERR_OK);
+    CHECK_EQUAL(sock_send(s->sock, parts, 3, &sent), ERR_OK);
+    CHECK_EQUAL(sent, 16);
+    CHECK(!is_corked(s));
+    CHECK_EQUAL(sock_send(s->sock, behind_the_end, 2, &sent), ERR_IO);
+    CHECK(!is_corked(s));
+    real_loop_stop(s->loop);
+}
+
+TEST(bytes_behind_a_file_range_share_its_packet)
+{
+    struct logger_file *log = NULL;
+    struct real_env *real = NULL;
+    struct sender s = {0};
+    char got[16], text[] = "contents", path[] = "/tmp/klamm-env-XXXXXX";
+    struct iovec iov = {text, 8};
+    close(mkstemp(path));
+    CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &log), ERR_OK);
+    struct real_env_options options = {.workers = 1, .logger = logger_file_logger(log)};
+    CHECK_EQUAL(real_env_new(&options, &real), ERR_OK);
+    CHECK_EQUAL(real_loop_new(real, &s.loop), ERR_OK);
+    struct env *env = real_env_env(real);
+    CHECK_EQUAL(env_file_open(env, path, ENV_READ | ENV_WRITE, &s.file), ERR_OK);
+    CHECK_EQUAL(env_file_write(s.file, &iov, 1, 0), ERR_OK);
+    struct env_addr addr;
+    size_t count = 1;
+    CHECK_EQUAL(env_resolve(env, "127.0.0.1", 0, &addr, &count), ERR_OK);
+    CHECK_EQUAL(sock_listen(real_loop_loop(s.loop), &addr, sender_accepts, &s, &s.listener),
+                ERR_OK);
+    sock_local(s.listener, &addr);
+    int fd = real_peer_dial(addr.port);
+    real_loop_run(s.loop);
+    CHECK(real_peer_read(fd, got, 16));
+    CHECK(memcmp(got, "header contents!", 16) == 0);
+    CHECK_EQUAL(real_peer_packets(fd), 1);
+    real_peer_close(fd);
+    sock_close(s.sock);
+    sock_close(s.listener);
+    env_file_unref(s.file);
+    CHECK_EQUAL(env_path_unlink(env, path), ERR_OK);
+    real_loop_free(s.loop);
+    real_env_free(real);
+    logger_file_close(log);
+}
+
 TEST(a_hole_is_not_cached_and_what_lies_behind_the_end_is_no_hole)
 {
     struct logger_file *log = NULL;

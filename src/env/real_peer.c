@@ -2,6 +2,7 @@
 /* real_peer: see real_peer.h. Thread: one at a time per connection. */
 #include "env/real_peer.h"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -49,6 +50,15 @@ bool real_peer_read(int fd, void *out, size_t len)
         done += (size_t)n;
     }
     return true;
+}
+
+uint32_t real_peer_packets(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    int failed = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+    ASSERT(failed == 0);
+    return info.tcpi_data_segs_in;
 }
 
 void real_peer_close(int fd)

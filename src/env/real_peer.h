@@ -17,6 +17,9 @@ int real_peer_dial(uint16_t port);
 bool real_peer_send(int fd, const void *data, size_t len);
 bool real_peer_read(int fd, void *out, size_t len);
 
+/* How many packets with data have come in. */
+uint32_t real_peer_packets(int fd);
+
 /* Accepts -1. */
 void real_peer_close(int fd);
 

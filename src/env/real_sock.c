@@ -168,6 +168,13 @@ static enum err sock_receive(struct sock *sock, void *out, size_t len, size_t *g
     return ERR_OK;
 }
 
+static void set_flag(int fd, int level, int name, int value)
+{
+    /* Only ever a matter of speed or comfort: a kernel that refuses is fine. */
+    int failed = setsockopt(fd, level, name, &value, sizeof(value));
+    (void)failed;
+}
+
 /* Sends the run of memory parts at the front. *used: how many parts are in the run. */
 static ssize_t send_memory(int fd, const struct sock_part *parts, size_t count, size_t *used,
                            size_t *asked)
@@ -193,10 +200,8 @@ static ssize_t send_range(int fd, const struct sock_part *part)
     return sendfile(fd, real_file_fd(part->file), &pos, part->len);
 }
 
-static enum err sock_send_parts(struct sock *sock, const struct sock_part *parts, size_t count,
-                                size_t *sent)
+static enum err send_all(int fd, const struct sock_part *parts, size_t count, size_t *sent)
 {
-    int fd = real_of(sock)->fd;
     size_t total = 0;
     for (size_t i = 0; i < count;) {
         size_t used = 1, asked = parts[i].len;
@@ -223,6 +228,25 @@ static enum err sock_send_parts(struct sock *sock, const struct sock_part *parts
     }
     *sent = total;
     return ERR_OK;
+}
+
+/* sendfile knows no MSG_MORE: what follows a file range, be it three bytes, would leave in a packet
+ * of its own. Where something follows, the socket holds back packets that are not full until all
+ * parts are given to it. Off again whatever comes, because a cork that is forgotten delays by 200
+ * ms. */
+static enum err sock_send_parts(struct sock *sock, const struct sock_part *parts, size_t count,
+                                size_t *sent)
+{
+    int fd = real_of(sock)->fd;
+    bool is_corked = false;
+    for (size_t i = 0; i + 1 < count && !is_corked; i++)
+        is_corked = parts[i].file != NULL;
+    if (is_corked)
+        set_flag(fd, IPPROTO_TCP, TCP_CORK, 1);
+    enum err e = send_all(fd, parts, count, sent);
+    if (is_corked)
+        set_flag(fd, IPPROTO_TCP, TCP_CORK, 0);
+    return e;
 }
 
 /* ---- making and closing */
@@ -258,13 +282,6 @@ static void unpace(int fd)
     static const char name[] = "reno"; /* always there, allowed for everybody */
     int failed = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1);
     (void)failed; /* as in set_flag */
-}
-
-static void set_flag(int fd, int level, int name, int value)
-{
-    /* Only ever a matter of speed or comfort: a kernel that refuses is fine. */
-    int failed = setsockopt(fd, level, name, &value, sizeof(value));
-    (void)failed;
 }
 
 enum err real_sock_listen(struct loop *loop, const struct env_addr *addr, struct sock **out)
