@@ -160,6 +160,8 @@ int64_t fixture_read(struct fixture *f, int64_t offset)
     struct log_range range;
     enum err e = log_view_find(&view, offset, 1, true, ENV_WAIT, &range);
     int64_t base_offset = e == ERR_OK ? range.base_offset : -2;
+    if (e == ERR_OK && range.next_offset >= 0)
+        log_view_remember(&view, &range);
     if (e == ERR_OK)
         log_range_release(&range);
     log_view_release(&view);

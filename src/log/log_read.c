@@ -2,7 +2,8 @@
 /*
  * log_read: from an offset to a range of a file, in two steps: a view of one segment under
  * the lock, then the search in it without. Readers near the end need no search: the
- * last batches' places are remembered.
+ * last batches' places are remembered. Who reads batch after batch needs no index: where
+ * each such reader goes on is remembered in the segment (docs/decisions/007).
  *
  * Thread: marked at each function in partition_log.h.
  */
@@ -66,6 +67,9 @@ enum err partition_log_view(struct partition_log *log, int64_t offset,
     view.index_count = seg->tail.index_count;
     view.cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed);
     view.segment = segment_ref(seg);
+    view.resume_pos = segment_resume_find(seg, offset);
+    if (view.resume_pos >= view.end_pos)
+        view.resume_pos = 0; /* a damaged header misled the one who came there */
     give_hint(log, offset, &view);
     *out = view;
     return ERR_OK;
@@ -102,8 +106,18 @@ static enum err find_first(const struct log_view *view, int64_t offset, enum env
     if (view->hint_bytes > 0) {
         ASSERT(view->hint.segment_base == view->segment->base_offset);
         *out = (struct segment_place){
-            .pos = view->hint.pos, .size = view->hint_bytes, .base_offset = view->hint.offset};
+            .pos = view->hint.pos,
+            .size = view->hint_bytes,
+            .base_offset = view->hint.offset,
+            .last_offset = -1,
+        };
         return ERR_OK;
+    }
+    if (view->resume_pos > 0) {
+        enum err e =
+            segment_locate_from(view->segment, offset, view->resume_pos, view->end_pos, mode, out);
+        if (e != ERR_CORRUPT)
+            return e;
     }
     return segment_locate(view->segment, offset, view->index_count, view->end_pos, mode, out);
 }
@@ -146,7 +160,7 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
     if (was_cut && e != ERR_AGAIN)
         return ERR_STALE;
     if (e == ERR_NOT_FOUND) {
-        *out = (struct log_range){.base_offset = -1};
+        *out = (struct log_range){.base_offset = -1, .next_offset = -1};
         return view->seeks_end ? ERR_OK : ERR_CORRUPT;
     }
     if (e != ERR_OK)
@@ -156,10 +170,13 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
         .first_batch_bytes = first.size,
         .base_offset = first.base_offset,
         .len = MIN(bytes_max, end_pos - first.pos),
+        .next_offset = -1,
     };
     if (range.len < first.size)
         range.len = whole_first ? first.size : 0;
     ASSERT(range.len >= 0 && range.pos + range.len <= end_pos);
+    if (range.len == first.size && first.last_offset >= 0)
+        range.next_offset = first.last_offset + 1;
     if (range.len > 0)
         e = segment_file(view->segment, LOG_FILE_LOG, mode, &range.file);
     if (e == ERR_OK)
@@ -171,6 +188,21 @@ void log_range_release(struct log_range *range)
 {
     env_file_unref(range->file);
     *range = (struct log_range){0};
+}
+
+/* Safe though it lies outside the lock for a moment: the segment is the one that was searched, held
+ * by the view, and a border that was found before a cut has the cuts of the view, which no later
+ * view of the segment has. Bytes below a border never change without a cut. */
+void log_view_remember(const struct log_view *view, const struct log_range *range)
+{
+    ASSERT(range->next_offset > range->base_offset);
+    ASSERT(range->pos + range->len <= view->end_pos);
+    struct segment_resume border = {
+        .offset = range->next_offset,
+        .pos = (uint32_t)(range->pos + range->len),
+        .cuts = view->cuts,
+    };
+    segment_resume_add(view->segment, &border);
 }
 
 /* ---- many segments at once */

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/prng.h"
 #include "base/testing.h"
 #include "log/log_fixture.h"
+#include "log/segment.h"
 #include "log/segment_index.h"
 
 enum { MODEL_MAX = 400 };
@@ -115,6 +117,10 @@ static void check_offset(struct model *model, int64_t offset, const struct log_p
     } else {
         CHECK(range.len <= bytes_max || (whole_first && range.len == first->size));
         check_range(model, &range, first, limit->offset);
+    }
+    if (range.next_offset >= 0) {
+        CHECK_EQUAL(range.next_offset, first->last_offset + 1);
+        log_view_remember(&view, &range);
     }
     log_range_release(&range);
     log_view_release(&view);
@@ -283,6 +289,77 @@ TEST(readers_at_the_end_touch_no_file)
     log_range_release(&range);
     log_view_release(&view);
     fixture_deinit(&model.f);
+}
+
+/* Finds one batch and remembers where its reader goes on, which it returns. */
+static int64_t read_one(struct model *model, int64_t offset)
+{
+    struct log_position end = partition_log_written(model->f.log);
+    struct log_view view;
+    struct log_range range;
+    CHECK_EQUAL(partition_log_view(model->f.log, offset, &end, &view), ERR_OK);
+    CHECK_EQUAL(log_view_find(&view, offset, 1, true, ENV_WAIT, &range), ERR_OK);
+    CHECK_EQUAL(range.base_offset, model_find(model, offset)->base_offset);
+    int64_t next = range.next_offset;
+    CHECK_EQUAL(next, model_find(model, offset)->last_offset + 1);
+    log_view_remember(&view, &range);
+    log_range_release(&range);
+    log_view_release(&view);
+    return next;
+}
+
+TEST(readers_that_go_on_read_one_header_a_batch)
+{
+    struct model model = {0};
+    prng_seed(&model.p, 11);
+    fixture_init(&model.f);
+    model.f.config.index_interval_bytes = 1000;
+    CHECK_EQUAL(fixture_open(&model.f), ERR_OK);
+    for (int i = 0; i < 300; i++)
+        model_append(&model);
+    CHECK_EQUAL(fixture_commit(&model.f, false), ERR_OK);
+    int64_t at[SEGMENT_RESUMES];
+    for (int i = 0; i < SEGMENT_RESUMES; i++)
+        at[i] = read_one(&model, 200 * i); /* by the index */
+    for (int step = 0; step < 20; step++) {
+        for (int i = 0; i < SEGMENT_RESUMES; i++) {
+            int calls = model.f.m.io_calls;
+            at[i] = read_one(&model, at[i]);
+            CHECK_EQUAL(model.f.m.io_calls, calls + 1);
+        }
+    }
+    fixture_deinit(&model.f);
+}
+
+/* Its length grown by the two batches behind it: their begin is taken for its reader's next. */
+TEST(a_damaged_header_leads_no_reader_beyond_his_limit)
+{
+    enum { ASKED = 60, RECORDS = 3 };
+    struct fixture f;
+    fixture_init(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 60, RECORDS, 20); /* more than are remembered as recent */
+    struct log_position end = partition_log_written(f.log);
+    struct log_view view;
+    struct log_range range;
+    CHECK_EQUAL(partition_log_view(f.log, ASKED, &end, &view), ERR_OK);
+    CHECK_EQUAL(log_view_find(&view, ASKED, 1, true, ENV_WAIT, &range), ERR_OK);
+    int64_t size = range.len;
+    uint8_t length[4];
+    bytes_store_u32(length, (uint32_t)(3 * size - 12));
+    struct iovec iov = {length, sizeof(length)};
+    CHECK_EQUAL(env_file_write(range.file, &iov, 1, range.pos + 8), ERR_OK);
+    log_range_release(&range);
+    CHECK_EQUAL(log_view_find(&view, ASKED, 1, true, ENV_WAIT, &range), ERR_OK);
+    CHECK_EQUAL(range.len, 3 * size);
+    log_view_remember(&view, &range);
+    struct log_position limit = {ASKED + 2 * RECORDS, 0, range.pos + 2 * size};
+    log_range_release(&range);
+    log_view_release(&view);
+    CHECK_EQUAL(partition_log_view(f.log, ASKED + RECORDS, &limit, &view), ERR_OK);
+    CHECK_EQUAL(log_view_find(&view, ASKED + RECORDS, 1, true, ENV_WAIT, &range), ERR_CORRUPT);
+    log_view_release(&view);
+    fixture_deinit(&f);
 }
 
 TEST(a_held_segment_stays_readable_while_it_is_deleted)

@@ -120,6 +120,47 @@ TEST(views_from_before_are_stale_and_syncs_count_for_nothing)
     fixture_deinit(&f);
 }
 
+/* A producer may put into a record what looks like a batch. Where one began before the cut such
+ * bytes must not be taken for it, whether a reader's border there was remembered before the cut or,
+ * because he was slow, after it. */
+static void check_border(bool is_late)
+{
+    enum { ASKED = 60, BIG_RECORDS = 200 };
+    struct fixture f;
+    fixture_init(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 60, RECORDS, 20); /* more than are remembered as recent */
+    struct log_position end = partition_log_written(f.log);
+    struct log_view view;
+    struct log_range range;
+    uint8_t header[BATCH_HEADER_BYTES];
+    size_t got;
+    CHECK_EQUAL(partition_log_view(f.log, ASKED, &end, &view), ERR_OK);
+    CHECK_EQUAL(log_view_find(&view, ASKED, 1, true, ENV_WAIT, &range), ERR_OK);
+    int64_t border = range.pos + range.len;
+    CHECK_EQUAL(range.next_offset, ASKED + RECORDS);
+    CHECK_EQUAL(env_file_read(range.file, header, sizeof(header), border, ENV_WAIT, &got), ERR_OK);
+    if (!is_late)
+        log_view_remember(&view, &range);
+    CHECK_EQUAL(truncate_to(&f, 0), ERR_OK);
+    fixture_fill(&f, 1, BIG_RECORDS, 100);
+    fixture_fill(&f, 60, RECORDS, 20);
+    struct iovec iov = {header, sizeof(header)};
+    CHECK_EQUAL(env_file_write(range.file, &iov, 1, border), ERR_OK);
+    if (is_late)
+        log_view_remember(&view, &range);
+    CHECK_EQUAL(fixture_read(&f, ASKED + RECORDS), 0);
+    log_range_release(&range);
+    log_view_release(&view);
+    fixture_deinit(&f);
+}
+
+TEST(a_border_from_before_a_cut_is_none)
+{
+    check_border(false);
+    check_border(true);
+}
+
 TEST(cutting_survives_each_io_failure)
 {
     bool failed = true;

@@ -232,7 +232,8 @@ struct log_view {
     struct log_position hint; /* of the wanted offset, if known from recent appends; pos -1: not */
 
     /* The log's own. */
-    int64_t hint_bytes;   /* of the batch at `hint`, which then holds the wanted offset; else 0 */
+    int64_t hint_bytes; /* of the batch at `hint`, which then holds the wanted offset; else 0 */
+    int64_t resume_pos; /* where the wanted offset's batch begins, if a reader came there; else 0 */
     uint32_t index_count; /* entries of the segment's index that may be used */
     uint32_t cuts;        /* of the segment when the view was made */
     bool seeks_end;       /* end_pos is only a bound: the end lies where end_offset begins */
@@ -255,6 +256,8 @@ struct log_range {
     int64_t len;
     int64_t first_batch_bytes;
     int64_t base_offset; /* of the first batch */
+    int64_t next_offset; /* where its reader goes on, when the search told and the range is just
+                          * that batch: worth log_view_remember; else -1 */
 };
 
 /* [any] The bytes from the batch that holds `offset`: at most bytes_max, but with `whole_first` at
@@ -265,6 +268,9 @@ struct log_range {
 enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
                        bool whole_first, enum env_read_mode mode, struct log_range *out) MUST_USE;
 void log_range_release(struct log_range *range);
+
+/* [lock] Who asks for range->next_offset soon needs no index. */
+void log_view_remember(const struct log_view *view, const struct log_range *range);
 
 /* ---- by time (ListOffsets). */
 

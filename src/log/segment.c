@@ -185,6 +185,27 @@ void segment_close_files(struct segment *seg)
         env_file_unref(files[kind]);
 }
 
+/* ---- where readers go on */
+
+int64_t segment_resume_find(const struct segment *seg, int64_t offset)
+{
+    uint32_t cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed);
+    for (int i = 0; i < SEGMENT_RESUMES; i++) {
+        const struct segment_resume *known = &seg->resumes[i];
+        if (known->offset == offset && known->cuts == cuts && known->pos > 0)
+            return known->pos;
+    }
+    return 0;
+}
+
+void segment_resume_add(struct segment *seg, const struct segment_resume *border)
+{
+    ASSERT(border->pos > 0 && border->offset > seg->base_offset);
+    ASSERT(seg->resume_next < SEGMENT_RESUMES);
+    seg->resumes[seg->resume_next] = *border;
+    seg->resume_next = (uint8_t)((seg->resume_next + 1) % SEGMENT_RESUMES);
+}
+
 /* ---- names */
 
 enum err segment_rename(const struct segment *seg, enum log_file_kind kind,

@@ -34,7 +34,15 @@ struct log_home *log_home_new(struct env *env, const char *dir);
 struct log_home *log_home_ref(struct log_home *home);
 void log_home_unref(struct log_home *home); /* accepts NULL */
 
-enum { SEGMENT_FILES = LOG_FILE_TIMEINDEX + 1 };
+enum { SEGMENT_FILES = LOG_FILE_TIMEINDEX + 1, SEGMENT_RESUMES = 4 };
+
+/* Where a reader goes on who got everything before `offset`: the end of a batch that was found
+ * before. pos 0: none. */
+struct segment_resume {
+    int64_t offset;
+    uint32_t pos;
+    uint32_t cuts; /* of the segment when it was found: after a cut there may be no border here */
+};
 
 struct segment {
     struct list link; /* of those retired, or new and not published */
@@ -44,7 +52,9 @@ struct segment {
     struct segment_tail tail;  /* [lock] */
     struct list unsynced_link; /* [writer] sealed, not synced yet; holds a reference */
     atomic_uint refs;
-    atomic_uint cuts;       /* how often it was truncated: views from before are stale */
+    atomic_uint cuts; /* how often it was truncated: views from before are stale */
+    struct segment_resume resumes[SEGMENT_RESUMES]; /* [lock] */
+    uint8_t resume_next;                            /* [lock] the one to be replaced next */
     atomic_flag files_busy; /* held for a few instructions, never over a call that blocks */
     struct env_file *files[SEGMENT_FILES]; /* NULL: not open */
 };
@@ -84,6 +94,7 @@ struct segment_place {
     int64_t pos;
     int64_t size;
     int64_t base_offset;
+    int64_t last_offset;
 };
 
 /* The first batch that ends at or behind the offset, looking below `end_pos`, by the first
@@ -92,6 +103,17 @@ struct segment_place {
  * ERR_STALE, ERR_IO. */
 enum err segment_locate(struct segment *seg, int64_t offset, uint32_t index_count, int64_t end_pos,
                         enum env_read_mode mode, struct segment_place *out) MUST_USE;
+
+/* The same without an index, where a batch is known to begin at `pos` whose predecessors all end
+ * before the offset. */
+enum err segment_locate_from(struct segment *seg, int64_t offset, int64_t pos, int64_t end_pos,
+                             enum env_read_mode mode, struct segment_place *out) MUST_USE;
+
+/* [lock] The border at this offset, if some reader came to it lately; 0: not known. */
+int64_t segment_resume_find(const struct segment *seg, int64_t offset);
+
+/* [lock] Remembers the border in the place of the oldest one. */
+void segment_resume_add(struct segment *seg, const struct segment_resume *border);
 
 /* The largest timestamp for retention: of a batch, else when the segment was made. */
 int64_t segment_newest_ms(const struct segment_tail *tail, int64_t created_ms);

@@ -94,6 +94,11 @@ static enum err read_once(struct partition *p, const struct partition_read *read
         return ERR_OK;
     enum err e =
         log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode, &found->range);
+    if (e == ERR_OK && found->range.next_offset >= 0) {
+        monitor_enter(&p->monitor);
+        log_view_remember(&view, &found->range);
+        monitor_leave(&p->monitor);
+    }
     log_view_release(&view);
     return e;
 }

@@ -348,6 +348,31 @@ TEST(consumers_read_below_the_high_watermark_only)
     fixture_close(&f);
 }
 
+TEST(a_reader_who_goes_on_reads_one_header_a_batch)
+{
+    enum { BATCHES = 60 }; /* more than are remembered as recent */
+    struct fixture f;
+    struct sent sent[BATCHES];
+    fixture_init(&f);
+    for (int i = 0; i < BATCHES; i++)
+        send_batch(&f, &sent[i], -1, -1, 2);
+    mem_env_run_until_idle(&f.m);
+    struct partition_read read = {.offset = 0,
+                                  .bytes_max = 1,
+                                  .whole_first = true,
+                                  .current_leader_epoch = -1,
+                                  .last_fetched_epoch = -1};
+    for (; read.offset < 20; read.offset += 2) {
+        struct partition_read_result r;
+        int calls = f.m.io_calls;
+        CHECK(partition_read(f.p, &read, ENV_NOWAIT, &r) == ERR_OK);
+        CHECK_EQUAL(r.range.base_offset, read.offset);
+        CHECK(read.offset == 0 || f.m.io_calls == calls + 1);
+        log_range_release(&r.range);
+    }
+    fixture_close(&f);
+}
+
 TEST(a_cold_read_asks_for_a_worker)
 {
     struct fixture f;
