@@ -161,8 +161,8 @@ static void park(struct fetch_op *op)
 static void fetch_decide(struct fetch_op *op)
 {
     bool is_enough = op->found_bytes >= op->bytes_min || op->has_error || op->part_count == 0;
-    bool is_late = env_mono_ns(op->rq->broker->env) >= op->deadline_ns;
-    if (is_enough || is_late || !net_conn_is_open(op->rq->net->conn))
+    if (is_enough || env_mono_ns(op->rq->broker->env) >= op->deadline_ns ||
+        !net_conn_is_open(op->rq->net->conn))
         fetch_reply(op);
     else
         park(op);
