@@ -44,6 +44,11 @@ void *mem_try(size_t size)
     return mem_should_fail() ? NULL : malloc(size > 0 ? size : 1);
 }
 
+void *mem_try_zeroed(size_t size)
+{
+    return mem_should_fail() ? NULL : calloc(1, size > 0 ? size : 1);
+}
+
 void *mem_try_realloc(void *p, size_t size)
 {
     return mem_should_fail() ? NULL : realloc(p, size > 0 ? size : 1);

@@ -21,6 +21,7 @@ void *mem_realloc(void *p, size_t size);
 
 /* NULL when memory is short (or a test says so); not zeroed. */
 void *mem_try(size_t size);
+void *mem_try_zeroed(size_t size); /* the same, zeroed */
 
 /* NULL leaves `p` as it was. */
 void *mem_try_realloc(void *p, size_t size);

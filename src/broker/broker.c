@@ -120,6 +120,7 @@ static void controller_make(struct broker *broker)
         .owner = {broker, broker_on_image, broker_store_failed},
     };
     broker->controller = controller_new(broker->env, &options);
+    groups_init(&broker->groups, broker);
     producer_ids_init(&broker->producer_ids, broker->controller, broker->node_id);
 }
 
@@ -160,6 +161,7 @@ void broker_free(struct broker *broker)
     ASSERT(broker->state == BROKER_STOPPED);
     net_server_free(broker->net);
     fetch_sessions_free(broker->fetch_sessions);
+    groups_deinit(&broker->groups);
     controller_free(broker->controller);
     replica_set_free(broker->replicas);
     store_close(broker->store);
@@ -328,6 +330,7 @@ static void update_followed(void *arg)
     struct broker *broker = arg;
     struct image_update *update = broker->update;
     broker->update = NULL;
+    groups_follow(&broker->groups, update->after);
     controller_applied(broker->controller, update);
 }
 
@@ -381,14 +384,20 @@ static void controller_stopped(void *arg)
     replica_set_close(broker->replicas, replicas_closed, broker);
 }
 
-/* Connections are closed; nothing may use the parts from here on but their own end. */
-static void stop_parts(struct broker *broker)
+static void groups_stopped(void *arg)
 {
-    ASSERT(broker->state == BROKER_STOPPING && !broker->strays_are_busy);
+    struct broker *broker = arg;
     if (broker->is_controller_running)
         controller_stop(broker->controller, controller_stopped, broker);
     else
         controller_stopped(broker);
+}
+
+/* Connections are closed; nothing may use the parts from here on but their own end. */
+static void stop_parts(struct broker *broker)
+{
+    ASSERT(broker->state == BROKER_STOPPING && !broker->strays_are_busy);
+    groups_stop(&broker->groups, groups_stopped, broker);
 }
 
 static void net_is_closed(struct loop_task *task)

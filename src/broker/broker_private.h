@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "broker/broker_stats.h"
 #include "broker/fetch_session.h"
+#include "broker/groups.h"
 #include "broker/produce_op.h"
 #include "broker/producer_ids.h"
 #include "broker/request.h"
@@ -67,6 +68,7 @@ struct broker {
     struct listener_image *listeners;
     struct broker_start start;
     struct producer_ids producer_ids;
+    struct groups groups;
 
     uint32_t state; /* first loop */
     atomic_bool is_ready;

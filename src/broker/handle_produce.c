@@ -18,6 +18,7 @@
 #include "broker/handlers.h"
 #include "broker/produce_op.h"
 #include "metadata/image.h"
+#include "metadata/topic_name.h"
 
 enum { PREPARE_GRACE_NS = 10 * 1000000 }; /* not appended yet: look again */
 
@@ -245,6 +246,9 @@ static void op_prepare(struct produce_op *op)
 
 /* ---- beginning */
 
+/* Kafka's name for tools that may write where nobody else does. */
+#define ADMIN_CLIENT_ID "__admin_client"
+
 static void part_begin(struct produce_op *op, struct produce_part *part,
                        const struct topic_image *topic,
                        const struct produce_request_partition_produce_data *in)
@@ -258,6 +262,12 @@ static void part_begin(struct produce_op *op, struct produce_part *part,
     list_init(&part->append.log.link);
     if (topic == NULL) {
         part->error = by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        return;
+    }
+    if (topic_name_is_internal(topic_name(topic), topic_name_len(topic)) &&
+        !wire_str_is(op->rq->header.client_id, ADMIN_CLIENT_ID)) {
+        part->error = KERR_INVALID_TOPIC_EXCEPTION;
+        part->reason = "clients do not write to internal topics";
         return;
     }
     part->partition = broker_partition(op->rq->broker, topic, in->index, &part->error);

@@ -26,6 +26,8 @@ enum {
     OPERATIONS_OF_TOPIC = 1 << ACL_READ | 1 << ACL_WRITE | 1 << ACL_CREATE | 1 << ACL_DELETE |
                           1 << ACL_ALTER | 1 << ACL_DESCRIBE | 1 << ACL_DESCRIBE_CONFIGS |
                           1 << ACL_ALTER_CONFIGS,
+    OPERATIONS_OF_GROUP = 1 << ACL_READ | 1 << ACL_DELETE | 1 << ACL_DESCRIBE |
+                          1 << ACL_DESCRIBE_CONFIGS | 1 << ACL_ALTER_CONFIGS,
     OPERATIONS_OF_CLUSTER = 1 << ACL_CREATE | 1 << ACL_ALTER | 1 << ACL_DESCRIBE |
                             1 << ACL_CLUSTER_ACTION | 1 << ACL_DESCRIBE_CONFIGS |
                             1 << ACL_ALTER_CONFIGS | 1 << ACL_IDEMPOTENT_WRITE,

@@ -137,6 +137,24 @@ static int thread_count(const struct server_config_loader *l, enum config_broker
     return (int)MIN(count, config_broker_defs[ours].max);
 }
 
+static void load_groups(const struct server_config_loader *l)
+{
+    struct server_config *c = l->config;
+    c->session_timeout_min_ms = (int32_t)number_of(l, CONFIG_BROKER_GROUP_MIN_SESSION_TIMEOUT_MS);
+    c->session_timeout_max_ms = (int32_t)number_of(l, CONFIG_BROKER_GROUP_MAX_SESSION_TIMEOUT_MS);
+    c->initial_rebalance_delay_ms =
+        (int32_t)MAX(number_of(l, CONFIG_BROKER_GROUP_INITIAL_REBALANCE_DELAY_MS), 0);
+    c->group_members_max = (int32_t)number_of(l, CONFIG_BROKER_GROUP_MAX_SIZE);
+    c->offset_metadata_bytes_max = (int32_t)number_of(l, CONFIG_BROKER_OFFSET_METADATA_MAX_BYTES);
+    c->offsets_retention_ms = number_of(l, CONFIG_BROKER_OFFSETS_RETENTION_MINUTES) * 60000;
+    c->offsets_retention_check_ms = number_of(l, CONFIG_BROKER_OFFSETS_RETENTION_CHECK_INTERVAL_MS);
+    c->offsets_topic_partitions = (int32_t)number_of(l, CONFIG_BROKER_OFFSETS_TOPIC_NUM_PARTITIONS);
+    c->offsets_topic_replication_factor =
+        (int16_t)number_of(l, CONFIG_BROKER_OFFSETS_TOPIC_REPLICATION_FACTOR);
+    c->offsets_topic_segment_bytes =
+        (int32_t)number_of(l, CONFIG_BROKER_OFFSETS_TOPIC_SEGMENT_BYTES);
+}
+
 static void read_numbers(struct server_config_loader *l)
 {
     struct server_config *c = l->config;
@@ -154,6 +172,7 @@ static void read_numbers(struct server_config_loader *l)
         (int)number_of(l, CONFIG_BROKER_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
     c->producer_id_expiration_ms = number_of(l, CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS);
     c->retention_check_interval_ms = number_of(l, CONFIG_BROKER_LOG_RETENTION_CHECK_INTERVAL_MS);
+    load_groups(l);
     c->num_partitions = (int32_t)number_of(l, CONFIG_BROKER_NUM_PARTITIONS);
     c->replication_factor = (int32_t)number_of(l, CONFIG_BROKER_DEFAULT_REPLICATION_FACTOR);
     c->auto_create_topics = claim_of(l, CONFIG_BROKER_AUTO_CREATE_TOPICS_ENABLE);

@@ -59,6 +59,17 @@ struct server_config {
     int64_t producer_id_expiration_ms;
     int64_t retention_check_interval_ms;
 
+    int32_t session_timeout_min_ms;
+    int32_t session_timeout_max_ms;
+    int32_t initial_rebalance_delay_ms;
+    int32_t group_members_max;
+    int32_t offset_metadata_bytes_max;
+    int64_t offsets_retention_ms;
+    int64_t offsets_retention_check_ms;
+    int32_t offsets_topic_partitions;
+    int16_t offsets_topic_replication_factor;
+    int32_t offsets_topic_segment_bytes;
+
     int32_t num_partitions;
     int32_t replication_factor;
     bool auto_create_topics;

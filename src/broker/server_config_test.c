@@ -104,8 +104,8 @@ TEST(server_config_takes_a_file_made_for_kafka)
     CHECK_EQUAL(c->advertised_count, 1);
     CHECK_TEXT(c->advertised[0].host, "localhost");
     CHECK(c->reactors == 3 && c->disk_workers == 8 && c->node_id == 1);
-    CHECK(strstr(strbuf_text(&c->warnings), "f:17: offsets.topic.replication.factor has no") !=
-          NULL);
+    CHECK(strstr(strbuf_text(&c->warnings),
+                 "f:18: transaction.state.log.replication.factor has no") != NULL);
     CHECK(strstr(strbuf_text(&c->notes), "f:1: process.roles means nothing") != NULL);
     CHECK(strstr(strbuf_text(&c->notes), "CONTROLLER belongs to KRaft") != NULL);
     CHECK(strstr(strbuf_text(&c->notes), "socket.send.buffer") == NULL); /* it is the default */

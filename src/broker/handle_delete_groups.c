@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * handle_delete_groups: groups without members go, with their offsets (API 42).
+ *
+ * Thread: the request's reactor; the shards' loops have the request meanwhile.
+ */
+#include "broker/broker_private.h"
+#include "broker/handlers.h"
+#include "wire/codec.h"
+#include "wire/delete_groups.h"
+
+static void delete_finish(struct group_call *call)
+{
+    const struct delete_groups_request *request = call->rq->body;
+    struct delete_groups_response *response = call->rq->response;
+    for (int32_t i = 0; i < call->count; i++) {
+        struct delete_groups_response_deletable_group_result *row = &response->results.items[i];
+        row->group_id = request->groups_names.items[i];
+        if (call->parts[i].op.error != KERR_NONE)
+            row->error_code = (int16_t)call->parts[i].op.error;
+    }
+    group_call_reply(call);
+}
+
+void handle_delete_groups(struct request *rq)
+{
+    const struct delete_groups_request *request = rq->body;
+    struct delete_groups_response *response = rq->response;
+    int32_t count = request->groups_names.count;
+    if (wire_array_new(&rq->net->arena, &delete_groups_response_deletable_group_result_layout,
+                       count, &response->results) != ERR_OK) {
+        request_close_no_memory(rq);
+        return;
+    }
+    if (count == 0) {
+        request_reply(rq);
+        return;
+    }
+    struct group_call *call = group_call_new(rq, count, group_op_delete, delete_finish);
+    if (call == NULL)
+        return;
+    for (int32_t i = 0; i < count; i++) {
+        call->parts[i].op.request = &request->groups_names.items[i];
+        call->parts[i].op.response = &response->results.items[i];
+    }
+    for (int32_t i = 0; i < count; i++)
+        group_call_send(call, i, request->groups_names.items[i]);
+}
