@@ -14,7 +14,7 @@
 #include "wire/offset_delete.h"
 #include "wire/offset_fetch.h"
 
-enum { NO_OFFSET = -1, NO_EPOCH = -1, NO_RETENTION = -1 };
+enum { NO_OFFSET = -1, NO_EPOCH = -1 };
 
 static struct wire_str copy_text(struct arena *arena, const char *text, int32_t len)
 {
@@ -59,7 +59,7 @@ static struct offset_put put_of(const struct commit *c, int32_t t, int32_t p)
         .leader_epoch = row->committed_leader_epoch,
         .offset = row->committed_offset,
         .commit_ms = c->now_ms,
-        .expire_ms = retention_ms == NO_RETENTION ? -1 : c->now_ms + retention_ms,
+        .expire_ms = retention_ms < 0 ? -1 : c->now_ms + MIN(retention_ms, INT64_MAX - c->now_ms),
         .metadata =
             wire_str_is_null(row->committed_metadata) ? wire_str_of("") : row->committed_metadata,
     };
