@@ -15,7 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "test" / "kafka"))
 
-import kafka as kafka_module  # noqa: E402
+import kafka_server as kafka_module  # noqa: E402
 
 READY_LINE = re.compile(r"127\.0\.0\.1:(\d+)")
 START_SECONDS = 20

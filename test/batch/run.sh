@@ -18,7 +18,7 @@ classes=$build/batch-java
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-class_path=$(cd "$here/../kafka" && python3 -c 'import kafka; print(kafka.classpath())')
+class_path=$(cd "$here/../kafka" && python3 -c 'import kafka_server; print(kafka_server.classpath())')
 mkdir -p "$classes"
 if [ ! -e "$classes/KafkaBatches.class" ] || [ "$here/KafkaBatches.java" -nt "$classes/KafkaBatches.class" ]; then
     javac -Xlint:all -Werror -proc:none -cp "$class_path" -d "$classes" "$here/KafkaBatches.java"

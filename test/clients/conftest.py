@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(ROOT / "test"))
 sys.path.insert(0, str(ROOT / "test" / "kafka"))
 
-from kafka import KafkaServer, classpath  # noqa: E402
+from kafka_server import KafkaServer, classpath  # noqa: E402
 from klamm import KlammServer  # noqa: E402
 
 # The broker refuses variables of its own prefix that it does not know.

@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 for folder in (HERE, HERE.parent, HERE.parent / "kafka"):
     sys.path.insert(0, str(folder))
 
-from kafka import KafkaServer  # noqa: E402
+from kafka_server import KafkaServer  # noqa: E402
 from klamm import KlammServer  # noqa: E402
 from wire import APIS, Closed, Wire, frame, versions_of  # noqa: E402
 

@@ -15,7 +15,7 @@ import time
 import pytest
 
 import batch as b
-from kafka import KafkaServer
+from kafka_server import KafkaServer
 from klamm import KlammServer
 from wire import APIS, Closed, Wire, decode_response, encode_request, frame, versions_of
 

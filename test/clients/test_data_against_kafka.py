@@ -12,7 +12,7 @@ import pytest
 
 import batch as b
 from test_against_kafka import Peer, all_versions, until
-from kafka import KafkaServer
+from kafka_server import KafkaServer
 from klamm import KlammServer
 from wire import Closed, encode_request
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Items of docs/protocol-checklist.md that need a broker of their own: its rack, its second start."""
 
-from kafka import KafkaServer
+from kafka_server import KafkaServer
 from klamm import KlammServer
 from test_against_kafka import until
 from wire import Wire

@@ -20,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tools", "gen"))
 sys.path.insert(0, os.path.join(ROOT, "test", "kafka"))
-import kafka  # noqa: E402
+import kafka_server as kafka  # noqa: E402
 import schema  # noqa: E402
 
 # APIs of Kafka's own quorum, which Klamm does not have.

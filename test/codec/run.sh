@@ -19,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 echo "codec: seed $seed (repeat: test/codec/run.sh $build $seed $rounds)"
 python3 "$here/check_schema.py"
 
-class_path=$(cd "$here/../kafka" && python3 -c 'import kafka; print(kafka.classpath())')
+class_path=$(cd "$here/../kafka" && python3 -c 'import kafka_server; print(kafka_server.classpath())')
 mkdir -p "$classes"
 if [ ! -e "$classes/KafkaFrames.class" ] || [ "$here/KafkaFrames.java" -nt "$classes/KafkaFrames.class" ]; then
     javac -Xlint:all -Werror -proc:none -cp "$class_path" -d "$classes" "$here/KafkaFrames.java"

@@ -14,7 +14,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "kafka"))
-import kafka  # noqa: E402
+import kafka_server as kafka  # noqa: E402
 
 POM = HERE / "pom.xml"
 

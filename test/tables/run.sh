@@ -16,7 +16,7 @@ classes=$build/tables-java
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-class_path=$(cd "$here/../kafka" && python3 -c 'import kafka; print(kafka.classpath())')
+class_path=$(cd "$here/../kafka" && python3 -c 'import kafka_server; print(kafka_server.classpath())')
 mkdir -p "$classes"
 if [ ! -e "$classes/KafkaFacts.class" ] || [ "$here/KafkaFacts.java" -nt "$classes/KafkaFacts.class" ]; then
     javac -Xlint:all,-path -Werror -proc:none -cp "$class_path" -d "$classes" "$here/KafkaFacts.java"
