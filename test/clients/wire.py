@@ -215,11 +215,13 @@ def decode_response(name, version, payload):
 class Wire:
     """One connection."""
 
-    def __init__(self, bootstrap, timeout=30):
+    def __init__(self, bootstrap, timeout=30, client_id="wire"):
         host, _, port = bootstrap.rpartition(":")
         self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.client_id = client_id
         self.next_id = 0
+        self.begun = None
 
     def __enter__(self):
         return self
@@ -248,9 +250,17 @@ class Wire:
         return bytes(data)
 
     def ask(self, api, version, **fields):
+        self.begin(api, version, **fields)
+        return self.end()
+
+    def begin(self, api, version, **fields):
+        """Sends a request whose answer is taken by `end`, for those that wait for others."""
         self.next_id += 1
-        self.send(encode_request(api, version, self.next_id, fields))
-        correlation_id, value = decode_response(api, version, self.receive())
+        self.begun = (api, version)
+        self.send(encode_request(api, version, self.next_id, fields, self.client_id))
+
+    def end(self):
+        correlation_id, value = decode_response(*self.begun, self.receive())
         if correlation_id != self.next_id:
             raise ValueError(f"answer to {correlation_id}, not to {self.next_id}")
         return value
