@@ -331,6 +331,7 @@ static void update_followed(void *arg)
     struct image_update *update = broker->update;
     broker->update = NULL;
     groups_follow(&broker->groups, update->after);
+    groups_forget_topics(&broker->groups, &update->delta);
     controller_applied(broker->controller, update);
 }
 

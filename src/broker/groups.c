@@ -8,6 +8,7 @@
 #include "broker/groups.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -311,6 +312,43 @@ void groups_follow(struct groups *groups, const struct image *image)
         close_all(groups);
     else if (groups->state == GROUPS_NONE && topic != NULL)
         start_all(groups, topic);
+}
+
+struct forget_task {
+    struct loop_task task;
+    struct group_shard *shard;
+    char topic[];
+};
+
+static void forget_on_loop(struct loop_task *task)
+{
+    struct forget_task *forget = container_of(task, struct forget_task, task);
+    group_shard_forget_topic(forget->shard, forget->topic);
+    mem_free(forget);
+}
+
+static void forget_topic(struct group_homes *homes, const char *topic)
+{
+    size_t size = strlen(topic) + 1;
+    for (int32_t i = 0; i < homes->count; i++) {
+        struct group_home *home = &homes->items[i];
+        struct forget_task *forget = mem_alloc(sizeof(*forget) + size);
+        forget->task.run = forget_on_loop;
+        forget->shard = home->shard;
+        memcpy(forget->topic, topic, size);
+        loop_post(home->loop, &forget->task);
+    }
+}
+
+void groups_forget_topics(struct groups *groups, const struct image_delta *delta)
+{
+    struct group_homes *homes = atomic_load(&groups->homes);
+    if (groups->state != GROUPS_SERVING)
+        return;
+    for (size_t i = 0; i < delta->topic_count; i++) {
+        if (delta->topics[i].before != NULL && delta->topics[i].after == NULL)
+            forget_topic(homes, topic_name(delta->topics[i].before));
+    }
 }
 
 void groups_stop(struct groups *groups, void (*stopped)(void *arg), void *arg)

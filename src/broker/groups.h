@@ -20,6 +20,7 @@
 
 struct broker;
 struct group_home;
+struct image_delta;
 
 #define GROUPS_TOPIC "__consumer_offsets"
 
@@ -46,6 +47,10 @@ void groups_deinit(struct groups *groups);
 
 /* The partitions of this image are open: starts and stops what that means. Thread: first loop. */
 void groups_follow(struct groups *groups, const struct image *image);
+
+/* Topics that went with this step: what groups have committed of them goes, too. Thread: first
+ * loop. */
+void groups_forget_topics(struct groups *groups, const struct image_delta *delta);
 
 /* Everybody who waits is answered; then `stopped`. Thread: first loop; once. */
 void groups_stop(struct groups *groups, void (*stopped)(void *arg), void *arg);

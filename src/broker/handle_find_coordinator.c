@@ -95,7 +95,7 @@ static bool fill_batch(struct request *rq)
         row->host = wire_str_of(answer.endpoint.host);
         row->port = answer.error == KERR_NONE ? answer.endpoint.port : -1;
         row->error_code = (int16_t)answer.error;
-        row->error_message = wire_str_of(answer.message);
+        row->error_message = wire_str_of(answer.error == KERR_NONE ? "" : answer.message);
     }
     return true;
 }

@@ -55,10 +55,22 @@ static bool fill_topic(struct request *rq, struct offset_commit_request_topic *a
     return true;
 }
 
+/* Topics without partitions are not answered. */
+static void drop_empty(struct offset_commit_request_topic_array *topics)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < topics->count; i++) {
+        if (topics->items[i].partitions.count > 0)
+            topics->items[kept++] = topics->items[i];
+    }
+    topics->count = kept;
+}
+
 static bool fill_rows(struct request *rq, bool *has_good)
 {
     struct offset_commit_request *request = rq->body;
     struct offset_commit_response *response = rq->response;
+    drop_empty(&request->topics);
     if (wire_array_new(&rq->net->arena, &offset_commit_response_topic_layout, request->topics.count,
                        &response->topics) != ERR_OK)
         return false;
@@ -97,7 +109,9 @@ void handle_offset_commit(struct request *rq)
         request_close_no_memory(rq);
         return;
     }
-    if (!has_good) {
+    if (request->group_id.len == 0)
+        fail_good_rows(rq->response, KERR_INVALID_GROUP_ID);
+    if (!has_good || request->group_id.len == 0) {
         request_reply(rq);
         return;
     }

@@ -9,11 +9,23 @@
 #include "wire/codec.h"
 #include "wire/offset_delete.h"
 
+/* Topics without partitions are not answered. */
+static void drop_empty(struct offset_delete_request_topic_array *topics)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < topics->count; i++) {
+        if (topics->items[i].partitions.count > 0)
+            topics->items[kept++] = topics->items[i];
+    }
+    topics->count = kept;
+}
+
 static bool fill_rows(struct request *rq)
 {
-    const struct offset_delete_request *request = rq->body;
+    struct offset_delete_request *request = rq->body;
     struct offset_delete_response *response = rq->response;
     struct arena *arena = &rq->net->arena;
+    drop_empty(&request->topics);
     if (wire_array_new(arena, &offset_delete_response_topic_layout, request->topics.count,
                        &response->topics) != ERR_OK)
         return false;
@@ -37,13 +49,17 @@ static bool fill_rows(struct request *rq)
     return true;
 }
 
+static void refuse(struct request *rq, enum kerr error)
+{
+    struct offset_delete_response *response = rq->response;
+    response->error_code = (int16_t)error;
+    response->topics.count = 0;
+}
+
 static void delete_finish(struct group_call *call)
 {
-    struct offset_delete_response *response = call->rq->response;
-    if (call->parts[0].op.error != KERR_NONE) {
-        response->error_code = (int16_t)call->parts[0].op.error;
-        response->topics.count = 0;
-    }
+    if (call->parts[0].op.error != KERR_NONE)
+        refuse(call->rq, call->parts[0].op.error);
     group_call_reply(call);
 }
 
@@ -52,6 +68,11 @@ void handle_offset_delete(struct request *rq)
     const struct offset_delete_request *request = rq->body;
     if (!fill_rows(rq)) {
         request_close_no_memory(rq);
+        return;
+    }
+    if (request->group_id.len == 0) {
+        refuse(rq, KERR_INVALID_GROUP_ID);
+        request_reply(rq);
         return;
     }
     struct group_call *call = group_call_new(rq, 1, group_op_delete_offsets, delete_finish);

@@ -38,7 +38,7 @@ static struct wire_bytes copy_bytes(struct group_op *op, const void *data, int32
 
 /* ---- describe */
 
-/* What members support and have is told of a stable group only. */
+/* What members support is told of a stable group only. */
 static void fill_member(struct group_op *op, const struct group_member *member,
                         struct describe_groups_response_described_group_member *row)
 {
@@ -47,12 +47,8 @@ static void fill_member(struct group_op *op, const struct group_member *member,
     row->group_instance_id = copy_text(op, member->instance_id);
     row->client_id = copy_text(op, member->client_id);
     row->client_host = copy_text(op, member->client_host);
-    if (group->state != GROUP_STABLE) {
-        row->member_metadata = copy_bytes(op, "", 0);
-        row->member_assignment = copy_bytes(op, "", 0);
-        return;
-    }
-    struct wire_bytes metadata = group_member_metadata(member, group->protocol);
+    const char *protocol = group->state == GROUP_STABLE ? group->protocol : NULL;
+    struct wire_bytes metadata = group_member_metadata(member, protocol);
     row->member_metadata = copy_bytes(op, metadata.data, metadata.len);
     row->member_assignment = copy_bytes(op, member->assignment.data, member->assignment.len);
 }
@@ -96,12 +92,23 @@ void group_op_describe(struct group_shard *shard, struct group_op *op)
 
 /* ---- list */
 
+static struct wire_str trimmed(struct wire_str word)
+{
+    while (word.len > 0 && word.data[0] == ' ') {
+        word.data++;
+        word.len--;
+    }
+    while (word.len > 0 && word.data[word.len - 1] == ' ')
+        word.len--;
+    return word;
+}
+
 static bool is_wanted(const struct wire_str_array *filter, const char *name)
 {
     size_t len = strlen(name);
     for (int32_t i = 0; i < filter->count; i++) {
-        if ((size_t)filter->items[i].len == len &&
-            strncasecmp(filter->items[i].data, name, len) == 0)
+        struct wire_str word = trimmed(filter->items[i]);
+        if ((size_t)word.len == len && strncasecmp(word.data, name, len) == 0)
             return true;
     }
     return filter->count <= 0;

@@ -155,3 +155,30 @@ enum kerr group_write_gone(struct group *group)
         group_shard_forget_records(shard);
     return error;
 }
+
+bool group_forget_topic(struct group *group, struct wire_str name)
+{
+    struct group_shard *shard = group->shard;
+    enum kerr error = KERR_COORDINATOR_NOT_AVAILABLE;
+    enum err e = ERR_OK;
+    const struct offset_topic *topic = offset_table_topic(&group->offsets, name);
+    if (topic == NULL)
+        return true;
+    LIST_FOR_EACH (node, &topic->partitions) {
+        if (e == ERR_OK)
+            e = group_record_offset_gone(
+                group, name, container_of(node, struct committed_offset, link)->partition);
+    }
+    if (e == ERR_OK)
+        group_shard_write(shard, &error);
+    else
+        group_shard_forget_records(shard);
+    if (error != KERR_NONE)
+        return false;
+    while ((topic = offset_table_topic(&group->offsets, name)) != NULL)
+        offset_table_remove(
+            &group->offsets, name,
+            container_of(topic->partitions.next, struct committed_offset, link)->partition);
+    group_expiry_plan(group);
+    return true;
+}

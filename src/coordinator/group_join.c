@@ -22,6 +22,7 @@ enum {
     NULL_PROTOCOL_SINCE = 7,
     SKIPS_ASSIGNMENT_SINCE = 9,
     NEW_MEMBER_TIMEOUT_MS = 5 * 60 * 1000,
+    MEMBER_ID_FRONT_MAX = INT16_MAX - 37, /* an id is this, a dash, and 36 characters */
 };
 
 /* ---- answers */
@@ -316,7 +317,12 @@ static void join_newcomer(struct group *group, struct group_op *op)
         replace_static(member, op);
         return;
     }
-    const char *id = make_id(shard, op, is_static ? request->group_instance_id : op->client_id);
+    struct wire_str front = is_static ? request->group_instance_id : op->client_id;
+    if (front.len > MEMBER_ID_FRONT_MAX) {
+        refuse(shard, op, KERR_UNKNOWN_SERVER_ERROR, wire_str_of(""));
+        return;
+    }
+    const char *id = make_id(shard, op, front);
     if (id == NULL)
         group_shard_refuse(shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
     else if (!is_static && op->version >= ID_REQUIRED_SINCE)

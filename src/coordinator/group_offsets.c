@@ -14,7 +14,7 @@
 #include "wire/offset_delete.h"
 #include "wire/offset_fetch.h"
 
-enum { NO_OFFSET = -1, NO_EPOCH = -1 };
+enum { NO_OFFSET = -1, NO_EPOCH = -1, NOT_FOUND_SINCE = 9 };
 
 static struct wire_str copy_text(struct arena *arena, const char *text, int32_t len)
 {
@@ -27,8 +27,10 @@ static enum kerr check_commit(struct group *group, const struct offset_commit_re
 {
     bool is_member = request->generation_id_or_member_epoch >= 0 || request->member_id.len > 0 ||
                      !wire_str_is_null(request->group_instance_id);
+    if (request->generation_id_or_member_epoch < 0 && group->state == GROUP_EMPTY)
+        return KERR_NONE; /* whatever it calls itself */
     if (!is_member)
-        return group->state == GROUP_EMPTY ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
+        return KERR_UNKNOWN_MEMBER_ID;
     struct group_member *member = NULL;
     enum kerr error =
         group_check_member(group, request->member_id, request->group_instance_id, &member);
@@ -92,6 +94,17 @@ static enum err put_row(struct commit *c, const struct offset_put *put)
     return offset_table_put(&c->group->offsets, put) ? ERR_OK : ERR_NO_MEMORY;
 }
 
+/* As Java counts: a character outside the basic plane, four bytes in UTF-8, is two. */
+static int32_t utf16_len(struct wire_str text)
+{
+    int32_t units = 0;
+    for (int32_t i = 0; i < text.len; i++) {
+        uint8_t byte = (uint8_t)text.data[i];
+        units += ((byte & 0xc0) != 0x80) + (byte >= 0xf0);
+    }
+    return units;
+}
+
 static void mark_long_metadata(struct commit *c, int32_t metadata_bytes_max)
 {
     for (int32_t t = 0; t < c->request->topics.count; t++) {
@@ -99,7 +112,7 @@ static void mark_long_metadata(struct commit *c, int32_t metadata_bytes_max)
         for (int32_t p = 0; p < topic->partitions.count; p++) {
             int16_t *error = &c->response->topics.items[t].partitions.items[p].error_code;
             if (*error == KERR_NONE &&
-                topic->partitions.items[p].committed_metadata.len > metadata_bytes_max)
+                utf16_len(topic->partitions.items[p].committed_metadata) > metadata_bytes_max)
                 *error = KERR_OFFSET_METADATA_TOO_LARGE;
         }
     }
@@ -125,9 +138,8 @@ static enum kerr write_rows(struct group_shard *shard, struct commit *c)
         group_shard_write(shard, &error);
     else
         group_shard_forget_records(shard);
-    if (e == ERR_TOO_LARGE || error == KERR_MESSAGE_TOO_LARGE)
-        return KERR_INVALID_COMMIT_OFFSET_SIZE;
-    return error;
+    bool is_too_large = e == ERR_TOO_LARGE || error == KERR_MESSAGE_TOO_LARGE;
+    return is_too_large ? KERR_UNKNOWN_SERVER_ERROR : error; /* Kafka's word for it, too */
 }
 
 void group_op_commit_offsets(struct group_shard *shard, struct group_op *op)
@@ -140,7 +152,7 @@ void group_op_commit_offsets(struct group_shard *shard, struct group_op *op)
     c.group = group_shard_find(shard, c.request->group_id);
     bool is_new = c.group == NULL;
     if (is_new && c.request->generation_id_or_member_epoch >= 0)
-        error = KERR_ILLEGAL_GENERATION;
+        error = op->version >= NOT_FOUND_SINCE ? KERR_GROUP_ID_NOT_FOUND : KERR_ILLEGAL_GENERATION;
     else if (is_new)
         c.group = group_shard_make(shard, c.request->group_id);
     if (error == KERR_NONE)

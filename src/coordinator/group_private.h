@@ -42,6 +42,7 @@ struct group_shard {
     struct batch_reader reader;
     uint64_t unknown_records; /* of kinds of group that are not built */
     struct loop_timer reload_timer;
+    struct list forgotten; /* struct forgotten_topic: went while the log was being read */
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
@@ -114,6 +115,9 @@ bool group_fill_joined(const struct group *group, const struct group_member *mem
 void group_fill_join_error(struct group_op *op, enum kerr error, struct wire_str member_id);
 
 /* ---- group_expiry.c */
+
+/* False: no memory, nothing changed. */
+bool group_forget_topic(struct group *group, struct wire_str topic);
 
 /* The group may have become worth forgetting: looks again when that is due. */
 void group_expiry_plan(struct group *group);

@@ -46,6 +46,7 @@ struct group_shard *group_shard_new(const struct group_shard_options *options)
     shard->log = options->log;
     map_init(&shard->groups);
     list_init(&shard->writes);
+    list_init(&shard->forgotten);
     batch_builder_init(&shard->builder);
     wire_writer_init(&shard->key, INT32_MAX);
     wire_writer_init(&shard->value, INT32_MAX);
@@ -54,12 +55,24 @@ struct group_shard *group_shard_new(const struct group_shard_options *options)
     return shard;
 }
 
+struct forgotten_topic {
+    struct list link;
+    char name[];
+};
+
+static void drop_forgotten(struct group_shard *shard)
+{
+    for (struct list *link; (link = list_pop_front(&shard->forgotten)) != NULL;)
+        mem_free(container_of(link, struct forgotten_topic, link));
+}
+
 void group_shard_free(struct group_shard *shard)
 {
     if (shard == NULL)
         return;
     ASSERT(shard->state == SHARD_IDLE);
     ASSERT(list_is_empty(&shard->writes) && shard->groups.count == 0);
+    drop_forgotten(shard);
     map_deinit(&shard->groups);
     batch_builder_deinit(&shard->builder);
     wire_writer_deinit(&shard->key);
@@ -369,6 +382,28 @@ enum err group_shard_replay(struct group_shard *shard, const uint8_t *batch, siz
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+static void forget_topic(struct group_shard *shard, const char *topic)
+{
+    MAP_FOR_EACH (node, &shard->groups) {
+        struct group *group = container_of(node, struct group, node);
+        if (!group_forget_topic(group, wire_str_of(topic)))
+            log_warn(shard->env, "group %s: no memory to forget its offsets of topic %s", group->id,
+                     topic);
+    }
+}
+
+void group_shard_forget_topic(struct group_shard *shard, const char *topic)
+{
+    if (shard->state == SHARD_ACTIVE) {
+        forget_topic(shard, topic);
+    } else if (shard->state == SHARD_LOADING || shard->state == SHARD_FAILING) {
+        size_t size = strlen(topic) + 1;
+        struct forgotten_topic *later = mem_alloc(sizeof(*later) + size);
+        memcpy(later->name, topic, size);
+        list_push_back(&shard->forgotten, &later->link);
+    }
+}
+
 static void reload(struct loop_timer *timer)
 {
     load_or_stop(container_of(timer, struct group_shard, reload_timer));
@@ -398,6 +433,11 @@ void group_shard_loaded(struct group_shard *shard, enum err e)
                  "version does not serve were passed over",
                  shard->index, (unsigned long long)shard->unknown_records);
     set_state(shard, SHARD_ACTIVE);
+    for (struct list *link; (link = list_pop_front(&shard->forgotten)) != NULL;) {
+        struct forgotten_topic *topic = container_of(link, struct forgotten_topic, link);
+        forget_topic(shard, topic->name);
+        mem_free(topic);
+    }
     MAP_FOR_EACH (node, &shard->groups) {
         struct group *group = container_of(node, struct group, node);
         if (!group->has_record && group->offsets.offsets.count == 0)

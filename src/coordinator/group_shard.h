@@ -90,6 +90,10 @@ void group_shard_stop(struct group_shard *shard, void (*stopped)(void *arg), voi
 
 void group_shard_submit(struct group_shard *shard, struct group_op *op);
 
+/* The topic is gone: nobody has read any of it. Where the log is being read just now this comes
+ * behind that. */
+void group_shard_forget_topic(struct group_shard *shard, const char *topic);
+
 /* ---- for the log */
 
 /* One whole batch, in the order of the log. Thread: the one that loads. ERR_CORRUPT,

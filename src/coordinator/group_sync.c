@@ -175,8 +175,6 @@ void group_op_leave(struct group_shard *shard, struct group_op *op)
         group_shard_refuse(shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
         return;
     }
-    if (group == NULL)
-        response->error_code = KERR_UNKNOWN_MEMBER_ID;
     bool has_left = false;
     for (int32_t i = 0; i < request->members.count; i++) {
         const struct leave_group_request_member_identity *who = &request->members.items[i];
