@@ -65,6 +65,52 @@ def batch(payload=None, codec=0, count=1, fix_crc=True, **fields):
     return bytes(data)
 
 
+# ---- reading
+
+
+class Reader:
+    def __init__(self, data):
+        self.data = data
+        self.pos = 0
+
+    def varint(self):
+        value = shift = 0
+        while True:
+            byte = self.data[self.pos]
+            self.pos += 1
+            value |= (byte & 0x7f) << shift
+            shift += 7
+            if byte < 0x80:
+                return value >> 1 ^ -(value & 1)
+
+    def blob(self):
+        size = self.varint()
+        if size < 0:
+            return None
+        self.pos += size
+        return self.data[self.pos - size:self.pos]
+
+
+def records_of(data):
+    """(offset, timestamp, key, value) of each record of whole batches without a codec."""
+    found = []
+    while len(data) >= HEADER_BYTES:
+        (base_offset, length, _, magic, crc, attributes, _, base_timestamp, _, _, _, _,
+         count) = struct.unpack_from(">qiibIhiqqqhii", data)
+        batch_data, data = data[:12 + length], data[12 + length:]
+        assert magic == 2 and crc == crc32c(batch_data[ATTRIBUTES_POS:])
+        assert attributes & 0x27 == 0, "a codec, or a control batch"
+        reader = Reader(batch_data[HEADER_BYTES:])
+        for _ in range(count):
+            end = reader.varint() + reader.pos
+            reader.pos += 1  # its attributes
+            timestamp = base_timestamp + reader.varint()
+            offset = base_offset + reader.varint()
+            found.append((offset, timestamp, reader.blob(), reader.blob()))
+            assert reader.varint() == 0 and reader.pos == end
+    return found
+
+
 # ---- bombs: the start of one record that says it is huge, then zeros without end
 
 

@@ -195,5 +195,6 @@ def test_instance_ids_of_many_kinds(talk):
 @on_both
 def test_an_instance_id_that_is_too_long(talk):
     for length in (32731, 32767):
-        answer = talk.member("a", instance="x" * length).ask_join()
+        member = talk.member("a", instance="x" * length)
+        answer = member.ask_join(GroupId=f"{talk.group}-{length}")
         assert answer["ErrorCode"] == -1
