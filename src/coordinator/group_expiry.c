@@ -106,7 +106,7 @@ static void look(struct loop_timer *timer)
     enum kerr error = KERR_COORDINATOR_NOT_AVAILABLE;
     enum err e = record_due(group, now_ms, &next_ms, &count);
     bool goes = is_forgettable(group, count);
-    if (e == ERR_OK && goes && group->has_record)
+    if (e == ERR_OK && goes)
         e = group_record_gone(group);
     if (e == ERR_OK)
         group_shard_write(shard, &error);
@@ -147,8 +147,8 @@ enum kerr group_write_gone(struct group *group)
                     container_of(inner, struct committed_offset, link)->partition);
         }
     }
-    if (e == ERR_OK && group->has_record)
-        e = group_record_gone(group);
+    if (e == ERR_OK)
+        e = group_record_gone(group); /* of one that never had members, too, as Kafka does */
     if (e == ERR_OK)
         group_shard_write(shard, &error);
     else

@@ -4,8 +4,8 @@
  * (schema/records/consumer_offsets.rec), and back.
  *
  * A key is an int16, the kind, and a message; a value an int16, the message's version, and the
- * message. Written are the versions that Kafka 4.4 writes: 3 of both values, and 1 of a
- * committed offset that brings its own time of expiry.
+ * message. Written are the versions that Kafka 4.4 writes: 3 of a group; 4 of a committed offset,
+ * with the topic's id, or 1 when it brings its own time of expiry.
  *
  * Thread: the shard's loop; replay: the one that loads.
  */
@@ -22,7 +22,7 @@ enum {
     KEY_OFFSET_OLD = 0,
     KEY_OFFSET = 1,
     KEY_GROUP = 2,
-    OFFSET_VALUE_VERSION = 3,
+    OFFSET_VALUE_VERSION = 4,
     OFFSET_VALUE_WITH_EXPIRY = 1,
     GROUP_VALUE_VERSION = 3,
 };
@@ -135,6 +135,7 @@ enum err group_record_offset(struct group *group, const struct offset_put *put)
         .metadata = put->metadata,
         .commit_timestamp = put->commit_ms,
         .expire_timestamp = put->expire_ms,
+        .topic_id = put->topic_id,
     };
     int16_t version = put->expire_ms >= 0 ? OFFSET_VALUE_WITH_EXPIRY : OFFSET_VALUE_VERSION;
     enum err e = put_offset_key(group, put->topic, put->partition);
