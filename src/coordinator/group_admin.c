@@ -5,6 +5,7 @@
  *
  * Thread: the shard's loop.
  */
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -92,23 +93,37 @@ void group_op_describe(struct group_shard *shard, struct group_op *op)
 
 /* ---- list */
 
+static bool is_named(struct wire_str word, const char *name)
+{
+    size_t len = strlen(name);
+    return (size_t)word.len == len && strncasecmp(word.data, name, len) == 0;
+}
+
 static struct wire_str trimmed(struct wire_str word)
 {
-    while (word.len > 0 && word.data[0] == ' ') {
+    while (word.len > 0 && isspace((unsigned char)word.data[0])) {
         word.data++;
         word.len--;
     }
-    while (word.len > 0 && word.data[word.len - 1] == ' ')
+    while (word.len > 0 && isspace((unsigned char)word.data[word.len - 1]))
         word.len--;
     return word;
 }
 
-static bool is_wanted(const struct wire_str_array *filter, const char *name)
+/* Kafka passes over blanks around a state, and not around a type. */
+static bool is_state_wanted(const struct wire_str_array *filter, enum group_state state)
 {
-    size_t len = strlen(name);
     for (int32_t i = 0; i < filter->count; i++) {
-        struct wire_str word = trimmed(filter->items[i]);
-        if ((size_t)word.len == len && strncasecmp(word.data, name, len) == 0)
+        if (is_named(trimmed(filter->items[i]), group_state_name(state)))
+            return true;
+    }
+    return filter->count <= 0;
+}
+
+static bool is_type_wanted(const struct wire_str_array *filter, const char *type)
+{
+    for (int32_t i = 0; i < filter->count; i++) {
+        if (is_named(filter->items[i], type))
             return true;
     }
     return filter->count <= 0;
@@ -118,7 +133,7 @@ void group_op_list(struct group_shard *shard, struct group_op *op)
 {
     const struct list_groups_request *request = op->request;
     struct list_groups_response *response = op->response;
-    if (!is_wanted(&request->types_filter, "classic")) {
+    if (!is_type_wanted(&request->types_filter, "classic")) {
         group_shard_finish(shard, op);
         return;
     }
@@ -128,8 +143,7 @@ void group_op_list(struct group_shard *shard, struct group_op *op)
     int32_t n = 0;
     MAP_FOR_EACH (node, &shard->groups) {
         const struct group *group = container_of(node, struct group, node);
-        if (op->error != KERR_NONE ||
-            !is_wanted(&request->states_filter, group_state_name(group->state)))
+        if (op->error != KERR_NONE || !is_state_wanted(&request->states_filter, group->state))
             continue;
         struct list_groups_response_listed_group *row = &response->groups.items[n++];
         row->group_id = copy_text(op, group->id);
