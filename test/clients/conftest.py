@@ -34,6 +34,11 @@ def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=None, help="for the tests that draw at random")
 
 
+def pytest_configure(config):
+    for word in ("read_text", "open_text"):  # kafka-python, when it is imported
+        config.addinivalue_line("filterwarnings", f"ignore:{word} is deprecated")
+
+
 # Tests in files of these names run against Kafka alone: what they test is not served yet.
 NOT_YET = ()
 
