@@ -109,9 +109,7 @@ void handle_offset_commit(struct request *rq)
         request_close_no_memory(rq);
         return;
     }
-    if (request->group_id.len == 0)
-        fail_good_rows(rq->response, KERR_INVALID_GROUP_ID);
-    if (!has_good || request->group_id.len == 0) {
+    if (!has_good) {
         request_reply(rq);
         return;
     }
