@@ -21,6 +21,74 @@ const char *group_state_name(enum group_state state)
     return names[state];
 }
 
+/* ---- invariants */
+
+static void member_check(const struct group *group, const struct group_member *member)
+{
+    ASSERT(member->group == group && !member->is_pending);
+    ASSERT(member->protocols != NULL);
+    ASSERT(member->join == NULL || member->join->is_parked);
+    ASSERT(member->sync == NULL || member->sync->is_parked);
+    ASSERT(member->join == NULL || member->sync == NULL);
+}
+
+void group_check_counts(const struct group *group)
+{
+    int32_t members = 0, joining = 0, awaited = 0, instances = 0;
+    bool has_leader = group->leader == NULL;
+    LIST_FOR_EACH (node, &group->members) {
+        const struct group_member *member = container_of(node, struct group_member, link);
+        ASSERT(member->group == group && !member->is_pending);
+        members++;
+        joining += member->join != NULL;
+        awaited += member->awaits_sync;
+        instances += member->instance_id != NULL;
+        has_leader |= group_is_leader(group, member);
+    }
+    ASSERT(members == group->member_count);
+    ASSERT(joining == group->joining_count);
+    ASSERT(awaited == group->awaited_syncs);
+    ASSERT((size_t)instances == group->by_instance.count);
+    ASSERT(group->pending_count >= 0);
+    ASSERT(group->by_id.count == (size_t)members + (size_t)group->pending_count);
+    ASSERT(has_leader);
+}
+
+void group_check(const struct group *group)
+{
+    bool has_members = group->member_count > 0;
+    if (group->state == GROUP_DEAD)
+        return;
+    group_check_counts(group);
+    LIST_FOR_EACH (node, &group->members) {
+        const struct group_member *member = container_of(node, struct group_member, link);
+        member_check(group, member);
+        ASSERT(member->sync == NULL || group->state == GROUP_COMPLETING);
+    }
+    ASSERT(heap_contains(&group->join_timer.node) == (group->state == GROUP_PREPARING));
+    ASSERT(group->joining_count == 0 || group->state == GROUP_PREPARING);
+    ASSERT(!group->is_initial || group->state == GROUP_PREPARING);
+    ASSERT(heap_contains(&group->sync_timer.node) == (group->awaited_syncs > 0));
+    switch (group->state) {
+    case GROUP_EMPTY:
+        ASSERT(!has_members && group->leader == NULL);
+        break;
+    case GROUP_PREPARING:
+        ASSERT(group->awaited_syncs == 0);
+        break;
+    case GROUP_COMPLETING:
+        ASSERT(has_members && group->leader != NULL && group->protocol != NULL);
+        break;
+    case GROUP_STABLE:
+        ASSERT(has_members && group->protocol != NULL);
+        break;
+    case GROUP_DEAD:
+    case GROUP_STATE_COUNT:
+        ASSERT(false);
+        break;
+    }
+}
+
 /* ---- texts and bytes */
 
 static char *copy_of(const void *data, int32_t len)
@@ -169,6 +237,7 @@ struct group_member *group_add_member(struct group *group, const struct group_me
         list_push_back(&group->members, &member->link);
         group->member_count++;
     }
+    group_check_counts(group);
     return member;
 }
 
@@ -197,10 +266,10 @@ void group_remove_member(struct group *group, struct group_member *member)
         list_remove(&member->link);
         group->member_count--;
     }
-    ASSERT(group->pending_count >= 0 && group->member_count >= 0 && group->awaited_syncs >= 0);
     member_free(member);
     if (was_leader)
         next_leader(group);
+    group_check_counts(group);
 }
 
 struct group_member *group_member_find(const struct group *group, struct wire_str id)
@@ -262,6 +331,7 @@ bool group_member_rename(struct group_member *member, struct wire_str id)
         mem_free(group->leader);
         group->leader = mem_strdup(member->id);
     }
+    group_check_counts(group);
     return is_done;
 }
 

@@ -118,6 +118,12 @@ struct group *group_new(struct group_shard *shard, struct wire_str id);
 /* Nothing may be parked; timers are stopped. */
 void group_free(struct group *group);
 
+/* Counts are those of the lists, the leader is a member. */
+void group_check_counts(const struct group *group);
+/* And what holds whenever no request or timer is being worked on: who may be parked in which state,
+ * which timers run. */
+void group_check(const struct group *group);
+
 void group_set_state(struct group *group, enum group_state state, int64_t now_wall_ms);
 
 /* ---- members */

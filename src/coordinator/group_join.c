@@ -435,6 +435,7 @@ void group_op_join(struct group_shard *shard, struct group_op *op)
         group_shard_refuse(shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
         return;
     }
+    group_check(group);
     struct wire_str told_id = is_newcomer ? wire_str_of("") : request->member_id;
     if (!has_room(group, request->member_id))
         refuse(shard, op, KERR_GROUP_MAX_SIZE_REACHED, wire_str_of(""));
@@ -444,4 +445,5 @@ void group_op_join(struct group_shard *shard, struct group_op *op)
         join_newcomer(group, op);
     else
         join_again(group, op);
+    group_check(group);
 }

@@ -64,6 +64,7 @@ static void member_timer_fired(struct loop_timer *timer)
         loop_timer_start(loop, timer, member->expire_ns);
         return;
     }
+    group_check(group);
     if (!member->is_pending && !may_be_given_up(member))
         return; /* begins anew when it is answered */
     log_info(group->shard->env, "group %s: member %s was not heard of in time and is out",
@@ -123,6 +124,7 @@ void group_member_gone(struct group_member *member, const char *reason)
     } else if (group->state == GROUP_PREPARING && group_is_complete(group)) {
         complete_join(group);
     }
+    group_check(group);
 }
 
 /* ---- waiting for assignments */
@@ -202,6 +204,7 @@ static void sync_timer_fired(struct loop_timer *timer)
         group_member_take_out(member);
     }
     group_rebalance(group, "members sent no SyncGroup in time");
+    group_check(group);
 }
 
 /* ---- joining */
@@ -269,6 +272,7 @@ static void join_timer_fired(struct loop_timer *timer)
         return;
     }
     complete_join(group);
+    group_check(group);
 }
 
 static void complete_join(struct group *group)
@@ -340,4 +344,5 @@ void group_rebalance_loaded(struct group *group)
         group_expiry_plan(group);
     else if (group->member_count > group->shard->settings.members_max)
         group_rebalance(group, "it has more members than group.max.size");
+    group_check(group);
 }

@@ -129,6 +129,7 @@ void group_shard_remove(struct group_shard *shard, struct group *group)
 static void refuse_member(struct group_shard *shard, struct group_member *member, enum kerr error)
 {
     struct group_op *parked[] = {member->join, member->sync};
+    member->group->joining_count -= member->join != NULL;
     member->join = NULL;
     member->sync = NULL;
     for (size_t i = 0; i < ARRAY_COUNT(parked); i++) {

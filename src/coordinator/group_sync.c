@@ -57,6 +57,7 @@ static void assignment_committed(struct group *group, const struct shard_write *
     }
     group_set_state(group, GROUP_STABLE, group_shard_now_ms(group->shard));
     group_answer_syncs(group, KERR_NONE);
+    group_check(group);
 }
 
 /* Who is not named gets nothing. False: no memory. */
@@ -117,6 +118,7 @@ void group_op_sync(struct group_shard *shard, struct group_op *op)
         refuse_sync(shard, op, error);
         return;
     }
+    group_check(group);
     member->heard_ns = loop_now_ns(shard->loop);
     park(member, op);
     group_member_synced(member);
@@ -124,6 +126,7 @@ void group_op_sync(struct group_shard *shard, struct group_op *op)
         group_answer_sync(member, KERR_NONE);
     else if (group_is_leader(group, member))
         write_assignments(group, request);
+    group_check(group);
 }
 
 /* ---- Heartbeat */
@@ -191,5 +194,7 @@ void group_op_leave(struct group_shard *shard, struct group_op *op)
     }
     if (has_left && group->state != GROUP_EMPTY)
         group_rebalance(group, "members left");
+    if (group != NULL)
+        group_check(group);
     group_shard_finish(shard, op);
 }
