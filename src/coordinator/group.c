@@ -411,9 +411,13 @@ static bool all_support(const struct group *group, struct wire_str name)
     return true;
 }
 
+enum { PROTOCOLS_MAX = 32 };
+
 bool group_takes_protocols(const struct group *group, struct wire_str type,
                            const struct join_group_request_protocol_array *protocols)
 {
+    if (protocols->count > PROTOCOLS_MAX)
+        return false; /* each of them is looked for in everybody's list */
     if (group->state == GROUP_EMPTY)
         return type.len > 0 && protocols->count > 0;
     if (group->protocol_type == NULL || !wire_str_is(type, group->protocol_type))
@@ -425,14 +429,12 @@ bool group_takes_protocols(const struct group *group, struct wire_str type,
     return false;
 }
 
-enum { CANDIDATES_MAX = 32 };
-
-/* What all support is in the first member's list; more than CANDIDATES_MAX are not looked at. */
+/* What all support is in the first member's list. */
 struct ballot {
     const struct group_protocols *candidates;
     int32_t count;
-    bool is_eligible[CANDIDATES_MAX];
-    int32_t votes[CANDIDATES_MAX];
+    bool is_eligible[PROTOCOLS_MAX];
+    int32_t votes[PROTOCOLS_MAX];
 };
 
 static void ballot_take_vote(struct ballot *b, const struct group_member *member)
@@ -454,7 +456,8 @@ const char *group_vote(const struct group *group)
         return NULL;
     struct ballot b = {.candidates =
                            container_of(group->members.next, struct group_member, link)->protocols};
-    b.count = MIN(b.candidates->count, (int32_t)CANDIDATES_MAX);
+    ASSERT(b.candidates->count <= PROTOCOLS_MAX); /* group_takes_protocols */
+    b.count = b.candidates->count;
     for (int32_t c = 0; c < b.count; c++)
         b.is_eligible[c] = all_support(group, b.candidates->items[c].name);
     LIST_FOR_EACH (node, &group->members)

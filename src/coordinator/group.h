@@ -165,7 +165,7 @@ struct wire_bytes group_member_metadata(const struct group_member *member, const
 
 /* ---- the group's choice */
 
-/* May somebody with these join? */
+/* May somebody with these join? Not with more than 32: nobody has so many. */
 bool group_takes_protocols(const struct group *group, struct wire_str type,
                            const struct join_group_request_protocol_array *protocols);
 /* The protocol that most members like best among those that all support; NULL: there is none. */
