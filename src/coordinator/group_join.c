@@ -159,7 +159,8 @@ static const char *make_id(struct group_shard *shard, struct group_op *op, struc
              "-%02x%02x%02x%02x-%02x%02x-4%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
              b[2], b[3], b[4], b[5], b[6] & 15, b[7], (b[8] & 63) | 128, b[9], b[10], b[11], b[12],
              b[13], b[14], b[15]);
-    size_t len = MAX(front.len, 0) > 0 ? (size_t)front.len : 0;
+    /* Ids are texts with a NUL at the end here: what stands behind one in the name is left out. */
+    size_t len = front.len > 0 ? strnlen(front.data, (size_t)front.len) : 0;
     char *id = arena_alloc(op->arena, len + sizeof(dashed));
     if (id == NULL)
         return NULL;
