@@ -121,8 +121,8 @@ void group_member_gone(struct group_member *member, const char *reason)
     if (group->state == GROUP_STABLE || group->state == GROUP_COMPLETING) {
         if (!was_pending)
             group_rebalance(group, reason);
-    } else if (group->state == GROUP_PREPARING && group_is_complete(group)) {
-        complete_join(group);
+    } else {
+        group_rebalance_maybe_complete(group);
     }
     group_check(group);
 }
