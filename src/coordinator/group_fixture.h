@@ -79,7 +79,7 @@ struct group_fixture {
     bool load_by_hand; /* loading waits for fixture_load */
     struct loop_task commit_task, load_task;
     bool commit_posted;
-    int stopped;
+    int stopped; /* how often group_shard_stop has called back */
 };
 
 /* The settings of tests: sessions of 6 to 1800 s, a first delay of 3 s, 1000 members, metadata of
@@ -89,6 +89,9 @@ struct group_settings fixture_settings(void);
 /* Its shard is loaded and active. NULL: the settings above. */
 void fixture_init(struct group_fixture *f, const struct group_settings *settings);
 void fixture_deinit(struct group_fixture *f);
+
+/* Stops the shard; f->stopped counts when that is done. */
+void fixture_stop(struct group_fixture *f);
 
 /* Frees all calls; they must be done. */
 void fixture_forget_calls(struct group_fixture *f);
@@ -121,7 +124,7 @@ struct join_args {
     const char *type;      /* NULL: "consumer" */
     const char *protocols; /* "name,name"; NULL: "range" */
     const char *metadata;  /* of each; NULL: its name; "@topic": a subscription to it */
-    const char *client;    /* NULL: "client" */
+    const char *client;    /* NULL: "client"; '?' is a NUL */
     int32_t session_ms;    /* 0: 10,000 */
     int32_t rebalance_ms;  /* 0: 60,000 */
     int16_t version;       /* 0: 3, which needs no second step */
@@ -183,6 +186,12 @@ struct fixture_call *fixture_describe(struct group_fixture *f, const char *group
 struct fixture_call *fixture_list(struct group_fixture *f, const char *state, const char *type);
 struct fixture_call *fixture_delete(struct group_fixture *f, const char *group);
 
+/* What a done call was told. */
+int16_t fixture_join_error(const struct fixture_call *call);
+int16_t fixture_sync_error(const struct fixture_call *call);
+int16_t fixture_heartbeat_error(const struct fixture_call *call);
+int16_t fixture_leave_error(const struct fixture_call *call, int32_t row);
+
 /* ---- whole groups */
 
 /* Group "g" with so many dynamic members, stable; their ids, the leader's first. Member i has the
@@ -193,6 +202,8 @@ void fixture_form_static(struct group_fixture *f, int count, char ids[][FIXTURE_
 /* Sync of the leader that gives member i "a<i>", then of the others; all are done and stable. */
 void fixture_sync_all(struct group_fixture *f, int32_t generation, int count,
                       char ids[][FIXTURE_ID_SIZE]);
+/* Member i's next JoinGroup, the same as in fixture_form. */
+struct fixture_call *fixture_rejoin(struct group_fixture *f, const char *id);
 void fixture_id(const struct fixture_call *joined, char out[FIXTURE_ID_SIZE]);
 
 /* NULL: there is none. */

@@ -137,6 +137,15 @@ static void set_protocols(struct fixture_call *call, struct join_group_request *
     }
 }
 
+static struct wire_str client_id(struct fixture_call *call, const char *from)
+{
+    struct wire_str id = text_or(call, from, "client");
+    char *copy = keep(call, (size_t)id.len + 1);
+    for (int32_t i = 0; i < id.len; i++)
+        copy[i] = id.data[i] == '?' ? '\0' : id.data[i];
+    return (struct wire_str){copy, id.len};
+}
+
 struct fixture_call *fixture_join(struct group_fixture *f, const struct join_args *args)
 {
     struct fixture_call *call =
@@ -150,7 +159,7 @@ struct fixture_call *fixture_join(struct group_fixture *f, const struct join_arg
     request->rebalance_timeout_ms = args->rebalance_ms != 0 ? args->rebalance_ms : 60000;
     set_protocols(call, request, args);
     call->op.version = args->version != 0 ? args->version : 3;
-    call->op.client_id = text_or(call, args->client, "client");
+    call->op.client_id = client_id(call, args->client);
     return submit(f, call);
 }
 
@@ -214,6 +223,33 @@ struct fixture_call *fixture_leave_many(struct group_fixture *f, const struct me
     return submit(f, call);
 }
 
+static int16_t told(const struct fixture_call *call, int16_t error_code)
+{
+    CHECK_EQUAL(call->done, 1);
+    return call->op.error != KERR_NONE ? (int16_t)call->op.error : error_code;
+}
+
+int16_t fixture_join_error(const struct fixture_call *call)
+{
+    return told(call, call->join->error_code);
+}
+
+int16_t fixture_sync_error(const struct fixture_call *call)
+{
+    return told(call, call->sync->error_code);
+}
+
+int16_t fixture_heartbeat_error(const struct fixture_call *call)
+{
+    return told(call, call->heartbeat->error_code);
+}
+
+int16_t fixture_leave_error(const struct fixture_call *call, int32_t row)
+{
+    CHECK(call->op.error != KERR_NONE || row < call->leave->members.count);
+    return told(call, call->op.error != KERR_NONE ? 0 : call->leave->members.items[row].error_code);
+}
+
 /* ---- offsets */
 
 struct fixture_call *fixture_commit_offsets(struct group_fixture *f, const struct commit_args *args)
@@ -253,10 +289,7 @@ struct fixture_call *fixture_commit_offsets(struct group_fixture *f, const struc
 
 int16_t fixture_commit_error(const struct fixture_call *call)
 {
-    CHECK_EQUAL(call->done, 1);
-    return call->op.error != KERR_NONE
-               ? (int16_t)call->op.error
-               : call->commit->topics.items[0].partitions.items[0].error_code;
+    return told(call, call->commit->topics.items[0].partitions.items[0].error_code);
 }
 
 struct fixture_call *fixture_fetch(struct group_fixture *f, const char *group, const char *topic,

@@ -173,18 +173,21 @@ void fixture_init(struct group_fixture *f, const struct group_settings *settings
     CHECK_EQUAL(f->shard->state, SHARD_ACTIVE);
 }
 
+void fixture_stop(struct group_fixture *f)
+{
+    group_shard_stop(f->shard, on_stopped, &f->stopped);
+}
+
 void fixture_deinit(struct group_fixture *f)
 {
     int stopped = f->stopped;
     if (f->shard->state != SHARD_STOPPING)
-        group_shard_stop(f->shard, on_stopped, &f->stopped);
-    else
-        stopped--; /* the test has stopped it */
+        fixture_stop(f);
     fixture_commit(f);
     if (f->is_loading && f->load_by_hand)
         fixture_load(f);
     mem_env_run_until_idle(&f->m);
-    CHECK_EQUAL(f->stopped, stopped + 1);
+    CHECK_EQUAL(f->stopped, stopped + 1); /* the last one, if the test has stopped it, too */
     group_shard_free(f->shard);
     fixture_forget_calls(f);
     for (size_t i = 0; i < f->batch_count; i++)
@@ -269,6 +272,11 @@ void fixture_id(const struct fixture_call *joined, char out[FIXTURE_ID_SIZE])
     CHECK(id.len >= 0 && id.len < FIXTURE_ID_SIZE);
     memcpy(out, id.data, (size_t)id.len);
     out[id.len] = '\0';
+}
+
+struct fixture_call *fixture_rejoin(struct group_fixture *f, const char *id)
+{
+    return fixture_join(f, &(struct join_args){.member = id});
 }
 
 void fixture_sync_all(struct group_fixture *f, int32_t generation, int count,
