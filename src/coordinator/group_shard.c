@@ -312,7 +312,8 @@ void group_shard_finish(struct group_shard *shard, struct group_op *op)
 {
     ASSERT(!list_is_linked(&op->link));
     op->is_parked = false;
-    if (list_is_empty(&shard->writes)) {
+    /* A shard that has given up ends its writes without looking at who waits for them. */
+    if (shard->state != SHARD_ACTIVE || list_is_empty(&shard->writes)) {
         op->done(op);
         return;
     }
