@@ -34,6 +34,7 @@ static int64_t due_ms(const struct group *group, const struct offset_topic *topi
     int64_t from_ms = offset->commit_ms;
     if (had_members && group->state == GROUP_EMPTY)
         from_ms = MAX(from_ms, group->state_since_ms);
+    /* The log may hold any number. */
     return from_ms > INT64_MAX - retention_ms ? INT64_MAX : from_ms + retention_ms;
 }
 

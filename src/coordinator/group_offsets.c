@@ -49,6 +49,12 @@ struct commit {
     int64_t now_ms;
 };
 
+/* The end of time at most: a client may ask for 2^63 ms. Not negative, which would mean none. */
+static int64_t time_after(int64_t now_ms, int64_t ms)
+{
+    return ms > INT64_MAX - now_ms ? INT64_MAX : MAX(now_ms + ms, 0);
+}
+
 static struct offset_put put_of(const struct commit *c, int32_t t, int32_t p)
 {
     const struct offset_commit_request_topic *topic = &c->request->topics.items[t];
@@ -61,7 +67,7 @@ static struct offset_put put_of(const struct commit *c, int32_t t, int32_t p)
         .leader_epoch = row->committed_leader_epoch,
         .offset = row->committed_offset,
         .commit_ms = c->now_ms,
-        .expire_ms = retention_ms < 0 ? -1 : c->now_ms + MIN(retention_ms, INT64_MAX - c->now_ms),
+        .expire_ms = retention_ms == NO_RETENTION ? -1 : time_after(c->now_ms, retention_ms),
         .metadata =
             wire_str_is_null(row->committed_metadata) ? wire_str_of("") : row->committed_metadata,
     };
