@@ -520,8 +520,8 @@ bool group_is_of_consumers(const struct group *group)
 
 bool group_reads_topic(const struct group *group, struct wire_str topic)
 {
-    if (group->protocol == NULL)
-        return false;
+    if (group->protocol == NULL) /* not chosen yet: what they read is not known */
+        return group->member_count > 0 && group_is_of_consumers(group);
     LIST_FOR_EACH (node, &group->members) {
         const struct group_member *member = container_of(node, struct group_member, link);
         struct wire_bytes metadata = group_member_metadata(member, group->protocol);
