@@ -183,10 +183,19 @@ static struct group_member_options options_of(const struct group_op *op, struct 
     };
 }
 
-/* The first member's type is the group's. */
-static bool adopt_type(struct group *group, struct wire_str type)
+/* The first member's type is the group's. NULL: no memory, nothing changed. */
+static struct group_member *add_whole(struct group *group, const struct group_member_options *o,
+                                      const struct join_group_request *request)
 {
-    return group->member_count > 0 || group_text_set(&group->protocol_type, type);
+    bool is_first = group->member_count == 0;
+    struct group_member *member = group_add_member(group, o);
+    if (member == NULL)
+        return NULL;
+    if (group_member_set_protocols(member, &request->protocols) &&
+        (!is_first || group_text_set(&group->protocol_type, request->protocol_type)))
+        return member;
+    group_remove_member(group, member);
+    return NULL;
 }
 
 static void add_member(struct group *group, struct group_op *op, struct wire_str id)
@@ -194,14 +203,9 @@ static void add_member(struct group *group, struct group_op *op, struct wire_str
     struct group_shard *shard = group->shard;
     const struct join_group_request *request = op->request;
     struct group_member_options options = options_of(op, id);
-    struct group_member *member = NULL;
-    if (adopt_type(group, request->protocol_type))
-        member = group_add_member(group, &options);
-    if (member != NULL && !group_member_set_protocols(member, &request->protocols)) {
-        group_remove_member(group, member);
-        member = NULL;
-    }
+    struct group_member *member = add_whole(group, &options, request);
     if (member == NULL) {
+        group_rebalance_maybe_complete(group); /* its place may have been waited for */
         group_shard_refuse(shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
         return;
     }
