@@ -320,21 +320,6 @@ enum kerr group_check_member(const struct group *group, struct wire_str id,
     return KERR_NONE;
 }
 
-bool group_member_rename(struct group_member *member, struct wire_str id)
-{
-    struct group *group = member->group;
-    bool was_leader = group_is_leader(group, member);
-    map_remove(&group->by_id, &member->by_id);
-    bool is_done = group_text_set(&member->id, id);
-    map_insert(&group->by_id, &member->by_id, hash_of(MEMBER_SEED, wire_str_of(member->id)));
-    if (is_done && was_leader) {
-        mem_free(group->leader);
-        group->leader = mem_strdup(member->id);
-    }
-    group_check_counts(group);
-    return is_done;
-}
-
 /* ---- protocols */
 
 bool group_member_set_protocols(struct group_member *member,
@@ -364,6 +349,30 @@ bool group_member_set_protocols(struct group_member *member,
     }
     mem_free(member->protocols);
     member->protocols = own;
+    return true;
+}
+
+bool group_member_replace(struct group_member *member, struct wire_str id,
+                          const struct join_group_request_protocol_array *protocols)
+{
+    struct group *group = member->group;
+    bool was_leader = group_is_leader(group, member);
+    char *copy = NULL;
+    if (!group_text_set(&copy, id))
+        return false;
+    if (!group_member_set_protocols(member, protocols)) {
+        mem_free(copy);
+        return false;
+    }
+    map_remove(&group->by_id, &member->by_id);
+    mem_free(member->id);
+    member->id = copy;
+    map_insert(&group->by_id, &member->by_id, hash_of(MEMBER_SEED, wire_str_of(copy)));
+    if (was_leader) {
+        mem_free(group->leader);
+        group->leader = mem_strdup(copy);
+    }
+    group_check_counts(group);
     return true;
 }
 

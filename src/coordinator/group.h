@@ -152,8 +152,9 @@ bool group_is_leader(const struct group *group, const struct group_member *membe
 enum kerr group_check_member(const struct group *group, struct wire_str id,
                              struct wire_str instance_id, struct group_member **member);
 
-/* The same member under another id. False: no memory, nothing changed. */
-bool group_member_rename(struct group_member *member, struct wire_str id);
+/* The same member under another id, supporting this. False: no memory, nothing changed. */
+bool group_member_replace(struct group_member *member, struct wire_str id,
+                          const struct join_group_request_protocol_array *protocols);
 
 /* False: no memory, nothing changed. */
 bool group_member_set_protocols(struct group_member *member,

@@ -236,7 +236,7 @@ static void require_id(struct group *group, struct group_op *op, struct wire_str
 
 /* ---- static members */
 
-static void fence(struct group_member *member)
+static void fence(struct group_member *member, struct wire_str id_before)
 {
     struct group_shard *shard = member->group->shard;
     struct group_op *join = member->join, *sync = member->sync;
@@ -244,7 +244,7 @@ static void fence(struct group_member *member)
     member->sync = NULL;
     if (join != NULL) {
         member->group->joining_count--;
-        refuse(shard, join, KERR_FENCED_INSTANCE_ID, wire_str_of(member->id));
+        refuse(shard, join, KERR_FENCED_INSTANCE_ID, id_before);
     }
     if (sync != NULL) {
         struct sync_group_response *response = sync->response;
@@ -268,6 +268,8 @@ static void replace_in_stable(struct group_member *member, struct group_op *op,
     member->join = NULL;
     group->joining_count--;
     if (error != KERR_NONE) {
+        /* The log has the other id: the next generation brings it up to date. */
+        group_rebalance(group, "a static member's new id could not be written");
         group_shard_refuse(shard, op, error);
         return;
     }
@@ -294,13 +296,17 @@ static void replace_static(struct group_member *member, struct group_op *op)
     bool is_short = false;
     struct wire_str leader_before =
         copy_text(op, wire_str_of(group->leader != NULL ? group->leader : ""), &is_short);
+    struct wire_str id_before = copy_text(op, wire_str_of(member->id), &is_short);
     const char *id = make_id(shard, op, request->group_instance_id);
-    fence(member);
-    if (id == NULL || is_short || !group_member_rename(member, wire_str_of(id)) ||
-        !update(member, op)) {
+    if (id == NULL || is_short ||
+        !group_member_replace(member, wire_str_of(id), &request->protocols)) {
         group_shard_refuse(shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
         return;
     }
+    fence(member, id_before);
+    member->session_timeout_ms = request->session_timeout_ms;
+    member->rebalance_timeout_ms = request->rebalance_timeout_ms;
+    park(member, op);
     group_member_heard(member);
     const char *next = group->state == GROUP_STABLE ? group_vote(group) : NULL;
     if (next != NULL && strcmp(next, group->protocol) == 0)
