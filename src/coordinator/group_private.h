@@ -39,6 +39,7 @@ struct group_shard {
     bool has_records;
 
     /* Loading. */
+    bool is_loading; /* set and cleared by the loop while nobody loads */
     struct batch_reader reader;
     uint64_t unknown_records; /* of kinds of group that are not built */
     struct loop_timer reload_timer;

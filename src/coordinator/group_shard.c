@@ -217,6 +217,14 @@ static void drop_all(struct group_shard *shard, enum kerr error)
     drop_groups(shard, error);
 }
 
+static void load(struct group_shard *shard)
+{
+    set_state(shard, SHARD_LOADING);
+    shard->unknown_records = 0;
+    shard->is_loading = true;
+    shard->log.load(shard->log.arg);
+}
+
 static void load_or_stop(struct group_shard *shard)
 {
     if (!list_is_empty(&shard->writes))
@@ -225,9 +233,7 @@ static void load_or_stop(struct group_shard *shard)
         set_state(shard, SHARD_IDLE);
         shard->stopped(shard->stopped_arg);
     } else if (shard->state == SHARD_FAILING && !heap_contains(&shard->reload_timer.node)) {
-        set_state(shard, SHARD_LOADING);
-        shard->unknown_records = 0;
-        shard->log.load(shard->log.arg);
+        load(shard);
     }
 }
 
@@ -348,9 +354,7 @@ void group_shard_submit(struct group_shard *shard, struct group_op *op)
 void group_shard_start(struct group_shard *shard)
 {
     ASSERT(shard->state == SHARD_IDLE);
-    set_state(shard, SHARD_LOADING);
-    shard->unknown_records = 0;
-    shard->log.load(shard->log.arg);
+    load(shard);
 }
 
 void group_shard_stop(struct group_shard *shard, void (*stopped)(void *arg), void *arg)
@@ -373,7 +377,7 @@ void group_shard_stop(struct group_shard *shard, void (*stopped)(void *arg), voi
 
 enum err group_shard_replay(struct group_shard *shard, const uint8_t *batch, size_t len)
 {
-    ASSERT(shard->state == SHARD_LOADING || shard->state == SHARD_STOPPING);
+    ASSERT(shard->is_loading); /* the state may change meanwhile: the shard may be stopped */
     enum err e = batch_reader_start(&shard->reader, batch, len);
     struct record record;
     while (e == ERR_OK) {
@@ -413,6 +417,8 @@ static void reload(struct loop_timer *timer)
 
 void group_shard_loaded(struct group_shard *shard, enum err e)
 {
+    ASSERT(shard->is_loading);
+    shard->is_loading = false;
     if (shard->state == SHARD_STOPPING) {
         drop_groups(shard, KERR_NOT_COORDINATOR);
         load_or_stop(shard);
