@@ -199,18 +199,33 @@ static void forget_members(struct group *group)
     MAP_FOR_EACH (node, &group->by_id)
         group_remove_member(group, container_of(node, struct group_member, by_id));
     ASSERT(group->member_count == 0);
-    mem_free(group->leader); /* it may name somebody who never was a member */
-    group->leader = NULL;
+    ASSERT(group->leader == NULL);
     group->state = GROUP_EMPTY;
     group->previous_state = GROUP_EMPTY;
     group->has_record = false;
+}
+
+/* Ids are texts with a NUL at the end here. Nobody writes one with another. */
+static bool has_nul(struct wire_str id)
+{
+    return id.len > 0 && memchr(id.data, 0, (size_t)id.len) != NULL;
+}
+
+/* One that is no member counts for nothing: the next round elects another. */
+static bool set_leader(struct group *group, struct wire_str leader)
+{
+    bool is_member = group_member_find(group, leader) != NULL;
+    return group_text_set(&group->leader, is_member ? leader : wire_str_of(NULL));
 }
 
 static enum err replay_member(struct group *group, int16_t version,
                               const struct group_metadata_value *value,
                               const struct group_metadata_value_member_metadata *row)
 {
-    if (group_member_find(group, row->member_id) != NULL || wire_str_is_null(value->protocol))
+    if (group_member_find(group, row->member_id) != NULL ||
+        group_static_member_find(group, row->group_instance_id) != NULL ||
+        has_nul(row->member_id) || has_nul(row->group_instance_id) ||
+        wire_str_is_null(value->protocol))
         return ERR_CORRUPT;
     struct group_member_options options = {
         .id = row->member_id,
@@ -253,7 +268,7 @@ static enum err replay_group(struct group_shard *shard, const struct group_metad
         return ERR_NO_MEMORY;
     for (int32_t i = 0; i < value.members.count && e == ERR_OK; i++)
         e = replay_member(group, version, &value, &value.members.items[i]);
-    if (e == ERR_OK && !group_text_set(&group->leader, value.leader))
+    if (e == ERR_OK && !set_leader(group, value.leader))
         e = ERR_NO_MEMORY;
     group->generation = value.generation;
     group->state = group->member_count > 0 ? GROUP_STABLE : GROUP_EMPTY;
