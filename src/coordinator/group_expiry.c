@@ -134,6 +134,12 @@ void group_expiry_plan(struct group *group)
     plan_at(group, group_shard_now_ms(group->shard));
 }
 
+void group_expiry_plan_anew(struct group *group)
+{
+    loop_timer_stop(group->shard->loop, &group->expiry_timer);
+    group_expiry_plan(group);
+}
+
 enum kerr group_write_gone(struct group *group)
 {
     struct group_shard *shard = group->shard;

@@ -177,6 +177,8 @@ void group_op_commit_offsets(struct group_shard *shard, struct group_op *op)
         fail_rows(&c, error);
     if (is_new && c.group != NULL && c.group->offsets.offsets.count == 0)
         group_shard_remove(shard, c.group);
+    else if (c.group != NULL && c.request->retention_time_ms != NO_RETENTION)
+        group_expiry_plan_anew(c.group);
     else if (c.group != NULL)
         group_expiry_plan(c.group);
     group_shard_finish(shard, op);

@@ -122,6 +122,8 @@ bool group_forget_topic(struct group *group, struct wire_str topic);
 
 /* The group may have become worth forgetting: looks again when that is due. */
 void group_expiry_plan(struct group *group);
+/* The same when something may be due earlier than all that was there. */
+void group_expiry_plan_anew(struct group *group);
 /* Writes that offsets, and where it is empty then the group itself, are gone. */
 enum kerr group_write_gone(struct group *group);
 

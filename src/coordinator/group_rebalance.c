@@ -340,9 +340,9 @@ void group_rebalance_loaded(struct group *group)
 {
     LIST_FOR_EACH (node, &group->members)
         group_member_heard(container_of(node, struct group_member, link));
-    if (group->member_count == 0)
+    if (group->member_count == 0 || group->offsets.offsets.count > 0)
         group_expiry_plan(group);
-    else if (group->member_count > group->shard->settings.members_max)
+    if (group->member_count > group->shard->settings.members_max)
         group_rebalance(group, "it has more members than group.max.size");
     group_check(group);
 }

@@ -57,6 +57,8 @@ static void assignment_committed(struct group *group, const struct shard_write *
     }
     group_set_state(group, GROUP_STABLE, group_shard_now_ms(group->shard));
     group_answer_syncs(group, KERR_NONE);
+    if (group->offsets.offsets.count > 0)
+        group_expiry_plan(group); /* of topics that nobody reads now */
     group_check(group);
 }
 
