@@ -35,7 +35,8 @@
 
 enum { FIXTURE_UNDER_WAY_MAX = 64, FIXTURE_ID_SIZE = 96, FIXTURE_START_MS = 3000 };
 
-/* One request and its answer. Lives until fixture_deinit or fixture_forget_calls. */
+/* One request and its answer. Lives until fixture_deinit, or until it is
+ * done and fixture_forget_calls is called. */
 struct fixture_call {
     struct group_op op;
     struct list link;
@@ -93,7 +94,7 @@ void fixture_deinit(struct group_fixture *f);
 /* Stops the shard; f->stopped counts when that is done. */
 void fixture_stop(struct group_fixture *f);
 
-/* Frees all calls; they must be done. */
+/* Frees the calls that are done. */
 void fixture_forget_calls(struct group_fixture *f);
 
 /* ---- the log */
@@ -114,6 +115,10 @@ char *fixture_dump(const struct group_fixture *f);
 char *fixture_replayed_dump(struct group_fixture *f);
 /* CHECKs that they are equal. Nothing may be under way, every group has to be empty or stable. */
 void fixture_check_replay(struct group_fixture *f);
+/* Whether it may be called. */
+bool fixture_is_at_rest(const struct group_fixture *f);
+/* All groups keep their invariants. */
+void fixture_check_groups(const struct group_fixture *f);
 
 /* ---- calls. A group that is not given is "g". */
 

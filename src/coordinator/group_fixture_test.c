@@ -190,6 +190,7 @@ void fixture_deinit(struct group_fixture *f)
     CHECK_EQUAL(f->stopped, stopped + 1); /* the last one, if the test has stopped it, too */
     group_shard_free(f->shard);
     fixture_forget_calls(f);
+    CHECK(list_is_empty(&f->calls)); /* all were answered */
     for (size_t i = 0; i < f->batch_count; i++)
         mem_free(f->batches[i].data);
     mem_free(f->batches);
@@ -251,6 +252,26 @@ void fixture_check_replay(struct group_fixture *f)
     CHECK_TEXT(live, replayed);
     mem_free(live);
     mem_free(replayed);
+}
+
+bool fixture_is_at_rest(const struct group_fixture *f)
+{
+    if (f->shard->state != SHARD_ACTIVE || fixture_under_way(f) > 0)
+        return false;
+    MAP_FOR_EACH (node, &f->shard->groups) {
+        enum group_state state = container_of(node, struct group, node)->state;
+        if (state != GROUP_EMPTY && state != GROUP_STABLE)
+            return false;
+    }
+    return true;
+}
+
+void fixture_check_groups(const struct group_fixture *f)
+{
+    if (f->shard->state != SHARD_ACTIVE)
+        return;
+    MAP_FOR_EACH (node, &f->shard->groups)
+        group_check(container_of(node, struct group, node));
 }
 
 struct group *fixture_group(const struct group_fixture *f, const char *id)
