@@ -14,7 +14,7 @@
 #include "wire/offset_delete.h"
 #include "wire/offset_fetch.h"
 
-enum { NO_OFFSET = -1, NO_EPOCH = -1, NOT_FOUND_SINCE = 9 };
+enum { NO_OFFSET = -1, NO_EPOCH = -1, NO_RETENTION = -1, NOT_FOUND_SINCE = 9 };
 
 static struct wire_str copy_text(struct arena *arena, const char *text, int32_t len)
 {

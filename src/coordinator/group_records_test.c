@@ -387,11 +387,10 @@ TEST(what_is_written_is_in_kafkas_form)
     CHECK_EQUAL(batch_reader_start(&reader, f.batches[0].data, f.batches[0].len), ERR_OK);
     CHECK_EQUAL(batch_reader_next(&reader, &record), ERR_OK);
     static const uint8_t key[] = {0, 1, 0, 1, 'g', 0, 1, 't', 0, 0, 0, 0};
-    static const uint8_t front[] = {0, 3,    0,    0,    0,    0, 0, 0,  1,
-                                    2, 0xff, 0xff, 0xff, 0xff, 0, 1, 'm'};
+    static const uint8_t front[] = {0, 4, 0, 0, 0, 0, 0, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 2, 'm'};
     CHECK_EQUAL(record.key.len, sizeof(key));
     CHECK(memcmp(record.key.data, key, sizeof(key)) == 0);
-    CHECK_EQUAL(record.value.len, sizeof(front) + 8);
+    CHECK_EQUAL(record.value.len, sizeof(front) + 8 + 1); /* a time, and no tagged fields */
     CHECK(memcmp(record.value.data, front, sizeof(front)) == 0);
     CHECK_EQUAL(record.timestamp, env_wall_ms(&f.m.env));
     CHECK_EQUAL(batch_reader_next(&reader, &record), ERR_NOT_FOUND);
