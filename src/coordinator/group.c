@@ -68,6 +68,7 @@ void group_check(const struct group *group)
     ASSERT(heap_contains(&group->join_timer.node) == (group->state == GROUP_PREPARING));
     ASSERT(group->joining_count == 0 || group->state == GROUP_PREPARING);
     ASSERT(!group->is_initial || group->state == GROUP_PREPARING);
+    ASSERT(!group->is_unwritten || group->state == GROUP_EMPTY);
     ASSERT(heap_contains(&group->sync_timer.node) == (group->awaited_syncs > 0));
     switch (group->state) {
     case GROUP_EMPTY:

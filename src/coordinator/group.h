@@ -107,7 +107,8 @@ struct group {
     struct loop_timer sync_timer;
     struct loop_timer expiry_timer;
     struct offset_table offsets;
-    bool has_record; /* the log has a GroupMetadata record of it */
+    bool has_record;   /* the log has a GroupMetadata record of it */
+    bool is_unwritten; /* it became empty, and that could not be written yet */
     uint32_t write_count;
     uint32_t id_len;
     char id[];

@@ -109,6 +109,8 @@ static void look(struct loop_timer *timer)
     bool goes = is_forgettable(group, count);
     if (e == ERR_OK && goes)
         e = group_record_gone(group);
+    else if (e == ERR_OK && !goes && group->is_unwritten)
+        e = group_record(group, ASSIGNMENT_NONE);
     if (e == ERR_OK)
         group_shard_write(shard, &error);
     else
@@ -117,6 +119,8 @@ static void look(struct loop_timer *timer)
         plan_at(group, now_ms); /* again after the usual pause */
         return;
     }
+    group->has_record |= group->is_unwritten;
+    group->is_unwritten = false;
     if (count > 0)
         log_info(shard->env, "group %s: %u committed offsets have expired", group->id, count);
     forget_due(group, now_ms);

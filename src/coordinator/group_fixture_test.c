@@ -259,8 +259,8 @@ bool fixture_is_at_rest(const struct group_fixture *f)
     if (f->shard->state != SHARD_ACTIVE || fixture_under_way(f) > 0)
         return false;
     MAP_FOR_EACH (node, &f->shard->groups) {
-        enum group_state state = container_of(node, struct group, node)->state;
-        if (state != GROUP_EMPTY && state != GROUP_STABLE)
+        const struct group *group = container_of(node, struct group, node);
+        if ((group->state != GROUP_EMPTY && group->state != GROUP_STABLE) || group->is_unwritten)
             return false;
     }
     return true;

@@ -230,18 +230,18 @@ static void answer_joins(struct group *group)
     start_timer(group, &group->sync_timer, group_rebalance_timeout_ms(group));
 }
 
-/* Writes that the group is empty. When that fails the last generation stays in the log, which does
- * no harm: nobody is in it. */
+/* Writes that the group is empty. When that fails it is tried again when the group looks at what
+ * expires; until then the log has the last generation, in which nobody is. */
 static void write_empty(struct group *group)
 {
     struct group_shard *shard = group->shard;
-    enum kerr error = KERR_NONE;
-    if (group_record(group, ASSIGNMENT_NONE) == ERR_OK) {
+    enum kerr error = KERR_COORDINATOR_NOT_AVAILABLE;
+    if (group_record(group, ASSIGNMENT_NONE) == ERR_OK)
         group_shard_write(shard, &error);
-        group->has_record = true;
-    } else {
+    else
         group_shard_forget_records(shard);
-    }
+    group->is_unwritten = error != KERR_NONE;
+    group->has_record |= !group->is_unwritten;
     group_expiry_plan(group);
 }
 
@@ -319,6 +319,7 @@ void group_rebalance(struct group *group, const char *reason)
     clear_awaited(group);
     loop_timer_stop(group->shard->loop, &group->expiry_timer);
     group->is_initial = group->state == GROUP_EMPTY;
+    group->is_unwritten = false; /* the next generation is written in any case */
     group_set_state(group, GROUP_PREPARING, now_ms(group));
     log_info(group->shard->env, "group %s: rebalance after generation %d: %s", group->id,
              group->generation, reason);
