@@ -26,6 +26,7 @@ NEED_MEMBER_ID, REBALANCING = 79, 27
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What both brokers are told.
 SETTINGS = {"group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "500",
+            "group.max.size": "8", "offsets.retention.check.interval.ms": "200",
             "offsets.topic.num.partitions": "3", "offsets.topic.replication.factor": "1"}
 
 
@@ -215,8 +216,8 @@ class Member:
             assert self.ask_join(version, **over)["ErrorCode"] == NEED_MEMBER_ID
         self.wire.begin("JoinGroup", version, **self.join_fields(version, over))
 
-    def end_join(self):
-        answer = self.end()
+    def end_join(self, is_noted=True):
+        answer = self.end(is_noted)
         self.learn(answer)
         return answer
 
@@ -291,7 +292,7 @@ def play(both, scenario):
             scenario(talk)
             told.append(talk.told())
     for ours, theirs in itertools.zip_longest(*told):
-        assert ours == theirs, "ours, Kafka's"
+        assert ours == theirs, f"ours {ours}, Kafka's {theirs}"
 
 
 def on_both(scenario):
