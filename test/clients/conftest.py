@@ -124,17 +124,22 @@ def broker(shared_broker, is_kafka):
     assert is_kafka or shared_broker.is_running(), shared_broker.stderr
 
 
+def one_broker(request, directory, settings):
+    """Of the kind that is tested; not started."""
+    if request.getfixturevalue("is_kafka"):
+        return KafkaServer(settings, directory=directory, heap="512m")
+    made = KlammServer(request.getfixturevalue("binary"), directory=directory)
+    for key, value in settings.items():
+        made.set(key, value)
+    return made
+
+
 @pytest.fixture(scope="session")
-def both(request, is_kafka, tmp_path_factory):
+def both(request, tmp_path_factory):
     """Klamm and Kafka, or two Kafkas, which shows that a comparison holds."""
     from groups import SETTINGS, GroupPeer
     directory = tmp_path_factory.mktemp("both")
-    if is_kafka:
-        first = KafkaServer(SETTINGS, directory=directory / "first", heap="512m")
-    else:
-        first = KlammServer(request.getfixturevalue("binary"), directory=directory / "first")
-        for key, value in SETTINGS.items():
-            first.set(key, value)
+    first = one_broker(request, directory / "first", SETTINGS)
     with first, KafkaServer(SETTINGS, directory=directory / "second", heap="512m") as second:
         yield GroupPeer(first.bootstrap), GroupPeer(second.bootstrap)
 

@@ -16,6 +16,7 @@ import functools
 import inspect
 import itertools
 import re
+import struct
 
 from test_against_kafka import NO_ID, Peer, until
 from wire import Closed, Wire
@@ -26,8 +27,7 @@ NEED_MEMBER_ID, REBALANCING = 79, 27
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What both brokers are told.
 SETTINGS = {"group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "500",
-            "group.max.size": "8", "offsets.retention.check.interval.ms": "200",
-            "offsets.topic.num.partitions": "3", "offsets.topic.replication.factor": "1"}
+            "group.max.size": "8", "offsets.topic.num.partitions": "3", "offsets.topic.replication.factor": "1"}
 
 
 class GroupPeer(Peer):
@@ -276,6 +276,12 @@ def rows(topic, *partitions, version=9):
         found.append(row)
     name = {"TopicId": topic} if version >= 10 else {"Name": topic}
     return {**name, "Partitions": found}
+
+
+def subscription(*topics, version=0):
+    """The consumer's protocol, as it stands in the metadata of a join."""
+    names = b"".join(struct.pack(">h", len(t)) + t.encode() for t in topics)
+    return struct.pack(">hi", version, len(topics)) + names + struct.pack(">i", -1)
 
 
 def codes(answer):

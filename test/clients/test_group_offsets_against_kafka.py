@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from groups import codes, on_both, rows
+from groups import codes, on_both, rows, subscription
 from test_against_kafka import NO_ID, STRANGE_ID, all_versions, until
 from wire import Closed, Wire, encode_request
 
@@ -16,12 +16,6 @@ SUBSCRIBED, NON_EMPTY = 86, 68
 
 def name_of(talk, topic, version):
     return talk.peer.topics.get(topic, topic) if version >= 10 else topic
-
-
-def subscription(*topics, version=0):
-    """The consumer's protocol, as it stands in the metadata of a join."""
-    names = b"".join(struct.pack(">h", len(t)) + t.encode() for t in topics)
-    return struct.pack(">hi", version, len(topics)) + names + struct.pack(">i", -1)
 
 
 def fetch_rows(talk, version, **topics):
@@ -301,44 +295,6 @@ def test_by_name_and_by_id_is_the_same(talk):
     assert offsets(talk.fetch(None, 9)) == {("one", 0): (5, -1, "by id")}
     talk.commit([rows("one", (0, 6, "by name"))])
     assert offsets(talk.fetch(None, 10)) == {(one, 0): (6, -1, "by name")}
-
-
-# ---- what expires
-
-
-def gone(talk, *names):
-    """Waits until the offsets of partition 0 of these topics are no more."""
-    def left():
-        answer = talk.ask("OffsetFetch", 7, False, GroupId=talk.group, Topics=None)
-        return {t["Name"] for t in answer["Topics"]} & set(names)
-    until(lambda: not left(), left)
-
-
-@on_both
-def test_a_commit_that_says_when_it_expires(talk):
-    """Only old versions can. The group that made it goes with its last offset."""
-    talk.commit([rows("one", 0)], 2, RetentionTimeMs=1)
-    talk.commit([rows("two", 0)], 2, RetentionTimeMs=3600000)
-    gone(talk, "one")
-    assert offsets(talk.fetch()).keys() == {("two", 0)}
-    assert talk.describe()["GroupState"] == "Empty"
-    talk.commit([rows("two", 0)], 3, RetentionTimeMs=1)
-    gone(talk, "two")
-    until(lambda: talk.state() == "Dead", talk.state)
-
-
-@on_both
-def test_what_is_subscribed_does_not_expire(talk):
-    member = talk.member("a", protocols=[("range", subscription("one"))])
-    talk.stable(member)
-    for topic in ("one", "two"):
-        member.commit([rows(topic, 0)], 2, RetentionTimeMs=1)
-    gone(talk, "two")
-    assert offsets(talk.fetch()).keys() == {("one", 0)}
-    member.leave()
-    gone(talk, "one")
-    until(lambda: talk.state() == "Dead", talk.state)
-    assert member.heartbeat()["ErrorCode"] == UNKNOWN_MEMBER
 
 
 # ---- topics that go
