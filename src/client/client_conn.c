@@ -298,6 +298,9 @@ enum err client_conn_call(struct client_conn *conn, struct client_call *call, in
     int16_t version = client_conn_version(conn, api_key);
     if (version < 0)
         return ERR_UNSUPPORTED;
+    ASSERT(call->version_max >= 0);
+    if (call->version_max > 0)
+        version = MIN(version, call->version_max);
     call->api = wire_api_find(api_key);
     enum err e = client_conn_send(conn, call, version, request);
     if (e != ERR_OK)

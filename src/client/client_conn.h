@@ -39,7 +39,8 @@ struct client_answer {
 struct client_call {
     /* For the caller to set. */
     void (*done)(struct client_call *call, enum err e, const struct client_answer *answer);
-    int64_t timeout_ms; /* 0: the connection's */
+    int64_t timeout_ms;  /* 0: the connection's */
+    int16_t version_max; /* 0: no bound; for who wants the form of an older version */
 
     /* The connection's. */
     struct list link;
@@ -80,8 +81,8 @@ void client_conn_close(struct client_conn *conn);
 
 bool client_conn_is_ready(const struct client_conn *conn);
 
-/* The version that a call of this API is made in; -1: not before it is ready, and not for an API
- * that the broker or we do not have. Requests may have to be filled in by it. */
+/* The version that a call of this API is made in, when it has no bound; -1: not before it is ready,
+ * and not for an API that the broker or we do not have. Requests may have to be filled in by it. */
 int16_t client_conn_version(const struct client_conn *conn, int16_t api_key);
 
 /* Encodes `request` (the API's request struct) and sends it; `done` follows. Without ERR_OK the

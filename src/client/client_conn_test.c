@@ -73,6 +73,26 @@ TEST(calls_are_made_in_the_highest_common_version)
     fake_deinit(&f);
 }
 
+TEST(a_call_may_bound_its_version)
+{
+    struct fake f;
+    fake_init(&f);
+    fake_make_ready(&f);
+    static const struct {
+        int16_t bound, made;
+    } calls[] = {{3, 3}, {0, 5}, {5, 5}, {9, 5}};
+    for (int i = 0; i < (int)ARRAY_COUNT(calls); i++) {
+        f.calls[i].call.version_max = calls[i].bound;
+        CHECK_EQUAL(ask_metadata(&f, i), ERR_OK);
+        answer_metadata(&f, i);
+        CHECK_EQUAL(f.asked.request_api_version, calls[i].made);
+        mem_env_run_loops(&f.m);
+        CHECK_EQUAL(f.calls[i].version, calls[i].made);
+        CHECK_EQUAL(f.calls[i].error, ERR_OK);
+    }
+    fake_deinit(&f);
+}
+
 TEST(a_call_that_cannot_be_made_is_refused_and_harms_nothing)
 {
     struct fake f;

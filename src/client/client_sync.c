@@ -327,6 +327,7 @@ enum err client_sync_call(struct client_sync *sync, const struct client_request 
     struct sync_call c = {.sync = sync, .result = out};
     c.call.done = on_answer;
     c.call.timeout_ms = request->timeout_ms;
+    c.call.version_max = request->version_max;
     e = client_conn_call(node->conn, &c.call, request->api_key, request->body);
     if (e == ERR_OK) {
         while (!c.is_done)

@@ -29,8 +29,9 @@ struct client_sync_options {
 struct client_request {
     int32_t node;
     int16_t api_key;
-    const void *body;   /* the API's request struct */
-    int64_t timeout_ms; /* 0: the usual */
+    const void *body;    /* the API's request struct */
+    int64_t timeout_ms;  /* 0: the usual */
+    int16_t version_max; /* 0: no bound */
 };
 
 /* The caller's, until client_result_deinit. */
