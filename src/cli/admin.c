@@ -52,6 +52,15 @@ void admin_close(struct admin *a)
     strbuf_deinit(&a->why);
 }
 
+bool admin_call_as(struct admin *a, const struct client_request *call, struct client_result *out)
+{
+    if (client_sync_call(a->sync, call, &a->why, out) == ERR_OK)
+        return true;
+    cli_progress_clear(&a->progress);
+    cli_complain("%s", strbuf_text(&a->why));
+    return false;
+}
+
 bool admin_call_node(struct admin *a, int32_t node, int16_t api_key, const void *request,
                      struct client_result *out)
 {
@@ -61,11 +70,7 @@ bool admin_call_node(struct admin *a, int32_t node, int16_t api_key, const void 
         .body = request,
         .timeout_ms = 2 * ADMIN_TIMEOUT_MS, /* the broker gives up earlier, and says so */
     };
-    if (client_sync_call(a->sync, &call, &a->why, out) == ERR_OK)
-        return true;
-    cli_progress_clear(&a->progress);
-    cli_complain("%s", strbuf_text(&a->why));
-    return false;
+    return admin_call_as(a, &call, out);
 }
 
 bool admin_call(struct admin *a, int16_t api_key, const void *request, struct client_result *out)
@@ -166,6 +171,12 @@ bool admin_metadata(struct admin *a, const struct admin_topics *topics, struct c
 int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,
                    struct wire_str message)
 {
+    return admin_complain_of(a, "topic", name, error_code, message);
+}
+
+int admin_complain_of(struct admin *a, const char *kind, struct wire_str name, int16_t error_code,
+                      struct wire_str message)
+{
     char number[24];
     snprintf(number, sizeof(number), "error %d", error_code);
     bool is_known = kerr_is_known(error_code);
@@ -176,7 +187,7 @@ int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,
     cli_progress_clear(&a->progress);
     if (name.len <= 0)
         return cli_complain("%s: %.*s", code, ADMIN_STR(message));
-    return cli_complain("topic \"%.*s\": %s: %.*s", ADMIN_STR(name), code, ADMIN_STR(message));
+    return cli_complain("%s \"%.*s\": %s: %.*s", kind, ADMIN_STR(name), code, ADMIN_STR(message));
 }
 
 int admin_complain_partition(const char *topic, int32_t count, int64_t partition)

@@ -16,9 +16,16 @@
 enum {
     KEY_LIST_OFFSETS = 2,
     KEY_METADATA = 3,
+    KEY_OFFSET_COMMIT = 8,
+    KEY_OFFSET_FETCH = 9,
+    KEY_FIND_COORDINATOR = 10,
+    KEY_DESCRIBE_GROUPS = 15,
+    KEY_LIST_GROUPS = 16,
     KEY_CREATE_TOPICS = 19,
     KEY_DELETE_TOPICS = 20,
     KEY_DESCRIBE_CONFIGS = 32,
+    KEY_DELETE_GROUPS = 42,
+    KEY_OFFSET_DELETE = 47,
 };
 
 enum {
@@ -51,6 +58,9 @@ void admin_close(struct admin *a);
 bool admin_call(struct admin *a, int16_t api_key, const void *request, struct client_result *out);
 bool admin_call_node(struct admin *a, int32_t node, int16_t api_key, const void *request,
                      struct client_result *out);
+
+/* The same with a bound on the version, or another time-out. */
+bool admin_call_as(struct admin *a, const struct client_request *call, struct client_result *out);
 
 /* All topics, or those of the array; brokers become known to admin_call_node. */
 struct admin_topics {
@@ -96,6 +106,10 @@ bool admin_call_portions(struct admin *a, const struct admin_portions *portions)
 /* "topic "t": NAME: what the broker said"; CLI_FAILED. `message` may be null. */
 int admin_complain(struct admin *a, struct wire_str name, int16_t error_code,
                    struct wire_str message);
+
+/* The same of another kind of thing: "group". */
+int admin_complain_of(struct admin *a, const char *kind, struct wire_str name, int16_t error_code,
+                      struct wire_str message);
 
 /* "topic "t" has 3 partitions, ...: there is no partition 3"; CLI_FAILED. */
 int admin_complain_partition(const char *topic, int32_t count, int64_t partition);

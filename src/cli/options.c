@@ -177,7 +177,8 @@ int cli_parse(struct cli_parse *p, int argc, char **argv)
     if (status != CLI_GO_ON)
         return status;
     if (p->words.count < p->word_count_min)
-        return cli_complain_usage(p->command, "the name of a topic is missing");
+        return cli_complain_usage(p->command, "%s is missing",
+                                  p->word_name != NULL ? p->word_name : "the name of a topic");
     if (p->words.count > p->word_count_max)
         return cli_complain_usage(p->command, "\"%.100s\" is one word too many",
                                   p->words.items[p->word_count_max]);

@@ -40,6 +40,7 @@ struct cli_parse {
     const struct cli_option *options;
     int option_count;
     int word_count_min, word_count_max;
+    const char *word_name;  /* "the name of a group"; NULL: of a topic */
     struct cli_words words; /* out */
 };
 
