@@ -82,7 +82,8 @@ def binary():
 @pytest.fixture(scope="session")
 def broker(binary, tmp_path_factory):
     with KlammServer(binary, directory=tmp_path_factory.mktemp("broker") / "b",
-                     klamm__admin__listener="127.0.0.1:0") as klamm:
+                     klamm__admin__listener="127.0.0.1:0",
+                     group__initial__rebalance__delay__ms=0) as klamm:
         yield klamm
 
 
