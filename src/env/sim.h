@@ -48,6 +48,8 @@ enum sim_fault {
     SIM_FAULT_CLOCK_JUMP,    /* the calendar moved */
     SIM_FAULT_CLEAN_STOP,    /* a broker was asked to stop, in the middle of the work */
     SIM_FAULT_RETENTION,     /* partitions whose log start had moved up in the end */
+    SIM_FAULT_MEMBER_DEATH,  /* a member of a group went without a word */
+    SIM_FAULT_MEMBER_SLEEP,  /* a member said nothing for longer than it may, or almost */
     SIM_FAULT_COUNT
 };
 

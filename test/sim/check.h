@@ -40,4 +40,28 @@ void check_producer_ids_on_given(struct history *h, int64_t producer_id, int16_t
 /* check_latency: a lone record is acknowledged within a round trip and two syncs. */
 void check_latency_on_lone_ack(struct history *h, int64_t took_ns, int64_t bound_ns);
 
+/* check_owner: in one generation of a group a partition has one owner. */
+void check_owner_on_assigned(struct history *h, uint32_t group,
+                             const struct history_generation *told,
+                             const struct history_assignment *assignment);
+
+/* check_generation: the generation of a group never goes back, and an old one is refused. */
+void check_generation_on_told(struct history *h, uint32_t group,
+                              const struct history_group_view *view, int32_t generation);
+
+/* check_committed: an acknowledged commit is never lost, and committed offsets change by commits
+ * only. `number`: the commit that was seen; -1: none that was sent. */
+void check_committed_on_seen(struct history *h, const struct history_committed *seen,
+                             int64_t number);
+
+/* check_converged: all live members hold all partitions, in one generation. */
+bool check_converged_is(const struct history *h, const struct history_holder *holders,
+                        uint32_t count);
+void check_converged_at_end(struct history *h, uint32_t group, const struct history_holder *holders,
+                            uint32_t count);
+
+/* check_replay: a group looks the same after a restart. */
+void check_replay_on_restarted(struct history *h, uint32_t group, const char *before,
+                               const char *after);
+
 #endif

@@ -30,6 +30,7 @@ void history_deinit(struct history *h)
     mem_free(h->topics);
     mem_free(h->records);
     mem_free(h->producer_ids);
+    history_groups_deinit(h);
     *h = (struct history){0};
 }
 
@@ -225,6 +226,7 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
 void history_broker_starts(struct history *h)
 {
     h->starts++;
+    history_groups_broker_starts(h);
     for (uint32_t i = 0; i < h->partition_count; i++) {
         struct history_partition *p = &h->partitions[i];
         p->leader_epoch_min = p->leader_epoch + 1;

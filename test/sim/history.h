@@ -20,6 +20,7 @@
 
 #include "base/macros.h"
 #include "base/uuid.h"
+#include "group_history.h"
 
 enum { HISTORY_NAME_SIZE = 64, HISTORY_RECORD_BYTES_MIN = 12, HISTORY_FAILURE_SIZE = 600 };
 
@@ -96,6 +97,7 @@ struct history {
     uint32_t starts;       /* of the broker */
     int64_t *producer_ids; /* with the epoch in the low 16 bits */
     uint32_t producer_id_count;
+    struct history_groups groups;
 
     int64_t acked_operations;
     int64_t records_read;

@@ -61,6 +61,12 @@ static bool load_config(struct broker_process *p)
     add_set(p, "klamm.disk.workers", p->env->worker_count);
     add_set(p, "klamm.reactors", p->env->loop_count);
     add_set(p, "log.retention.check.interval.ms", p->world->swarm.retention_check_ms);
+    const struct swarm_groups *groups = &p->world->swarm.groups;
+    if (groups->offsets_partitions > 0) {
+        add_set(p, "offsets.topic.num.partitions", groups->offsets_partitions);
+        add_set(p, "group.initial.rebalance.delay.ms", groups->initial_delay_ms);
+        add_set(p, "group.min.session.timeout.ms", groups->member.session_timeout_ms);
+    }
     struct server_config_input input = {.sets = p->set_list};
     enum err e = server_config_load(&input, &why, &p->config);
     if (e != ERR_OK)

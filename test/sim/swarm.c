@@ -66,6 +66,24 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->retention_check_ms = PICK(sim, 20, 100, 300000);
 }
 
+void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)
+{
+    *out = (struct swarm_groups){
+        .offsets_partitions = (int32_t)PICK(sim, 1, 1, 3, 8),
+        .offsets_segment_bytes = (int32_t)PICK(sim, 0, 8192, 65536),
+        .initial_delay_ms = (int32_t)PICK(sim, 0, 50, 300),
+        .static_percent = (int32_t)PICK(sim, 0, 30, 100),
+        .member =
+            {
+                .session_timeout_ms = (int32_t)PICK(sim, 800, 2000, 6000),
+                .rebalance_timeout_ms = (int32_t)PICK(sim, 300, 1000, 4000),
+                .pause_max_ns = PICK(sim, SIM_MS, 10 * SIM_MS, 30 * SIM_MS),
+                .fate_mean_ns = PICK(sim, 0, 500 * SIM_MS, 3 * SIM_S),
+                .away_max_ns = PICK(sim, 20 * SIM_MS, 500 * SIM_MS, 4 * SIM_S),
+            },
+    };
+}
+
 static const char *draw_compression(struct sim *sim)
 {
     static const char *const types[] = {"uncompressed", "gzip", "snappy", "lz4", "zstd"};

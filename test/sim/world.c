@@ -100,6 +100,17 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
     return w->topic_count++;
 }
 
+void world_add_offsets_topic(struct world *w, int32_t partitions, int32_t segment_bytes)
+{
+    ASSERT(w->set_up_count < ADMIN_TOPICS_MAX);
+    struct admin_topic *wanted = &w->set_up_topics[w->set_up_count++];
+    *wanted = (struct admin_topic){.topic = history_add_topic(&w->history, "__consumer_offsets"),
+                                   .partitions = partitions,
+                                   .wants_present = true};
+    add_config(wanted, "cleanup.policy", "compact");
+    add_config(wanted, "internal.segment.bytes", number_text(segment_bytes));
+}
+
 static struct client_options new_client(struct world *w)
 {
     return (struct client_options){.history = &w->history,
@@ -108,7 +119,7 @@ static struct client_options new_client(struct world *w)
                                    .backoff_max_ns = w->swarm.backoff_max_ns};
 }
 
-static struct client_options new_client_of_all(struct world *w)
+struct client_options world_client_of_all(struct world *w)
 {
     struct client_options client = new_client(w);
     for (uint32_t i = 0; i < w->history.partition_count; i++)
@@ -119,14 +130,14 @@ static struct client_options new_client_of_all(struct world *w)
 void world_add_producer(struct world *w, const struct producer_options *options)
 {
     ASSERT(w->producer_count < WORLD_CLIENTS_MAX);
-    w->producers[w->producer_count].client = new_client_of_all(w);
+    w->producers[w->producer_count].client = world_client_of_all(w);
     w->producers[w->producer_count++].options = *options;
 }
 
 void world_add_consumer(struct world *w, const struct consumer_options *options)
 {
     ASSERT(w->consumer_count < WORLD_CLIENTS_MAX);
-    w->consumers[w->consumer_count].client = new_client_of_all(w);
+    w->consumers[w->consumer_count].client = world_client_of_all(w);
     w->consumers[w->consumer_count++].options = *options;
 }
 
@@ -296,8 +307,7 @@ static void stop_faults(struct world *w)
 
 /* ---- running */
 
-/* Until `is_done` or for `seconds`; false: not done by then. */
-static bool run_until(struct world *w, bool (*is_done)(const struct world *w), int64_t seconds)
+bool world_run_until(struct world *w, bool (*is_done)(const struct world *w), int64_t seconds)
 {
     int64_t end_ns = w->sim->now_ns + seconds * SIM_S;
     while (!w->has_failed && !is_done(w)) {
@@ -306,6 +316,7 @@ static bool run_until(struct world *w, bool (*is_done)(const struct world *w), i
         watch_power(w);
         watch_broker(w);
         watch_crash_plan(w);
+        world_groups_watch(w);
         if (w->history.has_failed)
             trouble(w, w->history.failure, "");
         if (w->sim->event_count > EVENTS_MAX)
@@ -319,6 +330,11 @@ static bool is_broker_ready(const struct world *w)
     return w->process != NULL && process_state(w->process) == PROCESS_READY;
 }
 
+static bool is_gone(const struct world *w)
+{
+    return w->process == NULL;
+}
+
 static bool is_set_up(const struct world *w)
 {
     return is_broker_ready(w) && (w->set_up_count == 0 || admin_is_done(&w->set_up_admin));
@@ -330,7 +346,7 @@ static void set_up(struct world *w)
     struct client_options client = new_client(w);
     if (w->set_up_count > 0)
         admin_start(&w->set_up_admin, &client, w->set_up_topics, w->set_up_count);
-    if (!run_until(w, is_set_up, SET_UP_MAX_S))
+    if (!world_run_until(w, is_set_up, SET_UP_MAX_S))
         trouble(w, "the topics are not made", "");
     if (w->set_up_count > 0)
         admin_stop(&w->set_up_admin);
@@ -346,7 +362,7 @@ static bool is_work_done(const struct world *w)
         if (!admin_is_done(&w->admins[i].admin))
             return false;
     }
-    return true;
+    return world_groups_have_worked(w);
 }
 
 static bool is_all_done(const struct world *w)
@@ -357,7 +373,7 @@ static bool is_all_done(const struct world *w)
         if (!consumer_is_done(&w->consumers[i].consumer))
             return false;
     }
-    return true;
+    return world_groups_are_done(w);
 }
 
 static void plan_crashes(struct world *w)
@@ -381,6 +397,7 @@ static void start_clients(struct world *w)
         admin_start(&w->admins[i].admin, &w->admins[i].client, w->admins[i].topics,
                     w->admins[i].topic_count);
     start_noise(w);
+    world_groups_start(w);
 }
 
 static void describe_unfinished(const struct world *w, char *out, size_t size)
@@ -398,6 +415,8 @@ static void describe_unfinished(const struct world *w, char *out, size_t size)
         if (!consumer_is_done(&w->consumers[i].consumer))
             len += snprintf(out + len, size - (size_t)len, " consumer %u", i);
     }
+    if (len < (int)size)
+        (void)world_groups_describe(w, out + len, size - (size_t)len);
 }
 
 static void stop_clients(struct world *w)
@@ -410,11 +429,12 @@ static void stop_clients(struct world *w)
         admin_stop(&w->admins[i].admin);
     for (uint32_t i = 0; i < w->noise_count; i++)
         noise_stop(&w->noises[i].noise);
+    world_groups_stop(w);
 }
 
 static void finish(struct world *w)
 {
-    if (run_until(w, is_all_done, HEALING_MAX_S))
+    if (world_run_until(w, is_all_done, HEALING_MAX_S))
         return;
     char unfinished[200];
     describe_unfinished(w, unfinished, sizeof(unfinished));
@@ -441,7 +461,7 @@ static void work(struct world *w)
     plan_crashes(w);
     start_faults(w);
     start_clients(w);
-    (void)run_until(w, is_work_done, SAFETY_MAX_S);
+    (void)world_run_until(w, is_work_done, SAFETY_MAX_S);
     bool had_crash = w->sim->faults[SIM_FAULT_POWER_CUT] + w->sim->faults[SIM_FAULT_PROCESS_KILL];
     if (!had_crash && !w->has_failed && w->process != NULL) { /* the time was up before it came */
         sim_env_die(process_env(w->process), draw_death(w));
@@ -450,12 +470,39 @@ static void work(struct world *w)
     }
     w->phase = WORLD_HEALING;
     stop_faults(w);
+    world_groups_calm(w);
     finish(w);
     top_up(w);
     stop_clients(w);
 }
 
 /* ---- afterwards */
+
+void world_restart(struct world *w)
+{
+    if (sim_percent(w->sim, 40)) {
+        process_stop(w->process);
+        w->sim->faults[SIM_FAULT_CLEAN_STOP]--; /* not in the middle of the work */
+        if (!world_run_until(w, is_gone, STOP_MAX_S))
+            trouble(w, "the broker does not stop", "");
+    } else {
+        sim_env_die(process_env(w->process), draw_death(w));
+        watch_power(w);
+        watch_broker(w);
+    }
+    if (!w->has_failed && !world_run_until(w, is_broker_ready, AUDIT_MAX_S))
+        trouble(w, "the broker is not back after a restart", "");
+}
+
+static void groups(struct world *w)
+{
+    if (w->history.groups.count == 0)
+        return;
+    w->phase = WORLD_AUDIT;
+    world_groups_restart(w);
+    if (w->history.has_failed)
+        trouble(w, w->history.failure, "");
+}
 
 static bool is_audited(const struct world *w)
 {
@@ -469,12 +516,12 @@ static void audit(struct world *w)
         sim_env_die(process_env(w->process), draw_death(w));
         watch_power(w);
         watch_broker(w);
-        if (!run_until(w, is_broker_ready, AUDIT_MAX_S))
+        if (!world_run_until(w, is_broker_ready, AUDIT_MAX_S))
             trouble(w, "the broker is not back after the last crash", "");
     }
     if (w->has_failed || w->history.partition_count == 0)
         return;
-    struct client_options client = new_client_of_all(w);
+    struct client_options client = world_client_of_all(w);
     struct consumer_options options = {.is_auditor = true,
                                        .wait_ms = 10,
                                        .bytes_min = 1,
@@ -482,7 +529,7 @@ static void audit(struct world *w)
                                        .partition_bytes_max = 1 << 16};
     w->history.is_auditing = true;
     consumer_start(&w->auditor, &client, &options);
-    if (!run_until(w, is_audited, AUDIT_MAX_S))
+    if (!world_run_until(w, is_audited, AUDIT_MAX_S))
         trouble(w, "the logs cannot be read to their ends", "");
     consumer_stop(&w->auditor);
     if (w->has_failed)
@@ -527,7 +574,7 @@ static void lone(struct world *w)
     int64_t bound_ns = lone_bound_ns(&w->sim->tuning);
     int64_t best_ns = INT64_MAX;
     for (int i = 0; i < LONE_RECORDS && !w->has_failed; i++) {
-        if (!run_until(w, is_lone_done, LONE_MAX_S))
+        if (!world_run_until(w, is_lone_done, LONE_MAX_S))
             trouble(w, "a lone record is not acknowledged", "");
         best_ns = MIN(best_ns, w->lone.last_ack_took_ns);
         producer_add_batches(&w->lone, 1);
@@ -538,17 +585,12 @@ static void lone(struct world *w)
         trouble(w, w->history.failure, "");
 }
 
-static bool is_gone(const struct world *w)
-{
-    return w->process == NULL;
-}
-
 static void stop(struct world *w)
 {
     w->phase = WORLD_STOP;
     process_stop(w->process);
     w->sim->faults[SIM_FAULT_CLEAN_STOP]--; /* not in the middle of the work */
-    if (!run_until(w, is_gone, STOP_MAX_S))
+    if (!world_run_until(w, is_gone, STOP_MAX_S))
         trouble(w, "the broker does not stop", "");
 }
 
@@ -561,7 +603,7 @@ static int64_t wanted_operations(const struct world *w)
         for (uint32_t k = 0; k < w->admins[i].topic_count; k++)
             count += w->admins[i].topics[k].rounds;
     }
-    return count;
+    return count + w->groups.commits_wanted;
 }
 
 static struct world *world_new(uint64_t seed, const struct workload *workload, bool is_verbose)
@@ -585,7 +627,7 @@ void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, 
                struct world_result *out)
 {
     struct world *w = world_new(seed, workload, is_verbose);
-    void (*const phases[])(struct world *) = {set_up, work, audit, lone, stop};
+    void (*const phases[])(struct world *) = {set_up, work, groups, audit, lone, stop};
     for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
         phases[i](w);
     *out = (struct world_result){

@@ -14,10 +14,13 @@
 #define TEST_SIM_WORLD_H
 
 #include "admin.h"
+#include "committer.h"
 #include "consumer.h"
 #include "env/sim_env.h"
 #include "env/sim_net.h"
 #include "history.h"
+#include "inspector.h"
+#include "member.h"
 #include "noise.h"
 #include "producer.h"
 
@@ -36,10 +39,20 @@ extern const struct workload workload_produce_consume;
 extern const struct workload workload_idempotent;
 extern const struct workload workload_admin;
 extern const struct workload workload_mixed;
+extern const struct workload workload_groups;
 
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);
 const struct workload *workload_at(size_t index); /* NULL behind the last */
+
+/* Of worlds with groups, drawn by swarm_draw_groups. */
+struct swarm_groups {
+    int32_t offsets_partitions;    /* of __consumer_offsets; 0: no groups, Kafka's defaults */
+    int32_t offsets_segment_bytes; /* 0: the broker makes the topic */
+    int32_t initial_delay_ms;
+    int32_t static_percent;       /* of members */
+    struct member_options member; /* what all have in common */
+};
 
 /* Drawn from the seed by swarm_draw. */
 struct swarm {
@@ -55,9 +68,11 @@ struct swarm {
     int64_t jump_interval_ns;  /* of the calendar; 0: none */
     int64_t retention_check_ms;
     int64_t backoff_max_ns; /* of clients that come back */
+    struct swarm_groups groups;
 };
 
 void swarm_draw(struct sim *sim, struct swarm *out);
+void swarm_draw_groups(struct sim *sim, struct swarm_groups *out);
 
 enum world_phase {
     WORLD_SET_UP,
@@ -72,6 +87,25 @@ struct world_topic {
     uint32_t topic; /* of the history */
     uint32_t first_partition;
     int32_t partitions;
+};
+
+struct world_groups {
+    struct {
+        struct client_options client;
+        struct member_options options;
+        struct member member;
+    } members[WORLD_CLIENTS_MAX];
+    uint32_t member_count;
+    struct {
+        struct client_options client;
+        uint32_t group; /* of the history */
+        struct committer committer;
+    } committers[WORLD_CLIENTS_MAX];
+    uint32_t committer_count;
+    int64_t commits_wanted;
+    int64_t converge_until_ns;
+    bool has_converged;
+    const struct inspector *inspector; /* at work */
 };
 
 struct world {
@@ -123,6 +157,7 @@ struct world {
         struct noise noise;
     } noises[WORLD_CLIENTS_MAX];
     uint32_t noise_count;
+    struct world_groups groups;
     struct admin set_up_admin;
     struct consumer auditor;
     struct producer lone;
@@ -168,6 +203,10 @@ struct world_topic_options {
 /* Index in w->topics. */
 uint32_t world_add_topic(struct world *w, const struct world_topic_options *options);
 
+/* __consumer_offsets, made by hand before the first group asks for it, with segments that are
+ * smaller than a config allows. */
+void world_add_offsets_topic(struct world *w, int32_t partitions, int32_t segment_bytes);
+
 /* All partitions of all topics. */
 void world_add_producer(struct world *w, const struct producer_options *options);
 void world_add_consumer(struct world *w, const struct consumer_options *options);
@@ -178,10 +217,35 @@ void world_add_admin(struct world *w, uint32_t topics, unsigned rounds);
 /* Clients that use the admins' topics while those come and go. After the admins. */
 void world_add_noise(struct world *w, uint32_t clients);
 
+/* Groups of the history, who is in them, and who keeps offsets in one without being in it. After
+ * the topics. */
+uint32_t world_add_group(struct world *w, const char *name);
+void world_add_member(struct world *w, const struct member_options *options);
+void world_add_committer(struct world *w, uint32_t group);
+
 /* Topics as chance likes them. */
 void world_add_random_topics(struct world *w);
 struct producer_options world_random_producer(struct world *w);
 struct consumer_options world_random_consumer(struct world *w);
+
+/* ---- between world.c and world_groups.c */
+
+struct client_options world_client_of_all(struct world *w);
+/* Until `is_done` or for `seconds`; false: not done by then. */
+bool world_run_until(struct world *w, bool (*is_done)(const struct world *w), int64_t seconds);
+/* The broker stops or dies, and is back. */
+void world_restart(struct world *w);
+
+void world_groups_start(struct world *w);
+void world_groups_calm(struct world *w);
+void world_groups_stop(struct world *w);
+bool world_groups_have_worked(const struct world *w); /* as much as is wanted */
+bool world_groups_are_done(const struct world *w);
+void world_groups_watch(struct world *w); /* after every event */
+/* Who is not done. The length. */
+int world_groups_describe(const struct world *w, char *out, size_t size);
+/* Restarts the broker: the groups have to be what they were. */
+void world_groups_restart(struct world *w);
 
 /* ---- the broker's process (process.c) */
 
