@@ -8,6 +8,7 @@
  * Thread: the shard's loop.
  */
 #include "base/assert.h"
+#include "base/canary.h"
 #include "coordinator/group_private.h"
 #include "wire/codec.h"
 #include "wire/offset_commit.h"
@@ -36,7 +37,7 @@ static enum kerr check_commit(struct group *group, const struct offset_commit_re
         group_check_member(group, request->member_id, request->group_instance_id, &member);
     if (error != KERR_NONE)
         return error;
-    if (request->generation_id_or_member_epoch != group->generation)
+    if (request->generation_id_or_member_epoch != group->generation && !CANARY(ZOMBIE_COMMIT))
         return KERR_ILLEGAL_GENERATION;
     group_member_heard(member);
     return group->state == GROUP_COMPLETING ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE;

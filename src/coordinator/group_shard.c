@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "coordinator/group_private.h"
@@ -319,7 +320,8 @@ void group_shard_finish(struct group_shard *shard, struct group_op *op)
     ASSERT(!list_is_linked(&op->link));
     op->is_parked = false;
     /* A shard that has given up ends its writes without looking at who waits for them. */
-    if (shard->state != SHARD_ACTIVE || list_is_empty(&shard->writes)) {
+    if (shard->state != SHARD_ACTIVE || list_is_empty(&shard->writes) ||
+        CANARY(COMMIT_BEFORE_DURABLE)) {
         op->done(op);
         return;
     }

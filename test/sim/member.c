@@ -363,6 +363,7 @@ static void come_back(struct member *m)
     m->assignment.count = 0;
     m->commits_first = false;
     m->is_busy = false;
+    m->is_asleep = false;
     struct client_options client = m->client_options;
     client.arg = m;
     client.ready = on_ready;
