@@ -307,3 +307,48 @@ bool placer_has(const struct placer *p, int32_t node_id)
     }
     return false;
 }
+
+struct verdict placer_judge(const struct placer *p, const struct decision *d, struct arena *arena,
+                            const struct wire_i32_array *nodes)
+{
+    int32_t alive = 0;
+    if (nodes->count < 1)
+        return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT, "a partition without replicas");
+    if (nodes->count > p->count + (int32_t)image_broker_count(d->image))
+        return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT,
+                          "a partition with more replicas than brokers");
+    for (int32_t i = 0; i < nodes->count; i++) {
+        for (int32_t j = 0; j < i; j++) {
+            if (nodes->items[i] == nodes->items[j])
+                return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT,
+                                  "a partition with two replicas on one broker");
+        }
+        if (image_broker(d->image, nodes->items[i]) == NULL)
+            return verdict_printf(arena, KERR_INVALID_REPLICA_ASSIGNMENT,
+                                  "a replica on broker %d, which is not registered",
+                                  nodes->items[i]);
+        alive += placer_has(p, nodes->items[i]) ? 1 : 0;
+    }
+    if (alive == 0)
+        return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT,
+                          "a partition none of whose brokers is running");
+    return VERDICT_GOOD;
+}
+
+void placer_put_partition(const struct placer *p, struct decision *d,
+                          const struct placed_partition *partition, int32_t *isr)
+{
+    struct metadata_record record;
+    record_start(&record, METADATA_PARTITION);
+    record.partition.topic_id = partition->topic_id;
+    record.partition.index = partition->index;
+    record.partition.replicas = partition->replicas;
+    record.partition.isr.items = isr;
+    for (int32_t i = 0; i < partition->replicas.count; i++) {
+        if (placer_has(p, partition->replicas.items[i]))
+            isr[record.partition.isr.count++] = partition->replicas.items[i];
+    }
+    ASSERT(record.partition.isr.count > 0);
+    record.partition.leader = isr[0];
+    decision_put(d, &record);
+}

@@ -23,6 +23,8 @@
 
 struct alter_configs_request;
 struct alter_configs_response;
+struct create_partitions_request;
+struct create_partitions_response;
 struct create_topics_request;
 struct create_topics_response;
 struct delete_topics_request;
@@ -72,6 +74,12 @@ enum err decide_auto_topic(struct decision *d, const struct auto_topic *topic, e
 /* DeleteTopics, by name (request->topic_names or topics[].name) or by id. */
 enum err decide_delete_topics(struct decision *d, const struct delete_topics_request *request,
                               struct arena *arena, struct delete_topics_response *response)
+    MUST_USE;
+
+/* CreatePartitions: one row for each name. */
+enum err decide_create_partitions(struct decision *d,
+                                  const struct create_partitions_request *request,
+                                  struct arena *arena, struct create_partitions_response *response)
     MUST_USE;
 
 /* IncrementalAlterConfigs and the older AlterConfigs (which replaces all); of topics. */

@@ -154,29 +154,6 @@ static struct verdict judge_counts(struct creation *c, struct creating *t)
     return VERDICT_GOOD;
 }
 
-static struct verdict judge_replicas(struct creation *c, const struct wire_i32_array *nodes)
-{
-    int32_t alive = 0;
-    if (nodes->count < 1)
-        return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT, "a partition without replicas");
-    for (int32_t i = 0; i < nodes->count; i++) {
-        for (int32_t j = 0; j < i; j++) {
-            if (nodes->items[i] == nodes->items[j])
-                return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT,
-                                  "a partition with two replicas on one broker");
-        }
-        if (image_broker(c->d->image, nodes->items[i]) == NULL)
-            return verdict_printf(c->arena, KERR_INVALID_REPLICA_ASSIGNMENT,
-                                  "a replica on broker %d, which is not registered",
-                                  nodes->items[i]);
-        alive += placer_has(&c->placer, nodes->items[i]) ? 1 : 0;
-    }
-    if (alive == 0)
-        return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT,
-                          "a partition none of whose brokers is running");
-    return VERDICT_GOOD;
-}
-
 /* Places by partition: every index from 0 on once, each with the same number of replicas. */
 static struct verdict judge_places(struct creation *c, struct creating *t)
 {
@@ -196,10 +173,7 @@ static struct verdict judge_places(struct creation *c, struct creating *t)
         if (index < 0 || index >= asked->count || places[index].items != NULL)
             return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT,
                               "partitions must be numbered from 0 on, each once");
-        if (nodes->count > c->placer.count + (int32_t)image_broker_count(c->d->image))
-            return verdict_of(KERR_INVALID_REPLICA_ASSIGNMENT,
-                              "a partition with more replicas than brokers");
-        struct verdict v = judge_replicas(c, nodes);
+        struct verdict v = placer_judge(&c->placer, c->d, c->arena, nodes);
         if (v.code != KERR_NONE)
             return v;
         if (nodes->count != asked->items[0].broker_ids.count)
@@ -214,24 +188,6 @@ static struct verdict judge_places(struct creation *c, struct creating *t)
 }
 
 /* ---- records */
-
-static void put_partition(struct creation *c, struct uuid id, int32_t index,
-                          const struct wire_i32_array *replicas, int32_t *isr)
-{
-    struct metadata_record record;
-    record_start(&record, METADATA_PARTITION);
-    record.partition.topic_id = id;
-    record.partition.index = index;
-    record.partition.replicas = *replicas;
-    record.partition.isr.items = isr;
-    for (int32_t i = 0; i < replicas->count; i++) {
-        if (placer_has(&c->placer, replicas->items[i]))
-            isr[record.partition.isr.count++] = replicas->items[i];
-    }
-    ASSERT(record.partition.isr.count > 0);
-    record.partition.leader = isr[0];
-    decision_put(c->d, &record);
-}
 
 static enum err put_topic(struct creation *c, const struct creating *t, struct uuid id)
 {
@@ -252,7 +208,8 @@ static enum err put_topic(struct creation *c, const struct creating *t, struct u
             replicas = t->places[i];
         else
             placer_place(&c->placer, nodes, t->replication_factor);
-        put_partition(c, id, i, &replicas, nodes + t->replication_factor);
+        placer_put_partition(&c->placer, c->d, &(struct placed_partition){id, i, replicas},
+                             nodes + t->replication_factor);
     }
     static const struct config_set nothing;
     decision_put_configs(c->d, t->row->name, &nothing, &t->configs);

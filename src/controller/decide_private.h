@@ -88,4 +88,20 @@ enum err placer_init(struct placer *p, struct decision *d, struct arena *arena) 
 void placer_place(struct placer *p, int32_t *replicas, int16_t count);
 bool placer_has(const struct placer *p, int32_t node_id);
 
+/* Places that a client chose for one partition: registered brokers, each once, one of them running.
+ */
+struct verdict placer_judge(const struct placer *p, const struct decision *d, struct arena *arena,
+                            const struct wire_i32_array *nodes);
+
+struct placed_partition {
+    struct uuid topic_id;
+    int32_t index;
+    struct wire_i32_array replicas;
+};
+
+/* The record of a new partition: its ISR are those that run, the first of them leads. `isr` has
+ * room for all replicas. */
+void placer_put_partition(const struct placer *p, struct decision *d,
+                          const struct placed_partition *partition, int32_t *isr);
+
 #endif

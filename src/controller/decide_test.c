@@ -9,6 +9,7 @@
 #include "base/testing.h"
 #include "controller/decide_private.h"
 #include "wire/alter_configs.h"
+#include "wire/create_partitions.h"
 #include "wire/create_topics.h"
 #include "wire/delete_topics.h"
 #include "wire/incremental_alter_configs.h"
@@ -449,6 +450,130 @@ TEST(delete_topics_in_the_old_form)
     CHECK_EQUAL(response.responses.items[0].error_code, 0);
     CHECK_EQUAL(response.responses.items[1].error_code, KERR_UNKNOWN_TOPIC_OR_PARTITION);
     CHECK_EQUAL(image_topic_count(c.image), 0);
+    cluster_close(&c);
+}
+
+/* ---- CreatePartitions */
+
+static struct create_partitions_response
+grow(struct cluster *c, struct create_partitions_request_create_partitions_topic *rows, int count,
+     bool validate_only)
+{
+    struct create_partitions_request request = {.topics = {rows, count},
+                                                .validate_only = validate_only};
+    struct create_partitions_response response;
+    struct decision d;
+    decide_begin(c, &d);
+    CHECK_EQUAL(decide_create_partitions(&d, &request, &c->arena, &response), ERR_OK);
+    decide_commit(c, &d);
+    return response;
+}
+
+static struct create_partitions_request_create_partitions_topic growth_of(const char *name,
+                                                                          int32_t count)
+{
+    return (struct create_partitions_request_create_partitions_topic){
+        .name = wire_str_of(name), .count = count, .assignments = {NULL, -1}};
+}
+
+static int grow_one(struct cluster *c, const char *name, int32_t count)
+{
+    struct create_partitions_request_create_partitions_topic row = growth_of(name, count);
+    struct create_partitions_response r = grow(c, &row, 1, false);
+    CHECK_EQUAL(r.results.count, 1);
+    CHECK(wire_str_is(r.results.items[0].name, name));
+    CHECK((r.results.items[0].error_code == 0) == (r.results.items[0].error_message.len < 0));
+    CHECK((r.results.items[0].error_code == 0) == (c->record_count > 0));
+    return r.results.items[0].error_code;
+}
+
+TEST(create_partitions_only_grows)
+{
+    struct cluster c;
+    cluster_open(&c, 3);
+    CHECK_EQUAL(create_one(&c, "t", 2, 2), 0);
+    CHECK_EQUAL(grow_one(&c, "t", 2), KERR_INVALID_PARTITIONS);
+    CHECK_EQUAL(grow_one(&c, "t", 1), KERR_INVALID_PARTITIONS);
+    CHECK_EQUAL(grow_one(&c, "t", -1), KERR_INVALID_PARTITIONS);
+    CHECK_EQUAL(grow_one(&c, "t", INT32_MIN), KERR_INVALID_PARTITIONS);
+    CHECK_EQUAL(grow_one(&c, "t", INT32_MAX), KERR_POLICY_VIOLATION);
+    CHECK_EQUAL(grow_one(&c, "u", 3), KERR_UNKNOWN_TOPIC_OR_PARTITION);
+    CHECK_EQUAL(grow_one(&c, "", 3), KERR_UNKNOWN_TOPIC_OR_PARTITION);
+    CHECK_EQUAL(grow_one(&c, "t", 70), 0);
+    CHECK_EQUAL(c.record_count, 68);
+    const struct topic_image *topic = topic_named(&c, "t");
+    CHECK_EQUAL(topic_partition_count(topic), 70);
+    int led[4] = {0};
+    for (int32_t i = 2; i < 70; i++) {
+        CHECK_EQUAL(topic_partition(topic, i)->members->replica_count, 2);
+        CHECK_EQUAL(topic_partition(topic, i)->leader, topic_partition(topic, i)->members->isr[0]);
+        led[topic_partition(topic, i)->leader]++;
+    }
+    CHECK(led[1] >= 22 && led[2] >= 22 && led[3] >= 22);
+    CHECK_EQUAL(grow_one(&c, "t", 70 + LIMIT_PARTITIONS_PER_CREATE + 1), KERR_POLICY_VIOLATION);
+    CHECK_EQUAL(grow_one(&c, "t", 70 + LIMIT_PARTITIONS_PER_CREATE), 0);
+    cluster_close(&c);
+}
+
+TEST(create_partitions_answers_each_name_once)
+{
+    struct cluster c;
+    cluster_open(&c, 1);
+    CHECK_EQUAL(create_one(&c, "a", 1, 1), 0);
+    CHECK_EQUAL(create_one(&c, "b", 1, 1), 0);
+    struct create_partitions_request_create_partitions_topic rows[5] = {
+        growth_of("a", 3), growth_of("none", 3), growth_of("b", 3), growth_of("a", 4),
+        growth_of("none", 3)};
+    struct create_partitions_response r = grow(&c, rows, 5, true);
+    CHECK_EQUAL(c.record_count, 0); /* only asked */
+    r = grow(&c, rows, 5, false);
+    CHECK_EQUAL(r.results.count, 3);
+    CHECK_EQUAL(r.results.items[0].error_code, KERR_INVALID_REQUEST);
+    CHECK_EQUAL(r.results.items[1].error_code, KERR_INVALID_REQUEST);
+    CHECK_EQUAL(r.results.items[2].error_code, 0);
+    CHECK_EQUAL(topic_partition_count(topic_named(&c, "a")), 1);
+    CHECK_EQUAL(topic_partition_count(topic_named(&c, "b")), 3);
+    r = grow(&c, rows, 0, false);
+    CHECK_EQUAL(r.results.count, 0);
+    cluster_close(&c);
+}
+
+TEST(create_partitions_at_given_places)
+{
+    struct cluster c;
+    cluster_open(&c, 3);
+    CHECK_EQUAL(create_one(&c, "t", 1, 2), 0);
+    int32_t nodes[3][3] = {{3, 2, 1}, {1, 3, 1}, {9, 1, 1}};
+    struct create_partitions_request_create_partitions_assignment places[2];
+    struct create_partitions_request_create_partitions_topic row = growth_of("t", 3);
+    const struct {
+        int first[2]; /* row of nodes, number of them */
+        int second[2];
+        int count;
+        int code;
+    } cases[] = {
+        {{0, 2}, {0, 2}, 1, KERR_INVALID_REPLICA_ASSIGNMENT},
+        {{0, 2}, {0, 2}, 0, KERR_INVALID_REPLICA_ASSIGNMENT},
+        {{0, 2}, {0, 3}, 2, KERR_INVALID_REPLICA_ASSIGNMENT},
+        {{0, 2}, {0, 0}, 2, KERR_INVALID_REPLICA_ASSIGNMENT},
+        {{0, 2}, {2, 2}, 2, KERR_INVALID_REPLICA_ASSIGNMENT},
+        {{1, 3}, {0, 2}, 2, KERR_INVALID_REPLICA_ASSIGNMENT},
+        {{0, 2}, {1, 2}, 2, KERR_NONE},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        places[0].broker_ids = (struct wire_i32_array){nodes[cases[i].first[0]], cases[i].first[1]};
+        places[1].broker_ids =
+            (struct wire_i32_array){nodes[cases[i].second[0]], cases[i].second[1]};
+        row.assignments.items = places;
+        row.assignments.count = cases[i].count;
+        struct create_partitions_response r = grow(&c, &row, 1, false);
+        CHECK_EQUAL(r.results.items[0].error_code, cases[i].code);
+        CHECK_EQUAL(topic_partition_count(topic_named(&c, "t")),
+                    cases[i].code == KERR_NONE ? 3 : 1);
+    }
+    const struct topic_image *topic = topic_named(&c, "t");
+    CHECK_EQUAL(topic_partition(topic, 1)->leader, 3);
+    CHECK_EQUAL(topic_partition(topic, 2)->members->replicas[1], 3);
     cluster_close(&c);
 }
 

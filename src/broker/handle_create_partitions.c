@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * handle_create_partitions: topics grow (API 37).
+ *
+ * The answer leaves when the new partitions take records. timeout_ms is not looked at: see
+ * handle_create_topics.c.
+ *
+ * Thread: the request's reactor; decide on the controller's loop, which has the request meanwhile.
+ */
+#include "base/assert.h"
+#include "broker/broker_private.h"
+#include "broker/handlers.h"
+#include "wire/create_partitions.h"
+
+static enum err create_decide(struct broker_change *bc, struct decision *d)
+{
+    struct request *rq = bc->rq;
+    struct create_partitions_response *response = rq->response;
+    wire_defaults(&create_partitions_response_layout, response); /* it may be the second time */
+    return decide_create_partitions(d, rq->body, &rq->net->arena, response);
+}
+
+/* Nothing was decided, or it could not be written: the same row for every topic. */
+static bool fill_failure(struct request *rq, enum err e)
+{
+    const struct create_partitions_request *request = rq->body;
+    struct create_partitions_response *response = rq->response;
+    wire_defaults(&create_partitions_response_layout, response);
+    if (wire_array_new(&rq->net->arena,
+                       &create_partitions_response_create_partitions_topic_result_layout,
+                       request->topics.count, &response->results) != ERR_OK)
+        return false;
+    enum kerr error = broker_change_error(e);
+    for (int32_t i = 0; i < request->topics.count; i++) {
+        struct create_partitions_response_create_partitions_topic_result *row =
+            &response->results.items[i];
+        row->name = request->topics.items[i].name;
+        row->error_code = (int16_t)error;
+        row->error_message = wire_str_of(kerr_message(error));
+    }
+    return true;
+}
+
+static void create_finish(struct broker_change *bc, enum err e)
+{
+    if (e == ERR_OK || fill_failure(bc->rq, e))
+        request_reply(bc->rq);
+    else
+        request_close_no_memory(bc->rq);
+}
+
+void handle_create_partitions(struct request *rq)
+{
+    struct broker_change *bc = request_alloc(rq, 1, sizeof(*bc));
+    if (bc == NULL) {
+        request_close_no_memory(rq);
+        return;
+    }
+    bc->rq = rq;
+    bc->decide = create_decide;
+    bc->finish = create_finish;
+    broker_submit_change(bc);
+}
