@@ -33,6 +33,7 @@ const struct handler broker_handlers[] = {
     {.key = 18, .run = handle_api_versions},
     {.key = 19, .run = handle_create_topics},
     {.key = 20, .run = handle_delete_topics},
+    {.key = 21, .run = handle_delete_records},
     {.key = 22, .run = handle_init_producer_id},
     {.key = 23, .run = handle_offset_for_leader_epoch},
     {.key = 32, .run = handle_describe_configs},

@@ -32,6 +32,7 @@ handler_fn handle_offset_for_leader_epoch;
 handler_fn handle_describe_configs;
 handler_fn handle_incremental_alter_configs;
 handler_fn handle_create_partitions;
+handler_fn handle_delete_records;
 handler_fn handle_describe_cluster;
 
 /* A version that we do not know: answered in the form of version 0 (KIP-511). */

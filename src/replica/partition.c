@@ -77,6 +77,7 @@ static struct partition *partition_blank(struct env *env, const struct partition
     list_init(&p->wait_committed);
     list_init(&p->watches);
     list_init(&p->watches_follower);
+    list_init(&p->trims);
     list_init(&p->retired);
     return p;
 }
@@ -132,6 +133,7 @@ void partition_unref(struct partition *p)
     ASSERT(!p->is_job_busy);
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
     ASSERT(list_is_empty(&p->watches) && list_is_empty(&p->watches_follower));
+    ASSERT(list_is_empty(&p->trims));
     partition_log_unlink_retired(p->env, &p->retired);
     partition_log_free(p->log);
     monitor_deinit(&p->monitor);
@@ -216,6 +218,7 @@ void partition_move_high_watermark(struct partition *p)
 void partition_fire_init(struct partition_fire *fire)
 {
     list_init(&fire->done);
+    list_init(&fire->trims);
     fire->watcher_count = 0;
     fire->has_more = false;
 }
@@ -304,6 +307,11 @@ void partition_leave_and_fire(struct partition *p, struct partition_fire *fire)
         struct partition_append *append = container_of(node, struct partition_append, wait_link);
         iobuf_slice_release(&append->log.bytes);
         append->done(append);
+    }
+    for (struct list *node; (node = list_pop_front(&fire->trims)) != NULL;) {
+        struct partition_trim *trim = container_of(node, struct partition_trim, link);
+        trim->log_start = -1;
+        trim->done(trim);
     }
     for (;;) {
         for (uint32_t i = 0; i < fire->watcher_count; i++) {
@@ -401,8 +409,10 @@ void partition_fail(struct partition *p)
         partition_set_state(p, PARTITION_OFFLINE);
         partition_wake_readers(p, &fire);
         /* What a running commit holds is completed by the job when it finds this state. */
-        if (!p->is_job_busy)
+        if (!p->is_job_busy) {
             partition_collect_failed(p, &fire, -1, KERR_KAFKA_STORAGE_ERROR);
+            partition_trims_fail(p, &fire, KERR_KAFKA_STORAGE_ERROR);
+        }
     }
     partition_leave_and_fire(p, &fire);
 }

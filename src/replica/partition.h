@@ -34,6 +34,7 @@
 #include "wire/kerr.h"
 
 struct partition;
+struct partition_trim;
 
 enum { PARTITION_TOPIC_NAME_SIZE = 250 };
 
@@ -52,6 +53,9 @@ struct partition_owner {
     void (*storage_failed)(void *arg, struct partition *p, enum err e);
     /* Something of this partition falls due at this wall time (flush.ms, unlinking). */
     void (*due)(void *arg, struct partition *p, int64_t wall_ms);
+    /* The log start that this trim wants is among its directory's checkpoint values: when they are
+     * on disk, or cannot be, partition_start_saved must be called once. */
+    void (*save_start)(void *arg, struct partition_trim *trim);
 };
 
 struct partition_options {
@@ -112,6 +116,31 @@ struct partition_append {
  * INVALID_PRODUCER_EPOCH. A repeat is answered with its original's
  * offset when that is committed. */
 void partition_append(struct partition *p, struct partition_append *append, int64_t now_wall_ms);
+
+/* ---- deleting from the front */
+
+enum { PARTITION_TRIM_ALL = -1 }; /* up to the high watermark */
+
+/* One request to delete what lies below an offset. Owned by the caller, who keeps a reference to
+ * the partition; untouched between partition_trim and done. */
+struct partition_trim {
+    int64_t offset;                            /* the new log start, or PARTITION_TRIM_ALL */
+    void (*done)(struct partition_trim *trim); /* exactly once; may free it. Any thread. */
+    /* Results: */
+    enum kerr result;
+    int64_t log_start; /* -1 on failure */
+    /* Internal: */
+    struct partition *partition;
+    struct list link;
+};
+
+/* Every outcome comes through trim->done, refusals and "it is below already" from within this call:
+ * NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, POLICY_VIOLATION (cleanup.policy has no delete),
+ * OFFSET_OUT_OF_RANGE (negative, or above the high watermark). The new start is durable then. */
+void partition_trim(struct partition *p, struct partition_trim *trim);
+
+/* The owner's answer to save_start. Any thread. */
+void partition_start_saved(struct partition_trim *trim, enum err e);
 
 /* ---- reading */
 

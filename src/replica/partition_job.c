@@ -82,8 +82,10 @@ static void commit_failed(struct partition *p, enum err e)
     /* After a failed sync nothing that waits for durability can come true any more. */
     int64_t kept = is_fatal ? p->high_watermark.offset : partition_log_assigned(p->log);
     partition_collect_failed(p, &fire, kept, KERR_KAFKA_STORAGE_ERROR);
-    if (is_fatal)
+    if (is_fatal) {
+        partition_trims_fail(p, &fire, KERR_KAFKA_STORAGE_ERROR);
         partition_wake_readers(p, &fire);
+    }
     partition_leave_and_fire(p, &fire);
     if (is_fatal)
         p->owner.storage_failed(p->owner.arg, p, e);
@@ -96,11 +98,11 @@ enum {
 };
 
 /* [monitor] */
-static void commit_take(struct partition *p, int64_t now_ms)
+static void commit_take(struct partition *p, bool force_sync, int64_t now_ms)
 {
     ASSERT(p->is_job_busy);
     log_commit_init(&p->commit);
-    partition_log_take(p->log, &p->commit, false, now_ms);
+    partition_log_take(p->log, &p->commit, force_sync, now_ms);
     p->commit_syncs = 0;
     LIST_FOR_EACH (node, &p->commit.appends)
         p->commit_syncs += container_of(node, struct log_append, link)->wants_sync;
@@ -233,12 +235,12 @@ static void retire_segments(struct partition *p, int64_t now_ms)
         p->owner.storage_failed(p->owner.arg, p, e);
 }
 
-static void save_checkpoint(struct partition *p)
+void partition_save_checkpoint(struct partition *p)
 {
     monitor_enter(&p->monitor);
     struct log_dir_checkpoint values = {
         .recovery_point = partition_log_recovery_point(p->log),
-        .log_start = partition_log_start_offset(p->log),
+        .log_start = MAX(partition_log_start_offset(p->log), p->saving_start),
         .high_watermark = p->high_watermark.offset,
     };
     monitor_leave(&p->monitor);
@@ -286,7 +288,7 @@ static void keep_house(struct partition *p)
     unlink_what_is_due(p, now_ms);
     retire_segments(p, now_ms);
     sync_sealed(p);
-    save_checkpoint(p);
+    partition_save_checkpoint(p);
     close_idle_files(p);
     tell_due(p);
 }
@@ -303,7 +305,7 @@ static void close_log(struct partition *p)
         int64_t recovery_point;
         e = partition_log_close_clean(p->log, &recovery_point);
         if (e == ERR_OK)
-            save_checkpoint(p);
+            partition_save_checkpoint(p);
     }
     partition_log_unlink_retired(p->env, &p->retired);
     struct partition_fire fire;
@@ -311,6 +313,7 @@ static void close_log(struct partition *p)
     monitor_enter(&p->monitor);
     partition_set_state(p, PARTITION_CLOSED);
     partition_collect_failed(p, &fire, -1, KERR_NOT_LEADER_OR_FOLLOWER);
+    partition_trims_fail(p, &fire, KERR_NOT_LEADER_OR_FOLLOWER);
     partition_wake_readers(p, &fire);
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
     void (*done)(void *, enum err) = p->close_done;
@@ -323,7 +326,7 @@ static void close_log(struct partition *p)
 
 /* ---- the job */
 
-enum job_duty { DUTY_COMMIT, DUTY_HOUSE, DUTY_CLOSE, DUTY_NONE };
+enum job_duty { DUTY_COMMIT, DUTY_TRIM, DUTY_HOUSE, DUTY_CLOSE, DUTY_NONE };
 
 /* [monitor] The directory failed: what is pending will never be written. */
 static void give_up_pending(struct partition *p, struct partition_fire *fire)
@@ -333,6 +336,7 @@ static void give_up_pending(struct partition *p, struct partition_fire *fire)
     commit_release(&p->commit);
     p->pending_syncs = 0;
     partition_collect_failed(p, fire, -1, KERR_KAFKA_STORAGE_ERROR);
+    partition_trims_fail(p, fire, KERR_KAFKA_STORAGE_ERROR);
 }
 
 /* With DUTY_NONE the job has given up its place: another may begin at once. */
@@ -345,9 +349,12 @@ static enum job_duty next_duty(struct partition *p)
     monitor_enter(&p->monitor);
     if (p->state == PARTITION_OFFLINE)
         give_up_pending(p, &fire);
-    if (partition_log_has_pending(p->log) && p->state != PARTITION_OFFLINE) {
+    bool wants_sync = partition_trims_want_sync(p);
+    if (partition_trims_are_ready(p)) {
+        duty = DUTY_TRIM;
+    } else if ((partition_log_has_pending(p->log) || wants_sync) && p->state != PARTITION_OFFLINE) {
         duty = DUTY_COMMIT;
-        commit_take(p, now_ms);
+        commit_take(p, wants_sync, now_ms);
     } else if (p->wants_close && p->state != PARTITION_CLOSED) {
         duty = DUTY_CLOSE;
     } else if (p->wants_housekeeping && p->state == PARTITION_LEADING) {
@@ -369,6 +376,9 @@ static bool begin_next(struct partition *p)
     case DUTY_COMMIT:
         if (commit_write(p))
             set_step(p, PARTITION_STEP_SYNC);
+        return true;
+    case DUTY_TRIM:
+        partition_trims_save(p);
         return true;
     case DUTY_HOUSE:
         set_step(p, PARTITION_STEP_HOUSE);

@@ -50,6 +50,8 @@ struct partition {
     struct list wait_committed; /* the same */
     struct list watches;        /* struct watch of consumers: high watermark */
     struct list watches_follower;
+    struct list trims;    /* partition_trim.link, not yet with the owner */
+    int64_t saving_start; /* the highest that the owner was given to save; 0: none */
 
     struct env_job job;
     bool is_job_busy;
@@ -72,7 +74,8 @@ struct partition {
 
 /* Collected under the monitor, fired after leaving it. */
 struct partition_fire {
-    struct list done; /* partition_append.wait_link */
+    struct list done;  /* partition_append.wait_link */
+    struct list trims; /* partition_trim.link */
     struct watcher *watchers[64];
     uint32_t watcher_count;
     bool has_more; /* more watchers than fit: come again */
@@ -109,6 +112,17 @@ void partition_move_high_watermark(struct partition *p);
 
 /* [monitor] Why it does not serve; KERR_NONE when it leads. */
 enum kerr partition_refusal(const struct partition *p);
+
+/* [monitor] Do trims wait for bytes that are not durable yet? May those that are here be saved? */
+bool partition_trims_want_sync(const struct partition *p);
+bool partition_trims_are_ready(const struct partition *p);
+/* [job] Gives all to the owner: they are ready. */
+void partition_trims_save(struct partition *p);
+/* [monitor] Moves all into `fire` with this error. */
+void partition_trims_fail(struct partition *p, struct partition_fire *fire, enum kerr error);
+
+/* [job] Sets what the next checkpoint of the directory says. */
+void partition_save_checkpoint(struct partition *p);
 
 bool partition_job_run(struct env_job *job);
 

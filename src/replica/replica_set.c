@@ -47,6 +47,10 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     atomic_init(&set->due_ms, INT64_MAX);
     atomic_init(&set->due_is_posted, false);
     atomic_init(&set->failed_is_posted, false);
+    set->dir_saved = mem_alloc(options->dir_count * sizeof(enum err));
+    list_init(&set->saving);
+    list_init(&set->saving_now);
+    atomic_init(&set->save_is_posted, false);
     replica_set_scan(set);
     return set;
 }
@@ -62,6 +66,7 @@ void replica_set_free(struct replica_set *set)
     if (set == NULL)
         return;
     ASSERT(!set->is_following && !set->checkpoint_is_busy);
+    ASSERT(list_is_empty(&set->saving) && list_is_empty(&set->saving_now));
     MAP_FOR_EACH (node, &set->table) {
         map_remove(&set->table, node);
         replica_free(container_of(node, struct replica, node));
@@ -71,6 +76,7 @@ void replica_set_free(struct replica_set *set)
     monitor_deinit(&set->monitor);
     mem_free(set->dir_partitions);
     mem_free(set->dir_is_offline);
+    mem_free(set->dir_saved);
     mem_free(set);
 }
 
@@ -145,7 +151,8 @@ static bool open_on_worker(struct env_job *job)
 {
     struct replica *replica = container_of(job, struct replica, job);
     struct replica_set *set = replica->set;
-    struct partition_owner owner = {set, &set->stats, replica_storage_failed, replica_due};
+    struct partition_owner owner = {set, &set->stats, replica_storage_failed, replica_due,
+                                    replica_save_start};
     struct partition_options options = {
         .topic = replica->topic,
         .topic_id = replica->topic_id,

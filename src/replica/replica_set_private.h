@@ -63,6 +63,12 @@ struct replica_set {
     struct env_job checkpoint_job;
     bool checkpoint_is_busy;
     struct loop_task checkpoint_task;
+    enum err
+        *dir_saved; /* by directory: how the last checkpoint went; while it is busy, its job's */
+    struct list saving;     /* [monitor] struct partition_trim: wait for the next checkpoint */
+    struct list saving_now; /* for the one that is being written */
+    struct loop_task save_task;
+    atomic_bool save_is_posted;
     bool stop_is_written; /* the last checkpoints and clean markers are being written */
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
@@ -86,6 +92,7 @@ void replica_set_finish_stop(struct replica_set *set);
 /* Upward calls of partitions. */
 void replica_storage_failed(void *arg, struct partition *p, enum err e);
 void replica_due(void *arg, struct partition *p, int64_t wall_ms);
+void replica_save_start(void *arg, struct partition_trim *trim);
 
 void replica_set_timer_start(struct replica_set *set);
 void replica_set_timer_stop(struct replica_set *set);

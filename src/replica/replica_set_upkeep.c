@@ -149,23 +149,69 @@ static void housekeep(void *arg, struct partition *p)
     partition_housekeep(p);
 }
 
+static void start_checkpoints(struct replica_set *set);
+
+/* Who waited for the checkpoint that was written now is told. */
+static void tell_saved(struct replica_set *set)
+{
+    struct list told;
+    list_init(&told);
+    list_splice_back(&told, &set->saving_now);
+    for (struct list *node; (node = list_pop_front(&told)) != NULL;) {
+        struct partition_trim *trim = container_of(node, struct partition_trim, link);
+        enum err e = ERR_IO;
+        for (size_t i = 0; i < set->options.dir_count; i++) {
+            if (set->options.dirs[i] == partition_dir(trim->partition))
+                e = set->dir_saved[i];
+        }
+        partition_start_saved(trim, e);
+    }
+}
+
+static bool has_more_to_save(struct replica_set *set)
+{
+    monitor_enter(&set->monitor);
+    bool has_more = !list_is_empty(&set->saving);
+    monitor_leave(&set->monitor);
+    return has_more;
+}
+
 static void checkpoint_written(struct loop_task *task)
 {
     struct replica_set *set = container_of(task, struct replica_set, checkpoint_task);
     set->checkpoint_is_busy = false;
+    tell_saved(set);
     if (set->stop_is_written)
         replica_set_follow_end(set);
+    else if (has_more_to_save(set))
+        start_checkpoints(set);
     else if (set->is_closed && set->is_following)
         replica_set_follow_step(set); /* the stop waited for this */
+}
+
+/* What waits goes with the checkpoint that begins now. */
+static void begin_checkpoint(struct replica_set *set, bool (*write)(struct env_job *job),
+                             enum env_queue queue)
+{
+    ASSERT(!set->checkpoint_is_busy && list_is_empty(&set->saving_now));
+    set->checkpoint_is_busy = true;
+    monitor_enter(&set->monitor);
+    list_splice_back(&set->saving_now, &set->saving);
+    monitor_leave(&set->monitor);
+    set->checkpoint_task = (struct loop_task){.run = checkpoint_written};
+    set->checkpoint_job = (struct env_job){.run = write, .queue = queue};
+    env_submit(set->env, &set->checkpoint_job);
 }
 
 static bool write_checkpoints(struct env_job *job)
 {
     struct replica_set *set = container_of(job, struct replica_set, checkpoint_job);
     for (size_t i = 0; i < set->options.dir_count; i++) {
+        set->dir_saved[i] = ERR_IO;
         if (replica_set_dir_is_offline(set, i))
             continue;
         enum err e = log_dir_checkpoint_write(set->options.dirs[i]);
+        set->dir_saved[i] = e;
         if (e != ERR_OK)
             log_warn(set->env, "checkpoints of %s could not be written: %s",
                      log_dir_path(set->options.dirs[i]), err_text(e));
@@ -177,11 +223,27 @@ static bool write_checkpoints(struct env_job *job)
 static void start_checkpoints(struct replica_set *set)
 {
     if (set->checkpoint_is_busy)
-        return;
-    set->checkpoint_is_busy = true;
-    set->checkpoint_task = (struct loop_task){.run = checkpoint_written};
-    set->checkpoint_job = (struct env_job){.run = write_checkpoints, .queue = ENV_QUEUE_BACKGROUND};
-    env_submit(set->env, &set->checkpoint_job);
+        return; /* its end looks again */
+    begin_checkpoint(set, write_checkpoints,
+                     has_more_to_save(set) ? ENV_QUEUE_WRITE : ENV_QUEUE_BACKGROUND);
+}
+
+static void save_wanted(struct loop_task *task)
+{
+    struct replica_set *set = container_of(task, struct replica_set, save_task);
+    atomic_store(&set->save_is_posted, false);
+    if (has_more_to_save(set))
+        start_checkpoints(set);
+}
+
+void replica_save_start(void *arg, struct partition_trim *trim)
+{
+    struct replica_set *set = arg;
+    monitor_enter(&set->monitor);
+    list_push_back(&set->saving, &trim->link);
+    monitor_leave(&set->monitor);
+    if (!atomic_exchange(&set->save_is_posted, true))
+        loop_post(set->options.loop, &set->save_task);
 }
 
 static void timer_fired(struct loop_timer *timer)
@@ -218,6 +280,7 @@ void replica_set_timer_start(struct replica_set *set)
 {
     set->timer = (struct loop_timer){.fire = timer_fired};
     set->due_task = (struct loop_task){.run = due_changed};
+    set->save_task = (struct loop_task){.run = save_wanted};
     int64_t now_ms = env_mono_ns(set->env) / 1000000;
     set->next_check_ms = now_ms + MIN(set->options.retention_check_ms, INT64_MAX - now_ms);
     arm_timer(set);
@@ -236,9 +299,11 @@ static bool write_stop(struct env_job *job)
 {
     struct replica_set *set = container_of(job, struct replica_set, checkpoint_job);
     for (size_t i = 0; i < set->options.dir_count; i++) {
+        set->dir_saved[i] = ERR_IO;
         if (replica_set_dir_is_offline(set, i))
             continue;
         enum err e = log_dir_checkpoint_write(set->options.dirs[i]);
+        set->dir_saved[i] = e;
         if (e == ERR_OK && set->follow.error == ERR_OK)
             e = log_dir_mark_clean(set->options.dirs[i]);
         if (e != ERR_OK)
@@ -253,11 +318,8 @@ void replica_set_finish_stop(struct replica_set *set)
     ASSERT(set->follow.is_stopping);
     if (set->checkpoint_is_busy)
         return; /* its end comes back here */
-    set->checkpoint_is_busy = true;
     set->stop_is_written = true;
-    set->checkpoint_task = (struct loop_task){.run = checkpoint_written};
-    set->checkpoint_job = (struct env_job){.run = write_stop, .queue = ENV_QUEUE_WRITE};
-    env_submit(set->env, &set->checkpoint_job);
+    begin_checkpoint(set, write_stop, ENV_QUEUE_WRITE);
 }
 
 /* ---- failures */
