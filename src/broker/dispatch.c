@@ -37,6 +37,7 @@ const struct handler broker_handlers[] = {
     {.key = 22, .run = handle_init_producer_id},
     {.key = 23, .run = handle_offset_for_leader_epoch},
     {.key = 32, .run = handle_describe_configs},
+    {.key = 33, .run = handle_alter_configs},
     {.key = 37, .run = handle_create_partitions},
     {.key = 42, .run = handle_delete_groups},
     {.key = 44, .run = handle_incremental_alter_configs},

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * handle_describe_configs: what is in force for topics and for this broker, and where it comes
- * from (API 32).
+ * from; what is set for all brokers (""); how much is logged (API 32).
  *
  * All keys of the tables are told, but for internal ones that nobody has set. Sentences about a key
- * are there for those that work here. Resources other than topics and brokers do not exist in this
- * build: INVALID_REQUEST.
+ * are there for those that work here. Other resources do not exist in this build: INVALID_REQUEST.
  *
  * Thread: the request's reactor.
  */
@@ -14,8 +13,10 @@
 
 #include "base/assert.h"
 #include "base/macros.h"
+#include "broker/broker_logger.h"
 #include "broker/broker_private.h"
 #include "broker/handlers.h"
+#include "metadata/config_dynamic.h"
 #include "metadata/topic_name.h"
 #include "wire/describe_configs.h"
 
@@ -28,6 +29,7 @@ struct describe_op {
     const struct describe_configs_request_describe_configs_resource *asked;
     struct describe_configs_response_describe_configs_result *result;
     const struct config_set *topic; /* NULL: the broker is described */
+    struct config_layers layers;    /* in force by the request's image */
 };
 
 static void result_fail(struct describe_op *op, enum kerr error, const char *message)
@@ -99,7 +101,7 @@ static bool is_wanted(const struct describe_op *op, const char *name)
 
 static bool describe_keys(struct describe_op *op)
 {
-    const struct config_layers *layers = &op->rq->broker->config->layers;
+    const struct config_layers *layers = &op->layers;
     bool is_topic = op->topic != NULL;
     const struct config_def *defs = is_topic ? config_topic_defs : config_broker_defs;
     int count = is_topic ? (int)CONFIG_TOPIC_COUNT : (int)CONFIG_BROKER_COUNT;
@@ -146,21 +148,67 @@ static bool describe_topic(struct describe_op *op)
     return describe_keys(op);
 }
 
-/* The node's number, or "" for what is the same on all brokers: in this build nothing is set there
- * while running. */
+/* What is set for all brokers, and nothing else of them. */
+static bool describe_defaults(struct describe_op *op)
+{
+    const struct config_set *set = &op->layers.broker_default;
+    if (wire_array_new(&op->arena,
+                       &describe_configs_response_describe_configs_resource_result_layout,
+                       set->count, &op->result->configs) != ERR_OK)
+        return false;
+    int32_t count = 0;
+    for (int i = 0; i < set->count; i++) {
+        int key = set->entries[i].key;
+        const struct config_def *def = &config_broker_defs[key];
+        const char *text = set->entries[i].text;
+        if (!is_wanted(op, def->name))
+            continue;
+        struct config_described described = {
+            .def = def,
+            .text = text, /* as it was given */
+            .source = CONFIG_SOURCE_BROKER_DEFAULT,
+            .synonym_count = 1,
+            .synonyms = {{def->name, text, CONFIG_SOURCE_BROKER_DEFAULT}},
+        };
+        if (!fill_row(op, &described, &op->result->configs.items[count++]))
+            return false;
+    }
+    op->result->configs.count = count;
+    return true;
+}
+
+/* The node's number, or "" for what is the same on all brokers. */
 static bool describe_broker(struct describe_op *op)
 {
-    char self[16];
-    snprintf(self, sizeof(self), "%d", op->rq->broker->node_id);
+    char self[CONFIG_BROKER_NAME_SIZE];
+    op->topic = NULL;
     if (wire_str_is(op->asked->resource_name, ""))
-        return true;
-    if (!wire_str_is(op->asked->resource_name, self)) {
-        result_fail_name(op, KERR_INVALID_REQUEST,
-                         "broker %.*s is not this one: ask it, or ask for \"\"");
+        return describe_defaults(op);
+    if (wire_str_is(op->asked->resource_name, config_broker_name(op->rq->broker->node_id, self)))
+        return describe_keys(op);
+    result_fail_name(op, KERR_INVALID_REQUEST,
+                     "broker %.*s is not this one: ask it, or ask for \"\"");
+    return true;
+}
+
+static bool describe_logger(struct describe_op *op)
+{
+    struct describe_configs_response_describe_configs_resource_result_array *rows =
+        &op->result->configs;
+    if (!broker_logger_is_ours(op->rq->broker, op->asked->resource_name)) {
+        result_fail(op, KERR_INVALID_REQUEST, "a logger is named by the number of this broker");
         return true;
     }
-    op->topic = NULL;
-    return describe_keys(op);
+    if (!is_wanted(op, BROKER_LOGGER_NAME))
+        return true;
+    if (wire_array_new(&op->arena,
+                       &describe_configs_response_describe_configs_resource_result_layout, 1,
+                       rows) != ERR_OK)
+        return false;
+    rows->items[0].name = wire_str_of(BROKER_LOGGER_NAME);
+    rows->items[0].value = wire_str_of(broker_logger_level(op->rq->broker));
+    rows->items[0].config_source = BROKER_LOGGER_SOURCE;
+    return true;
 }
 
 static bool describe_resource(struct describe_op *op)
@@ -171,6 +219,8 @@ static bool describe_resource(struct describe_op *op)
         return describe_topic(op);
     if (op->asked->resource_type == RESOURCE_BROKER)
         return describe_broker(op);
+    if (op->asked->resource_type == RESOURCE_BROKER_LOGGER)
+        return describe_logger(op);
     result_fail(op, KERR_INVALID_REQUEST, "only topics and brokers have configs here");
     return true;
 }
@@ -194,10 +244,16 @@ static bool describe_all(struct describe_op *op)
 void handle_describe_configs(struct request *rq)
 {
     struct describe_op op = {.rq = rq};
+    if (config_layers_of_image(request_image(rq), rq->broker->node_id,
+                               &rq->broker->config->layers.fixed, &op.layers) != ERR_OK) {
+        request_close_no_memory(rq);
+        return;
+    }
     arena_init(&op.arena, (size_t)rq->broker->config->memory_bytes_max / ANSWER_ARENA_SHARE);
     if (describe_all(&op))
         request_reply(rq); /* copies all it needs */
     else
         request_close_no_memory(rq);
     arena_deinit(&op.arena);
+    config_layers_release(&op.layers);
 }

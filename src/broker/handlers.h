@@ -30,6 +30,7 @@ handler_fn handle_delete_topics;
 handler_fn handle_init_producer_id;
 handler_fn handle_offset_for_leader_epoch;
 handler_fn handle_describe_configs;
+handler_fn handle_alter_configs;
 handler_fn handle_incremental_alter_configs;
 handler_fn handle_create_partitions;
 handler_fn handle_delete_records;

@@ -8,8 +8,8 @@
  * key that is not built, unless it has its default value. Pure logic: the
  * caller reads the file.
  *
- * Thread: any; constant once it is loaded, but for `layers`, which the broker may
- * change while it runs, under its own rules.
+ * Thread: any; constant once it is loaded. What is set while the broker runs is in the image
+ * (metadata/config_dynamic.h).
  */
 #ifndef BROKER_SERVER_CONFIG_H
 #define BROKER_SERVER_CONFIG_H

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "controller/controller_private.h"
 #include "env/logger.h"
+#include "metadata/config_dynamic.h"
 
 enum { SNAPSHOT_CHUNK_BYTES = 256 * 1024 };
 
@@ -319,14 +320,22 @@ static enum err change_decide(struct controller *c, struct change *change,
                               const struct image *image)
 {
     wire_writer_deinit(&change->records); /* of an earlier try */
+    struct config_layers layers;
+    enum err e =
+        config_layers_of_image(image, image_controller_id(image), &c->layers->fixed, &layers);
+    if (e != ERR_OK) {
+        wire_writer_init(&change->records, 1);
+        return e;
+    }
     struct decision d;
     decision_init(&d, MIN(store_entry_bytes_max(c->store), LIMIT_METADATA_APPEND_BYTES));
     d.image = image;
-    d.layers = c->layers;
+    d.layers = &layers;
     d.now_ms = env_wall_ms(c->env);
     d.random = random_from_env;
     d.random_arg = c->env;
-    enum err e = change->decide(change, &d);
+    e = change->decide(change, &d);
+    config_layers_release(&layers);
     if (e != ERR_OK || d.record_count == 0) {
         decision_deinit(&d);
         wire_writer_init(&change->records, 1);

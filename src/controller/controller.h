@@ -48,7 +48,7 @@ struct controller_options {
     struct loop *loop;
     struct store *store;                /* borrowed; used by this loop only */
     struct image_slot *slot;            /* borrowed; the controller is its only writer */
-    const struct config_layers *layers; /* borrowed; constant */
+    const struct config_layers *layers; /* borrowed; constant: what the broker was started with */
     const struct broker_start *start;   /* borrowed until started */
     struct controller_owner owner;
 };

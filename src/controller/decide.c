@@ -103,28 +103,25 @@ bool decision_config_bool(const struct decision *d, int broker_key)
     return value;
 }
 
-static void put_config(struct decision *d, struct wire_str topic, int key, const char *value)
+void decision_put_configs(struct decision *d, int8_t resource_type, struct wire_str name,
+                          const struct config_set *old, const struct config_set *wanted)
 {
-    struct metadata_record record;
-    record_start(&record, METADATA_CONFIG);
-    record.config.resource_type = RESOURCE_TOPIC;
-    record.config.resource_name = topic;
-    record.config.key = wire_str_of(config_topic_defs[key].name);
-    record.config.value = wire_str_of(value);
-    decision_put(d, &record);
-}
-
-void decision_put_configs(struct decision *d, struct wire_str topic, const struct config_set *old,
-                          const struct config_set *wanted)
-{
-    ASSERT(topic.len > 0);
-    for (int key = 0; key < CONFIG_TOPIC_COUNT; key++) {
+    bool is_topic = resource_type == RESOURCE_TOPIC;
+    ASSERT(is_topic ? name.len > 0 : resource_type == RESOURCE_BROKER);
+    int count = is_topic ? (int)CONFIG_TOPIC_COUNT : (int)CONFIG_BROKER_COUNT;
+    for (int key = 0; key < count; key++) {
         const char *before = config_set_get(old, key);
         const char *after = config_set_get(wanted, key);
-        bool is_same =
-            before != NULL && after != NULL ? strcmp(before, after) == 0 : before == after;
-        if (!is_same)
-            put_config(d, topic, key, after);
+        if (before != NULL && after != NULL ? strcmp(before, after) == 0 : before == after)
+            continue;
+        struct metadata_record record;
+        record_start(&record, METADATA_CONFIG);
+        record.config.resource_type = resource_type;
+        record.config.resource_name = name;
+        record.config.key =
+            wire_str_of((is_topic ? config_topic_defs : config_broker_defs)[key].name);
+        record.config.value = wire_str_of(after);
+        decision_put(d, &record);
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * decide_configs: IncrementalAlterConfigs and AlterConfigs, for topics. Each resource is
- * changed as a whole or not at all.
+ * decide_configs: IncrementalAlterConfigs and AlterConfigs, for topics, single brokers, and all
+ * brokers (""). Each resource is changed as a whole or not at all.
  *
  * Thread: any.
  */
@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/strbuf.h"
 #include "controller/decide_private.h"
+#include "metadata/config_dynamic.h"
 #include "metadata/topic_name.h"
 #include "wire/alter_configs.h"
 #include "wire/codec.h"
@@ -21,17 +22,37 @@ enum alter_op { ALTER_SET = 0, ALTER_DELETE = 1, ALTER_APPEND = 2, ALTER_SUBTRAC
 struct alteration {
     struct decision *d;
     struct arena *arena;
+    int8_t type;
     struct wire_str name;
-    const struct topic_image *topic;
     bool starts_empty;        /* what is not named loses its value */
-    struct config_set wanted; /* what the topic shall have in the end */
+    struct config_set now;    /* what it has */
+    struct config_set wanted; /* what it shall have in the end */
 };
+
+static bool is_topic(const struct alteration *a)
+{
+    return a->type == RESOURCE_TOPIC;
+}
+
+static int find_key(const struct alteration *a, struct wire_str name)
+{
+    size_t len = (size_t)MAX(name.len, 0);
+    return is_topic(a) ? config_topic_find(name.data, len) : config_broker_find(name.data, len);
+}
+
+static const struct config_def *def_of(const struct alteration *a, int key)
+{
+    return is_topic(a) ? &config_topic_defs[key] : &config_broker_defs[key];
+}
+
+#define NO_MEMORY verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory")
 
 static struct verdict bad_config(struct alteration *a, enum err e, struct strbuf *why)
 {
     if (e == ERR_NO_MEMORY)
-        return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
-    return verdict_printf(a->arena, KERR_INVALID_CONFIG, "%s", strbuf_text(why));
+        return NO_MEMORY;
+    return verdict_printf(a->arena, is_topic(a) ? KERR_INVALID_CONFIG : KERR_INVALID_REQUEST, "%s",
+                          strbuf_text(why));
 }
 
 static struct verdict set_value(struct alteration *a, struct wire_str name, const char *text,
@@ -39,7 +60,9 @@ static struct verdict set_value(struct alteration *a, struct wire_str name, cons
 {
     struct strbuf why;
     strbuf_init(&why);
-    enum err e = config_topic_put(&a->wanted, name.data, (size_t)name.len, text, len, &why);
+    enum err e = is_topic(a)
+                     ? config_topic_put(&a->wanted, name.data, (size_t)name.len, text, len, &why)
+                     : config_broker_put(&a->wanted, name.data, (size_t)name.len, text, len, &why);
     struct verdict v = e == ERR_OK ? VERDICT_GOOD : bad_config(a, e, &why);
     strbuf_deinit(&why);
     return v;
@@ -63,12 +86,15 @@ static void add_word(struct strbuf *list, const char *word, size_t len)
     strbuf_add(list, word, len);
 }
 
-/* What the list is now, by whoever has set it. */
+/* What the list is now, by whoever has set it; a broker's own value, or the default of the key. */
 static const char *list_now(struct alteration *a, int key)
 {
     const char *own = config_set_get(&a->wanted, key);
     if (own != NULL)
         return own;
+    if (!is_topic(a))
+        return config_broker_defs[key].default_text != NULL ? config_broker_defs[key].default_text
+                                                            : "";
     struct config_described now;
     if (config_topic_describe(NULL, a->d->layers, key, a->arena, &now) != ERR_OK)
         return "";
@@ -78,15 +104,16 @@ static const char *list_now(struct alteration *a, int key)
 static struct verdict change_list(struct alteration *a, struct wire_str name, struct wire_str words,
                                   enum alter_op op)
 {
-    int key = config_topic_find(name.data, (size_t)name.len);
-    if (key >= 0 && config_topic_defs[key].type != CONFIG_LIST)
+    int key = find_key(a, name);
+    bool is_good = key >= 0 && (is_topic(a) || config_broker_is_dynamic(key));
+    if (is_good && def_of(a, key)->type != CONFIG_LIST)
         return verdict_printf(a->arena, KERR_INVALID_CONFIG, "%s is not a list",
-                              config_topic_defs[key].name);
-    if (key < 0 || words.len > LIMIT_CONFIG_VALUE_BYTES)
+                              def_of(a, key)->name);
+    if (!is_good || words.len > LIMIT_CONFIG_VALUE_BYTES)
         return set_value(a, name, words.data, (size_t)words.len); /* says what is wrong */
     char *change = arena_copy_text(a->arena, words.len > 0 ? words.data : "", (size_t)words.len);
     if (change == NULL)
-        return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+        return NO_MEMORY;
     ASSERT(op == ALTER_APPEND || op == ALTER_SUBTRACT);
     const char *now = list_now(a, key);
     struct strbuf list;
@@ -117,7 +144,7 @@ static struct verdict apply_op(struct alteration *a,
     case ALTER_SET:
         return set_value(a, name, c->value.len > 0 ? c->value.data : "", (size_t)c->value.len);
     case ALTER_DELETE: {
-        int key = config_topic_find(name.data, (size_t)name.len);
+        int key = find_key(a, name);
         if (key >= 0)
             config_set_remove(&a->wanted, key);
         return VERDICT_GOOD; /* nobody has set what does not exist */
@@ -132,34 +159,71 @@ static struct verdict apply_op(struct alteration *a,
 
 /* ---- one resource */
 
-static struct verdict alteration_begin(struct alteration *a, int8_t resource_type)
+static struct verdict begin_topic(struct alteration *a)
 {
-    if (resource_type != RESOURCE_TOPIC)
-        return verdict_of(KERR_INVALID_REQUEST, "only the configs of topics can be changed");
     if (a->name.len <= 0)
         return verdict_of(KERR_INVALID_REQUEST, "there are no defaults of all topics to change");
     const char *name = a->name.data;
     const char *fault = topic_name_fault(name, (size_t)a->name.len);
     if (fault != NULL)
         return verdict_of(KERR_INVALID_TOPIC_EXCEPTION, fault);
-    a->topic = image_topic(a->d->image, name, (size_t)a->name.len);
-    if (a->topic == NULL)
+    const struct topic_image *topic = image_topic(a->d->image, name, (size_t)a->name.len);
+    if (topic == NULL)
         return verdict_of(KERR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
-    if (!a->starts_empty && config_set_copy(topic_config_set(a->topic), &a->wanted) != ERR_OK)
-        return verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
-    return VERDICT_GOOD;
+    return config_set_copy(topic_config_set(topic), &a->now) == ERR_OK ? VERDICT_GOOD : NO_MEMORY;
+}
+
+/* By its number as it is registered; "" is all of them. */
+static struct verdict begin_broker(struct alteration *a)
+{
+    char text[CONFIG_BROKER_NAME_SIZE] = "";
+    const struct broker_image *broker = image_broker_at_least(a->d->image, 0);
+    while (broker != NULL && a->name.len > 0 &&
+           !wire_str_is(a->name, config_broker_name(broker->node_id, text)))
+        broker = broker->node_id < INT32_MAX
+                     ? image_broker_at_least(a->d->image, broker->node_id + 1)
+                     : NULL;
+    if (broker == NULL)
+        return verdict_of(KERR_INVALID_REQUEST, "no broker of this number is registered");
+    enum err e = config_broker_of_image(a->d->image, a->name.len > 0 ? text : "", &a->now);
+    return e == ERR_OK ? VERDICT_GOOD : NO_MEMORY;
+}
+
+static struct verdict alteration_begin(struct alteration *a)
+{
+    struct verdict v =
+        verdict_of(KERR_INVALID_REQUEST, "only the configs of topics and brokers can be changed");
+    if (is_topic(a))
+        v = begin_topic(a);
+    else if (a->type == RESOURCE_BROKER)
+        v = begin_broker(a);
+    if (v.code == KERR_NONE && !a->starts_empty && config_set_copy(&a->now, &a->wanted) != ERR_OK)
+        v = NO_MEMORY;
+    return v;
+}
+
+/* Of another broker what was given at its start is not known; it is judged as if it were ours. */
+static enum err check_all(const struct alteration *a, struct strbuf *why)
+{
+    struct config_layers layers = *a->d->layers; /* borrowed as they are, but for one */
+    if (is_topic(a))
+        return config_topic_check(&a->wanted, &layers, why);
+    if (a->name.len > 0)
+        layers.broker = a->wanted;
+    else
+        layers.broker_default = a->wanted;
+    return config_broker_check(&layers, why);
 }
 
 static struct verdict alteration_end(struct alteration *a, bool validate_only)
 {
-    ASSERT(a->topic != NULL);
     struct strbuf why;
     strbuf_init(&why);
-    enum err e = config_topic_check(&a->wanted, a->d->layers, &why);
+    enum err e = check_all(a, &why);
     struct verdict v = e == ERR_OK ? VERDICT_GOOD : bad_config(a, e, &why);
     strbuf_deinit(&why);
     if (v.code == KERR_NONE && !validate_only)
-        decision_put_configs(a->d, a->name, topic_config_set(a->topic), &a->wanted);
+        decision_put_configs(a->d, a->type, a->name, &a->now, &a->wanted);
     return v;
 }
 
@@ -168,9 +232,9 @@ alter_resource(struct alteration *a,
                const struct incremental_alter_configs_request_alter_configs_resource *r,
                bool validate_only)
 {
-    struct verdict v = alteration_begin(a, r->resource_type);
+    struct verdict v = alteration_begin(a);
     if (v.code == KERR_NONE && r->configs.count > LIMIT_CONFIGS_PER_TOPIC)
-        v = verdict_of(KERR_INVALID_CONFIG, "too many configs for one topic");
+        v = verdict_of(KERR_INVALID_CONFIG, "too many configs for one resource");
     struct name_table seen;
     name_table_init(&seen, a->arena, 0, false); /* few names: a chain of them is short */
     for (int32_t i = 0; i < r->configs.count && v.code == KERR_NONE; i++) {
@@ -179,7 +243,7 @@ alter_resource(struct alteration *a,
             break;
         struct name_entry *entry = name_table_add(&seen, r->configs.items[i].name);
         if (entry == NULL)
-            v = verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory");
+            v = NO_MEMORY;
         else if (entry->count > 1)
             v = verdict_of(KERR_INVALID_REQUEST, "a config is in the request more than once");
     }
@@ -189,30 +253,39 @@ alter_resource(struct alteration *a,
 
 /* ---- whole requests */
 
-static bool is_repeated(struct wire_str name, int8_t type, const struct name_table *topics)
-{
-    if (type != RESOURCE_TOPIC || name.len < 0)
-        return false;
-    struct name_entry *entry = name_table_find(topics, name);
-    return entry != NULL && entry->count > 1;
-}
-
 #define REPEATED verdict_of(KERR_INVALID_REQUEST, "the resource is in the request more than once")
 
 struct alter_rows {
     const struct incremental_alter_configs_request *request;
     struct incremental_alter_configs_response *response;
+    struct arena *arena;
     struct name_table topics; /* how often each is named */
+    struct name_table brokers;
     bool is_replacing;
 };
 
-static enum err count_topics(struct alter_rows *rows)
+/* NULL: nobody counts this resource. */
+static struct name_table *table_of(struct alter_rows *rows, int8_t type, struct wire_str name)
+{
+    if (name.len < 0 || (type != RESOURCE_TOPIC && type != RESOURCE_BROKER))
+        return NULL;
+    return type == RESOURCE_TOPIC ? &rows->topics : &rows->brokers;
+}
+
+static bool is_repeated(struct alter_rows *rows, int8_t type, struct wire_str name)
+{
+    struct name_table *table = table_of(rows, type, name);
+    struct name_entry *entry = table != NULL ? name_table_find(table, name) : NULL;
+    return entry != NULL && entry->count > 1;
+}
+
+static enum err count_names(struct alter_rows *rows)
 {
     for (int32_t i = 0; i < rows->request->resources.count; i++) {
         const struct incremental_alter_configs_request_alter_configs_resource *r =
             &rows->request->resources.items[i];
-        if (r->resource_type == RESOURCE_TOPIC && r->resource_name.len >= 0 &&
-            name_table_add(&rows->topics, r->resource_name) == NULL)
+        struct name_table *table = table_of(rows, r->resource_type, r->resource_name);
+        if (table != NULL && name_table_add(table, r->resource_name) == NULL)
             return ERR_NO_MEMORY;
     }
     return ERR_OK;
@@ -225,14 +298,17 @@ static void alter_all(struct decision *d, struct alter_rows *rows)
             &rows->request->resources.items[i];
         struct alteration a = {
             .d = d,
-            .arena = rows->topics.arena,
+            .arena = rows->arena,
+            .type = r->resource_type,
             .name = r->resource_name,
             .starts_empty = rows->is_replacing,
         };
+        config_set_init(&a.now);
         config_set_init(&a.wanted);
-        struct verdict v = is_repeated(r->resource_name, r->resource_type, &rows->topics)
+        struct verdict v = is_repeated(rows, r->resource_type, r->resource_name)
                                ? REPEATED
                                : alter_resource(&a, r, rows->request->validate_only);
+        config_set_deinit(&a.now);
         config_set_deinit(&a.wanted);
         rows->response->responses.items[i] =
             (struct incremental_alter_configs_response_alter_configs_resource_response){
@@ -254,13 +330,16 @@ static enum err alter_configs(struct decision *d, struct alter_rows *rows, struc
         return e;
     uint64_t seed = 0;
     d->random(d->random_arg, &seed, sizeof(seed));
+    rows->arena = arena;
     name_table_init(&rows->topics, arena, seed, false);
-    e = count_topics(rows);
+    name_table_init(&rows->brokers, arena, seed, false);
+    e = count_names(rows);
     if (e == ERR_OK) {
         alter_all(d, rows);
         e = decision_end(d);
     }
     name_table_deinit(&rows->topics);
+    name_table_deinit(&rows->brokers);
     return e;
 }
 

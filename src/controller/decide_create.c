@@ -212,7 +212,7 @@ static enum err put_topic(struct creation *c, const struct creating *t, struct u
                              nodes + t->replication_factor);
     }
     static const struct config_set nothing;
-    decision_put_configs(c->d, t->row->name, &nothing, &t->configs);
+    decision_put_configs(c->d, RESOURCE_TOPIC, t->row->name, &nothing, &t->configs);
     return c->d->records.error;
 }
 

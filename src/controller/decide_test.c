@@ -8,6 +8,7 @@
 #include "base/prng.h"
 #include "base/testing.h"
 #include "controller/decide_private.h"
+#include "metadata/config_dynamic.h"
 #include "wire/alter_configs.h"
 #include "wire/create_partitions.h"
 #include "wire/create_topics.h"
@@ -666,6 +667,109 @@ TEST(alter_configs_appends_and_subtracts)
     CHECK_TEXT(config_now(&c, "cleanup.policy"), "compact");
     CHECK_EQUAL(alter(&c, "cleanup.policy", SUBTRACT, "compact"), 0);
     CHECK_TEXT(config_now(&c, "cleanup.policy"), ""); /* as in Kafka 4.4 */
+    cluster_close(&c);
+}
+
+static int alter_broker(struct cluster *c, const char *node, const char *key, int8_t op,
+                        const char *value)
+{
+    struct alter one = {key, op, value};
+    return alter_resource(c, RESOURCE_BROKER, node, &one, 1);
+}
+
+/* What is in force for a key of broker 1. */
+static const char *broker_config_now(struct cluster *c, int key, enum config_source *source)
+{
+    static char text[64];
+    struct config_layers layers;
+    CHECK_EQUAL(config_layers_of_image(c->image, 1, &c->layers.fixed, &layers), ERR_OK);
+    const char *value = config_layers_get(&layers, key, source);
+    snprintf(text, sizeof(text), "%s", value != NULL ? value : "(none)");
+    config_layers_release(&layers);
+    return text;
+}
+
+TEST(alter_configs_of_one_broker_and_of_all)
+{
+    struct cluster c;
+    enum config_source source;
+    enum { KEY = CONFIG_BROKER_LOG_SEGMENT_BYTES };
+    cluster_open(&c, 2);
+    set_broker_config(&c, KEY, "1111111");
+    CHECK_TEXT(broker_config_now(&c, KEY, &source), "1111111");
+    CHECK_EQUAL(source, CONFIG_SOURCE_STATIC);
+    CHECK_EQUAL(alter_broker(&c, "2", "log.segment.bytes", SET, "2222222"), 0);
+    CHECK_TEXT(broker_config_now(&c, KEY, &source), "1111111"); /* another's */
+    CHECK_EQUAL(alter_broker(&c, "", "log.segment.bytes", SET, "3333333"), 0);
+    CHECK_TEXT(broker_config_now(&c, KEY, &source), "3333333");
+    CHECK_EQUAL(source, CONFIG_SOURCE_BROKER_DEFAULT);
+    CHECK_EQUAL(alter_broker(&c, "1", "log.segment.bytes", SET, "4444444"), 0);
+    CHECK_TEXT(broker_config_now(&c, KEY, &source), "4444444");
+    CHECK_EQUAL(source, CONFIG_SOURCE_BROKER);
+    CHECK_EQUAL(alter_broker(&c, "1", "log.segment.bytes", SET, "4444444"), 0);
+    CHECK_EQUAL(c.record_count, 0); /* as it was */
+    CHECK_EQUAL(alter_broker(&c, "1", "log.segment.bytes", DELETE, NULL), 0);
+    CHECK_TEXT(broker_config_now(&c, KEY, &source), "3333333");
+    CHECK_EQUAL(alter_broker(&c, "1", "log.cleanup.policy", APPEND, "compact"), 0);
+    CHECK_TEXT(broker_config_now(&c, CONFIG_BROKER_LOG_CLEANUP_POLICY, NULL), "delete,compact");
+    cluster_close(&c);
+}
+
+TEST(alter_configs_of_brokers_says_what_is_wrong)
+{
+    struct cluster c;
+    cluster_open(&c, 1);
+    static const struct {
+        const char *node;
+        struct alter alter;
+        int code;
+    } cases[] = {
+        {"2", {"log.retention.ms", SET, "5"}, KERR_INVALID_REQUEST},
+        {"x", {"log.retention.ms", SET, "5"}, KERR_INVALID_REQUEST},
+        {"01", {"log.retention.ms", SET, "5"}, KERR_INVALID_REQUEST},
+        {"-1", {"log.retention.ms", SET, "5"}, KERR_INVALID_REQUEST},
+        {"1", {"log.retention.ms", SET, "x"}, KERR_INVALID_REQUEST},
+        {"1", {"log.retention.ms", SET, "0"}, KERR_INVALID_REQUEST},
+        {"1", {"log.roll.ms", SET, "0"}, KERR_INVALID_REQUEST},
+        {"1", {"log.roll.jitter.ms", SET, "-1"}, KERR_INVALID_REQUEST},
+        {"1", {"log.retention.ms", SET, NULL}, KERR_INVALID_REQUEST},
+        {"1", {"log.retention.ms", APPEND, "5"}, KERR_INVALID_CONFIG},
+        {"1", {"log.dirs", SET, "d"}, KERR_INVALID_REQUEST},
+        {"1", {"log.dirs", APPEND, "d"}, KERR_INVALID_REQUEST},
+        {"1", {"num.io.threads", SET, "3"}, KERR_INVALID_REQUEST}, /* here only a start can */
+        {"", {"retention.ms", SET, "5"}, KERR_INVALID_REQUEST},
+        {"", {"no.such.key", SET, "5"}, KERR_INVALID_REQUEST},
+        {"", {"no.such.key", DELETE, NULL}, KERR_NONE},
+        {"", {"log.dirs", DELETE, NULL}, KERR_NONE},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CHECK_EQUAL(alter_resource(&c, RESOURCE_BROKER, cases[i].node, &cases[i].alter, 1),
+                    cases[i].code);
+        CHECK_EQUAL(c.record_count, 0);
+    }
+    struct alter none = {"x", SET, "y"};
+    CHECK_EQUAL(alter_resource(&c, RESOURCE_GROUP, "g", &none, 0), KERR_INVALID_REQUEST);
+    CHECK_EQUAL(alter_resource(&c, RESOURCE_CLIENT_METRICS, "m", &none, 0), KERR_INVALID_REQUEST);
+    CHECK_EQUAL(alter_resource(&c, RESOURCE_BROKER, "1", &none, 0), KERR_NONE);
+    cluster_close(&c);
+}
+
+TEST(layers_of_an_image_come_whole_or_not_at_all)
+{
+    struct cluster c;
+    cluster_open(&c, 1);
+    CHECK_EQUAL(alter_broker(&c, "", "log.segment.bytes", SET, "3333333"), 0);
+    CHECK_EQUAL(alter_broker(&c, "1", "log.roll.ms", SET, "5"), 0);
+    enum err e = ERR_NO_MEMORY;
+    for (int fail_at = 1; e != ERR_OK; fail_at++) {
+        struct config_layers layers = {.broker = {.count = -1}};
+        mem_fail_at(fail_at);
+        e = config_layers_of_image(c.image, 1, &c.layers.fixed, &layers);
+        mem_fail_at(0);
+        CHECK_EQUAL(layers.broker.count, e == ERR_OK ? 1 : -1);
+        if (e == ERR_OK)
+            config_layers_release(&layers);
+    }
     cluster_close(&c);
 }
 

@@ -254,7 +254,8 @@ static void add_synonym(struct config_described *out, const char *name, const ch
     out->synonyms[out->synonym_count++] = (struct config_described_synonym){name, text, source};
 }
 
-/* Each layer's value of a broker key. The defaults of weaker keys say nothing and are left out. */
+/* Each layer's value of a broker key. Where the strongest key has no value the defaults
+ * of the weaker ones are left out, as in Kafka. */
 static void add_broker_synonyms(const struct config_layers *layers, int key, bool with_default,
                                 struct config_described *out)
 {
@@ -296,10 +297,28 @@ enum err config_topic_describe(const struct config_set *topic, const struct conf
         return e;
     if (found.source == CONFIG_SOURCE_TOPIC)
         add_synonym(&described, def->name, described.text, CONFIG_SOURCE_TOPIC);
+    bool is_first_set = def->synonym_count > 0 &&
+                        config_layers_get(layers, def->synonyms[0].broker_key, NULL) != NULL;
     for (int i = 0; i < def->synonym_count; i++)
-        add_broker_synonyms(layers, def->synonyms[i].broker_key, i == 0, &described);
+        add_broker_synonyms(layers, def->synonyms[i].broker_key, is_first_set, &described);
     *out = described;
     return ERR_OK;
+}
+
+/* The keys that would have a say if this one had no value: log.retention.hours for
+ * log.retention.ms. */
+static void add_weaker_synonyms(const struct config_layers *layers, int broker_key,
+                                struct config_described *out)
+{
+    for (int key = 0; key < CONFIG_TOPIC_COUNT; key++) {
+        const struct config_def *def = &config_topic_defs[key];
+        bool is_weaker = false;
+        for (int i = 0; i < def->synonym_count; i++) {
+            if (is_weaker)
+                add_broker_synonyms(layers, def->synonyms[i].broker_key, true, out);
+            is_weaker |= def->synonyms[i].broker_key == broker_key;
+        }
+    }
 }
 
 enum err config_broker_describe(const struct config_layers *layers, int broker_key,
@@ -313,6 +332,8 @@ enum err config_broker_describe(const struct config_layers *layers, int broker_k
     if (e != ERR_OK)
         return e;
     add_broker_synonyms(layers, broker_key, true, &described);
+    if (found.text != NULL)
+        add_weaker_synonyms(layers, broker_key, &described);
     *out = described;
     return ERR_OK;
 }

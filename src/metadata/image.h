@@ -33,7 +33,13 @@ struct wire_writer;
 enum { IMAGE_NO_NODE = -1 };
 
 /* Kafka's numbers of resource types. */
-enum { RESOURCE_TOPIC = 2, RESOURCE_GROUP = 32, RESOURCE_BROKER = 4, RESOURCE_CLIENT_METRICS = 16 };
+enum {
+    RESOURCE_TOPIC = 2,
+    RESOURCE_BROKER = 4,
+    RESOURCE_BROKER_LOGGER = 8, /* never in an image */
+    RESOURCE_CLIENT_METRICS = 16,
+    RESOURCE_GROUP = 32,
+};
 
 /* ---- life */
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "env/logger.h"
 #include "metadata/topic_name.h"
+#include "metadata/config_dynamic.h"
 #include "replica/replica_set_private.h"
 
 static uint64_t replica_hash(struct uuid topic_id, int32_t index)
@@ -38,6 +39,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     struct replica_set *set = mem_alloc(sizeof(*set));
     set->env = env;
     set->options = *options;
+    config_layers_init(&set->layers);
     monitor_init(&set->monitor, MONITOR_TABLE);
     map_init(&set->table);
     list_init(&set->found);
@@ -73,6 +75,7 @@ void replica_set_free(struct replica_set *set)
     }
     map_deinit(&set->table);
     replica_set_forget_found(set);
+    config_layers_release(&set->layers);
     monitor_deinit(&set->monitor);
     mem_free(set->dir_partitions);
     mem_free(set->dir_is_offline);
@@ -114,6 +117,7 @@ static struct topic_config config_of(const struct replica_set *set, const struct
         config_topic_compute_internal(&own, set->options.layers, &config);
     else
         config_topic_compute(&own, set->options.layers, &config);
+    config_topic_compute(&own, &set->layers, &config);
     config_set_deinit(&own);
     return config;
 }
@@ -363,6 +367,30 @@ static void follow_topic(struct replica_set *set, const struct topic_delta *delt
         follow_partition(set, delta, i, &config);
 }
 
+/* What is set for this broker and for all of them while they run. */
+static void follow_layers(struct replica_set *set, const struct image *after)
+{
+    struct config_layers layers;
+    if (config_layers_of_image(after, set->options.node_id, &set->options.layers->fixed, &layers) !=
+        ERR_OK) {
+        log_error(set->env, "no memory for the configuration that was set: the old one stays");
+        return;
+    }
+    config_layers_release(&set->layers);
+    set->layers = layers;
+}
+
+/* The defaults of all topics are others now. */
+static void follow_defaults(struct replica_set *set, const struct image *after)
+{
+    struct topic_cursor cursor;
+    const struct topic_image *topic = topic_cursor_first(&cursor, after);
+    for (; topic != NULL; topic = topic_cursor_next(&cursor)) {
+        struct topic_config config = config_of(set, topic);
+        follow_config(set, topic, &config);
+    }
+}
+
 void replica_set_follow(struct replica_set *set, struct image *after,
                         const struct image_delta *delta, void (*done)(void *arg), void *arg)
 {
@@ -372,8 +400,12 @@ void replica_set_follow(struct replica_set *set, struct image *after,
     set->follow = (struct follow){.after = image_ref(after), .done = done, .arg = arg};
     list_init(&set->follow.to_open);
     list_init(&set->follow.to_close);
+    if (is_first || delta->configs_changed)
+        follow_layers(set, after);
     for (size_t i = 0; i < delta->topic_count; i++)
         follow_topic(set, &delta->topics[i]);
+    if (!is_first && delta->configs_changed)
+        follow_defaults(set, after);
     if (is_first)
         replica_set_timer_start(set);
     replica_set_follow_step(set);

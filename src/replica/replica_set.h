@@ -25,7 +25,7 @@ struct replica_set_options {
     struct log_dir *const *dirs; /* borrowed */
     size_t dir_count;
     int32_t node_id;
-    const struct config_layers *layers; /* borrowed */
+    const struct config_layers *layers; /* borrowed: what the broker was started with */
     int64_t retention_check_ms;
     int64_t producer_expiration_ms;
     uint32_t opening_max;               /* partitions that are opened at a time */

@@ -41,7 +41,8 @@ struct follow {
 struct replica_set {
     struct env *env;
     struct replica_set_options options;
-    struct monitor monitor; /* table, counts, offline marks */
+    struct config_layers layers; /* in force by the image that is followed; `fixed` is borrowed */
+    struct monitor monitor;      /* table, counts, offline marks */
     struct map table;
     uint32_t *dir_partitions; /* by directory */
     bool *dir_is_offline;

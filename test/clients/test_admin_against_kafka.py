@@ -200,3 +200,209 @@ def test_deleted_records_stay_away(server, ack, end):
     def logs():
         return sorted(p.name for p in (klamm.data / f"{name}-0").glob("*.log"))
     until(lambda: len(logs()) == 1, logs)
+
+
+# ---- AlterConfigs, and configs of brokers
+
+TOPIC, BROKER, LOGGER = 2, 4, 8
+SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
+
+
+def replaced(kind, name, *configs):
+    return {"ResourceType": kind, "ResourceName": name, "Configs": [
+        {"Name": n, "Value": v} for n, v in configs]}
+
+
+def changed(kind, name, *configs):
+    return {"ResourceType": kind, "ResourceName": name, "Configs": [
+        {"Name": n, "ConfigOperation": o, "Value": v} for n, o, v in configs]}
+
+
+def told(peer, kind, name, keys=None):
+    """What DescribeConfigs says of the resource, by key."""
+    answer = peer.ask("DescribeConfigs", 4, {"IncludeSynonyms": True, "Resources": [
+        {"ResourceType": kind, "ResourceName": name, "ConfigurationKeys": keys}]})
+    assert answer["Results"][0]["ErrorCode"] == 0, answer
+    return {c["Name"]: c for c in answer["Results"][0]["Configs"] if c["Name"] != "min.insync.replicas"}
+
+
+def same_told(peers, kind, name, keys=None):
+    """Kafka's broker may know it later than its controller."""
+    ours = told(peers[0], kind, name, keys)
+    until(lambda: told(peers[1], kind, name, keys) == ours,
+          lambda: (ours, told(peers[1], kind, name, keys)))
+    return ours
+
+
+@pytest.mark.parametrize("version", all_versions("AlterConfigs"))
+def test_alter_configs_of_topics(peers, version):
+    name = new_topic(peers)
+    keys = ["retention.ms", "segment.ms", "cleanup.policy"]
+    for configs in ([("retention.ms", "5000")], [("segment.ms", " 6000 ")], [("retention.ms", "x")],
+                    [("nope", "x")], [("retention.ms", None)], [("retention.ms", "1"), ("nope", "1")],
+                    [("cleanup.policy", "compact,delete"), ("segment.ms", "1")],
+                    [("cleanup.policy", "shred")], []):
+        for only in (True, False):
+            same(peers, "AlterConfigs", version, Resources=[replaced(TOPIC, name, *configs)],
+                 ValidateOnly=only)
+            same_told(peers, TOPIC, name, keys)
+    for kind, other in ((TOPIC, "none"), (TOPIC, ""), (TOPIC, "bad/x"), (0, "x"), (1, "x"), (99, "x"),
+                        (-1, "x"), (LOGGER, "1"), (BROKER, "2"), (BROKER, "x")):
+        answer = same(peers, "AlterConfigs", version, Resources=[
+            replaced(kind, other, ("segment.ms", "5000")), replaced(TOPIC, name)])
+        assert len(answer["Responses"]) == 2
+    assert same(peers, "AlterConfigs", version, Resources=[])["Responses"] == []
+
+
+def test_alter_configs_refuses_doubles(peers):
+    """Kafka never answers."""
+    klamm = peers[0]
+    for kind, name in ((TOPIC, "first"), (BROKER, "1"), (BROKER, "")):
+        answer = klamm.ask("AlterConfigs", 2, {"Resources": [replaced(kind, name)] * 2})
+        assert [r["ErrorCode"] for r in answer["Responses"]] == [42, 42]
+    answer = klamm.ask("AlterConfigs", 2, {"Resources": [
+        replaced(TOPIC, "first", ("segment.ms", "1"), ("segment.ms", "2"))]})
+    assert answer["Responses"][0]["ErrorCode"] == 42
+
+
+DYNAMIC = ["log.retention.ms", "log.segment.bytes", "log.cleanup.policy", "message.max.bytes",
+           "log.flush.interval.ms", "log.roll.ms", "log.retention.hours"]
+SHADOWED = ["retention.ms", "segment.bytes", "cleanup.policy", "max.message.bytes", "flush.ms",
+            "segment.ms"]
+
+
+@pytest.mark.parametrize("node", ["1", ""])
+def test_configs_of_brokers(peers, node):
+    name = new_topic(peers)
+    for peer in peers:  # a topic with values of its own
+        peer.ask("IncrementalAlterConfigs", 1, {"Resources": [
+            changed(TOPIC, name, ("retention.ms", DELETE, None), ("flush.ms", SET, "77"))]})
+    cases = [
+        [("log.retention.ms", SET, "100000000")], [("log.segment.bytes", SET, " 2000000 ")],
+        [("log.cleanup.policy", APPEND, "compact")], [("log.cleanup.policy", SUBTRACT, "delete")],
+        [("log.retention.ms", SET, "x")], [("log.retention.ms", SET, None)],
+        [("log.retention.ms", SET, "0")], [("log.retention.ms", SET, "-1")],
+        [("log.segment.bytes", SET, "1")], [("log.segment.bytes", SET, "4000000000")],
+        [("log.dirs", SET, "/x")], [("node.id", SET, "7")], [("log.retention.hours", SET, "5")],
+        [("num.partitions", SET, "5")], [("log.dirs", APPEND, "/x")], [("nope", DELETE, None)],
+        [("log.retention.ms", APPEND, "5")], [("log.cleanup.policy", SET, "shred")],
+        [("log.retention.ms", SET, "5"), ("log.retention.ms", SET, "6")],
+        [("log.retention.ms", SET, "6"), ("log.dirs", SET, "/x")], [],
+        [("log.flush.interval.ms", SET, "99"), ("message.max.bytes", SET, "5000")],
+        [("log.roll.ms", SET, "70000"), ("log.retention.ms", DELETE, None)],
+        [(k, DELETE, None) for k in DYNAMIC[:6]],
+    ]
+    for configs in cases:
+        for only in (True, False):
+            same(peers, "IncrementalAlterConfigs", 1, ValidateOnly=only,
+                 Resources=[changed(BROKER, node, *configs)])
+        same_told(peers, BROKER, "1", DYNAMIC)
+        same_told(peers, BROKER, "")
+        same_told(peers, TOPIC, name, SHADOWED)
+    assert told(peers[0], BROKER, "") == {}
+
+
+def test_one_broker_beats_all_brokers(peers):
+    name = new_topic(peers)
+    for peer in peers:
+        peer.ask("IncrementalAlterConfigs", 1, {"Resources": [
+            changed(TOPIC, name, ("retention.ms", DELETE, None))]})
+    steps = [("", "1000000"), ("1", "2000000"), ("", "3000000"), ("1", None), ("", None)]
+    for node, value in steps:
+        same(peers, "IncrementalAlterConfigs", 1, Resources=[
+            changed(BROKER, node, ("log.retention.ms", DELETE if value is None else SET, value))])
+        same_told(peers, BROKER, "1", DYNAMIC)
+        same_told(peers, BROKER, "")
+        same_told(peers, TOPIC, name, SHADOWED)
+    two = [changed(BROKER, "1", ("log.roll.ms", SET, "70000")),
+           changed(BROKER, "", ("log.roll.ms", SET, "80000"))]
+    same(peers, "IncrementalAlterConfigs", 1, Resources=two)
+    same_told(peers, BROKER, "1", DYNAMIC)
+    same(peers, "AlterConfigs", 2, Resources=[
+        replaced(BROKER, "1", ("log.segment.bytes", "3000000"))])
+    same_told(peers, BROKER, "1", DYNAMIC)
+    same(peers, "AlterConfigs", 2, Resources=[replaced(BROKER, "1")])
+    same(peers, "IncrementalAlterConfigs", 1, Resources=[
+        changed(BROKER, "", ("log.roll.ms", DELETE, None))])
+    same_told(peers, BROKER, "1", DYNAMIC)
+
+
+def test_configs_that_only_a_start_can_change(peers):
+    """Kafka takes these while it runs, and names that nobody knows; we refuse what would do nothing."""
+    klamm = peers[0]
+    for node in ("1", ""):
+        for key, value in (("num.io.threads", "5"), ("max.connections", "500"), ("nope", "1"),
+                           ("background.threads", "11")):
+            answer = klamm.ask("IncrementalAlterConfigs", 1, {"Resources": [
+                changed(BROKER, node, (key, SET, value))]})
+            assert answer["Responses"][0]["ErrorCode"] == 42
+            assert key in answer["Responses"][0]["ErrorMessage"]
+
+
+def test_broker_configs_survive_restarts(server):
+    """In force at once, on topics that are there; above the file; after a stop and a kill -9."""
+    klamm = server(log__retention__check__interval__ms=100, log__segment__bytes=1 << 20,
+                   message__max__bytes=2000).start()
+    peer = Peer(klamm.bootstrap)
+    name = new_topic([peer])
+
+    def takes(size):
+        producer = confluent_kafka.Producer({"bootstrap.servers": klamm.bootstrap})
+        errors = []
+        producer.produce(name, b"x" * size, callback=lambda e, _: errors.append(e))
+        assert producer.flush(30) == 0
+        return errors[0] is None
+
+    assert takes(1500) and not takes(3000)
+    for node, size in (("", 4000), ("1", 8000)):
+        answer = peer.ask("IncrementalAlterConfigs", 1, {"Resources": [
+            changed(BROKER, node, ("message.max.bytes", SET, str(size)))]})
+        assert answer["Responses"][0]["ErrorCode"] == 0
+        for end in (None, klamm.stop, klamm.kill):
+            if end:
+                end()
+                klamm.start()
+                peer = Peer(klamm.bootstrap)
+            assert takes(size - 500) and not takes(size + 500)
+            row = told(peer, TOPIC, name, ["max.message.bytes"])["max.message.bytes"]
+            assert (row["Value"], row["ConfigSource"]) == (str(size), 2 if node else 3)
+            assert [s["Source"] for s in row["Synonyms"]] == ([2, 3, 4, 5] if node else [3, 4, 5])
+    answer = peer.ask("AlterConfigs", 2, {"Resources": [replaced(BROKER, "1"), replaced(BROKER, "")]})
+    assert [r["ErrorCode"] for r in answer["Responses"]] == [0, 0]
+    assert takes(1500) and not takes(3000)
+
+
+@pytest.mark.parametrize("name", ["1", "2", "", "x"])
+def test_the_logger(peers, name):
+    for configs in ([("root", SET, "DEBUG")], [("kafka.nope", SET, "DEBUG")], [("root", SET, "NOPE")],
+                    [("root", DELETE, None)], [("root", APPEND, "INFO")], [("root", SET, "INFO")],
+                    [("nope", DELETE, None)], [("root", SET, None)], [("root", SET, "info")],
+                    [("root", SET, "INFO"), ("root", SET, "WARN")], []):
+        for only in (True, False):
+            same(peers, "IncrementalAlterConfigs", 1, ValidateOnly=only,
+                 Resources=[changed(LOGGER, name, *configs)])
+            levels = []
+            for peer in peers:
+                answer = peer.ask("DescribeConfigs", 4, {"Resources": [
+                    {"ResourceType": LOGGER, "ResourceName": name, "ConfigurationKeys": ["root"]}]})
+                result = answer["Results"][0]
+                result["ErrorMessage"] = None
+                levels.append(result)
+            if name != "1":
+                assert levels[0] == levels[1]
+            for row in (*levels[0]["Configs"], *levels[1]["Configs"]):
+                row["Value"] = None  # Kafka's logger here does not change its level
+            assert levels[0] == levels[1]
+
+
+def test_a_level_of_the_logger_is_in_force(server):
+    klamm = server().start()
+    peer = Peer(klamm.bootstrap)
+    for level in ("ERROR", "DEBUG", "WARN"):
+        for only in (False, True):
+            answer = peer.ask("IncrementalAlterConfigs", 1, {"ValidateOnly": only, "Resources": [
+                changed(LOGGER, "1", ("root", SET, "INFO" if only else level))]})
+            assert answer["Responses"][0]["ErrorCode"] == 0
+        answer = peer.ask("DescribeConfigs", 4, {"Resources": [
+            {"ResourceType": LOGGER, "ResourceName": "1", "ConfigurationKeys": None}]})
+        assert [(c["Name"], c["Value"]) for c in answer["Results"][0]["Configs"]] == [("root", level)]

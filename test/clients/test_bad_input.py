@@ -254,6 +254,9 @@ SAMPLES = {
         {"ResourceType": 2, "ResourceName": "fuzz", "Configs": [
             {"Name": "retention.ms", "ConfigOperation": 0, "Value": "86400000"}]}]}),
     "DescribeCluster": (1, {}),
+    "AlterConfigs": (2, {"ValidateOnly": True, "Resources": [
+        {"ResourceType": 4, "ResourceName": "1", "Configs": [
+            {"Name": "log.retention.ms", "Value": "86400000"}]}]}),
     "DeleteRecords": (2, {"TimeoutMs": 1000, "Topics": [{"Name": "fuzz", "Partitions": [
         {"PartitionIndex": 0, "Offset": 0}]}]}),
     "CreatePartitions": (3, {"ValidateOnly": True, "TimeoutMs": 1000, "Topics": [
@@ -288,7 +291,8 @@ ABSURD_COUNTS = {
 @pytest.mark.parametrize("count", ABSURD_COUNTS)
 @pytest.mark.parametrize("api,version", [("Metadata", 12), ("DescribeConfigs", 4),
                                          ("CreateTopics", 7), ("FindCoordinator", 4),
-                                         ("CreatePartitions", 3), ("DeleteRecords", 2)])
+                                         ("CreatePartitions", 3), ("DeleteRecords", 2),
+                                         ("AlterConfigs", 2)])
 def test_absurd_counts(victim, api, version, count):
     before = b"\0" if api == "FindCoordinator" else b""
     assert is_closed(victim, frame(APIS[api].key, version, 1, before + ABSURD_COUNTS[count], True))
@@ -332,6 +336,8 @@ def test_a_million_of_what_is_allowed(victim):
                 {"PartitionIndex": i, "BrokerIds": list(range(10))} for i in range(20000)]}]}),
         ("DeleteRecords", 2, {"TimeoutMs": 1000, "Topics": [{"Name": "t", "Partitions": [
             {"PartitionIndex": i % 2, "Offset": 0} for i in range(many)]}]}),
+        ("AlterConfigs", 2, {"ValidateOnly": True, "Resources": [
+            {"ResourceType": 4, "ResourceName": str(i), "Configs": []} for i in range(20000)]}),
         ("CreatePartitions", 3, {"TimeoutMs": 1000, "Topics": [
             {"Name": "t", "Count": 20001, "Assignments": [{"BrokerIds": [1] * 10}] * 20000}]}),
         ("CreatePartitions", 3, {"TimeoutMs": 1000, "Topics": [

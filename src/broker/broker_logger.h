@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * broker_logger: the broker's log as a resource of DescribeConfigs and IncrementalAlterConfigs:
+ * one logger, "root", whose level may be changed until the process ends. Kafka's levels beyond ours
+ * are taken for the nearest: FATAL for ERROR, TRACE for DEBUG.
+ *
+ * Thread: any.
+ */
+#ifndef BROKER_BROKER_LOGGER_H
+#define BROKER_BROKER_LOGGER_H
+
+#include <stdbool.h>
+
+#include "wire/kerr.h"
+#include "wire/message.h"
+
+struct broker;
+struct incremental_alter_configs_request_alter_configs_resource;
+
+#define BROKER_LOGGER_NAME "root"
+enum { BROKER_LOGGER_SOURCE = 6 }; /* DescribeConfigs' number */
+
+/* Is this the resource's name for the broker's loggers: its node id? */
+bool broker_logger_is_ours(const struct broker *broker, struct wire_str resource_name);
+
+const char *broker_logger_level(const struct broker *broker); /* "INFO" */
+
+/* All that the resource asks for, or nothing; *message (static) says why not. */
+enum kerr
+broker_logger_alter(struct broker *broker,
+                    const struct incremental_alter_configs_request_alter_configs_resource *r,
+                    bool validate_only, const char **message);
+
+#endif

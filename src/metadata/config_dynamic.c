@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* config_dynamic: see config_dynamic.h. Thread: any. */
+#include "metadata/config_dynamic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/limits.h"
+
+bool config_broker_is_dynamic(int broker_key)
+{
+    ASSERT(broker_key >= 0 && broker_key < CONFIG_BROKER_COUNT);
+    if (config_broker_defs[broker_key].update == CONFIG_UPDATE_STATIC)
+        return false;
+    for (int key = 0; key < CONFIG_TOPIC_COUNT; key++) {
+        for (int i = 0; i < config_topic_defs[key].synonym_count; i++) {
+            if (config_topic_defs[key].synonyms[i].broker_key == broker_key)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what the image says */
+
+const char *config_broker_name(int32_t node_id, char text[CONFIG_BROKER_NAME_SIZE])
+{
+    snprintf(text, CONFIG_BROKER_NAME_SIZE, "%d", node_id);
+    return text;
+}
+
+enum err config_broker_of_image(const struct image *image, const char *name, struct config_set *set)
+{
+    ASSERT(set->count == 0);
+    struct config_pairs pairs = image_configs(image, RESOURCE_BROKER, name);
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < pairs.count && e == ERR_OK; i++) {
+        const char *value = pairs.items[i].value;
+        int key = config_broker_find(pairs.items[i].key, strlen(pairs.items[i].key));
+        if (key < 0 || !config_broker_is_dynamic(key) ||
+            config_check(&config_broker_defs[key], value, NULL) != ERR_OK)
+            continue; /* written by another version: it does not apply here */
+        e = config_set_put(set, key, value, strlen(value));
+    }
+    if (e != ERR_OK)
+        config_set_deinit(set);
+    return e;
+}
+
+enum err config_layers_of_image(const struct image *image, int32_t node_id,
+                                const struct config_set *fixed, struct config_layers *out)
+{
+    char name[CONFIG_BROKER_NAME_SIZE];
+    struct config_layers layers;
+    config_layers_init(&layers);
+    enum err e = config_broker_of_image(image, "", &layers.broker_default);
+    if (e == ERR_OK)
+        e = config_broker_of_image(image, config_broker_name(node_id, name), &layers.broker);
+    if (e != ERR_OK) {
+        config_layers_deinit(&layers);
+        return e;
+    }
+    layers.fixed = *fixed;
+    *out = layers;
+    return ERR_OK;
+}
+
+void config_layers_release(struct config_layers *layers)
+{
+    config_set_init(&layers->fixed); /* somebody else's */
+    config_layers_deinit(layers);
+}
+
+/* ---- what clients set */
+
+static enum err refuse_name(const char *name, size_t len, struct strbuf *why)
+{
+    struct strbuf text;
+    strbuf_init(&text);
+    size_t shown = MIN(len, (size_t)LIMIT_TOPIC_NAME_BYTES);
+    for (size_t i = 0; i < shown; i++)
+        strbuf_putc(&text, (unsigned char)name[i] < ' ' ? '?' : name[i]);
+    const char *nearest = config_broker_nearest(strbuf_text(&text));
+    strbuf_printf(why, "%s is not a config of brokers", strbuf_text(&text));
+    if (nearest != NULL)
+        strbuf_printf(why, "; the nearest is %s", nearest);
+    strbuf_deinit(&text);
+    return ERR_INVALID;
+}
+
+enum err config_broker_put(struct config_set *set, const char *name, size_t name_len,
+                           const char *text, size_t len, struct strbuf *why)
+{
+    int key = config_broker_find(name, name_len);
+    if (key < 0)
+        return refuse_name(name, name_len, why);
+    const struct config_def *def = &config_broker_defs[key];
+    if (!config_broker_is_dynamic(key)) {
+        strbuf_printf(why, "%s cannot be changed while the broker runs", def->name);
+        return ERR_INVALID;
+    }
+    if (len > LIMIT_CONFIG_VALUE_BYTES || memchr(text, '\0', len) != NULL) {
+        strbuf_printf(why, "%s: the value is too long or has a NUL in it", def->name);
+        return ERR_INVALID;
+    }
+    struct config_set checked; /* gives the value its NUL */
+    config_set_init(&checked);
+    enum err e = config_set_put(&checked, key, text, len);
+    if (e == ERR_OK)
+        e = config_check(def, config_set_get(&checked, key), why);
+    if (e == ERR_OK)
+        e = config_set_put(set, key, text, len);
+    config_set_deinit(&checked);
+    return e;
+}
+
+/* ERR_INVALID: the key has a value below this. */
+static enum err check_least(const struct config_layers *layers, int key, int64_t least,
+                            struct strbuf *why)
+{
+    const char *text = config_layers_get(layers, key, NULL);
+    int64_t value = 0;
+    if (text == NULL || (config_parse_long(text, &value) == ERR_OK && value >= least))
+        return ERR_OK;
+    strbuf_printf(why, "%s must be at least %lld", config_broker_defs[key].name, (long long)least);
+    return ERR_INVALID;
+}
+
+enum err config_broker_check(const struct config_layers *layers, struct strbuf *why)
+{
+    const char *retention = config_layers_get(layers, CONFIG_BROKER_LOG_RETENTION_MS, NULL);
+    int64_t value = -1;
+    if (retention != NULL && config_parse_long(retention, &value) == ERR_OK && value == 0) {
+        strbuf_puts(why, "log.retention.ms=0 would keep nothing; -1 keeps all");
+        return ERR_INVALID;
+    }
+    enum err e = check_least(layers, CONFIG_BROKER_LOG_ROLL_MS, 1, why);
+    if (e == ERR_OK)
+        e = check_least(layers, CONFIG_BROKER_LOG_ROLL_JITTER_MS, 0, why);
+    return e == ERR_OK ? config_topic_check(NULL, layers, why) : e;
+}
