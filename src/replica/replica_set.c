@@ -9,8 +9,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
-#include "metadata/topic_name.h"
 #include "metadata/config_dynamic.h"
+#include "metadata/topic_name.h"
 #include "replica/replica_set_private.h"
 
 static uint64_t replica_hash(struct uuid topic_id, int32_t index)
@@ -114,10 +114,9 @@ static struct topic_config config_of(const struct replica_set *set, const struct
     }
     struct topic_config config;
     if (topic_name_is_internal(topic_name(topic), topic_name_len(topic)))
-        config_topic_compute_internal(&own, set->options.layers, &config);
+        config_topic_compute_internal(&own, &set->layers, &config);
     else
-        config_topic_compute(&own, set->options.layers, &config);
-    config_topic_compute(&own, &set->layers, &config);
+        config_topic_compute(&own, &set->layers, &config);
     config_set_deinit(&own);
     return config;
 }
