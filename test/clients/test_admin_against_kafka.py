@@ -9,7 +9,7 @@ import confluent_kafka
 import pytest
 
 from test_against_kafka import Peer, all_versions, same, topic, until
-from kafka import KafkaServer
+from kafka_server import KafkaServer
 from klamm import KlammServer
 
 T0 = 1700000000000
