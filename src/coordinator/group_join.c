@@ -405,6 +405,16 @@ static bool has_room(const struct group *group, struct wire_str member_id)
     return is_in || group->member_count < max;
 }
 
+/* One who was slow to join again loses his place; the round of joining goes on as it was. */
+static void turn_away(struct group *group, struct group_op *op)
+{
+    const struct join_group_request *request = op->request;
+    struct group_member *member = group_member_find(group, request->member_id);
+    if (member != NULL && !member->is_pending)
+        group_member_take_out(member);
+    refuse(group->shard, op, KERR_GROUP_MAX_SIZE_REACHED, wire_str_of(""));
+}
+
 /* That a group is there is a fact, too, once somebody has asked to be in it. NULL: no memory. */
 static struct group *make_group(struct group_shard *shard, struct wire_str id)
 {
@@ -449,7 +459,7 @@ void group_op_join(struct group_shard *shard, struct group_op *op)
     group_check(group);
     struct wire_str told_id = is_newcomer ? wire_str_of("") : request->member_id;
     if (!has_room(group, request->member_id))
-        refuse(shard, op, KERR_GROUP_MAX_SIZE_REACHED, wire_str_of(""));
+        turn_away(group, op);
     else if (!group_takes_protocols(group, request->protocol_type, &request->protocols))
         refuse(shard, op, KERR_INCONSISTENT_GROUP_PROTOCOL, told_id);
     else if (is_newcomer)
