@@ -21,7 +21,7 @@
 #include "env/logger.h"
 #include "wire/sync_group.h"
 
-enum { NS_PER_MS = 1000000, NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000 };
+enum { NS_PER_MS = 1000000, AGAIN_MS = 1000 };
 
 static void complete_join(struct group *group);
 
@@ -283,11 +283,11 @@ static void complete_join(struct group *group)
     drop_absent(group);
     if (!group_elect_joined_leader(group) && group->member_count > 0) {
         /* Only static members are left, and none of them is here: once more. */
-        start_timer(group, &group->join_timer, group_rebalance_timeout_ms(group));
+        start_timer(group, &group->join_timer, MAX(group_rebalance_timeout_ms(group), AGAIN_MS));
         return;
     }
     if (!group_next_generation(group, now_ms(group))) {
-        start_timer(group, &group->join_timer, 1000); /* no memory just now */
+        start_timer(group, &group->join_timer, AGAIN_MS); /* no memory just now */
         return;
     }
     log_info(shard->env, "group %s: generation %d has %d members", group->id, group->generation,

@@ -226,6 +226,27 @@ TEST(a_group_of_absent_static_members_waits_until_their_sessions_are_over)
     fixture_deinit(&f);
 }
 
+TEST(an_absent_static_member_without_a_rebalance_timeout_does_not_keep_us_busy)
+{
+    struct group_fixture f;
+    char ids[2][FIXTURE_ID_SIZE];
+    fixture_init(&f, NULL);
+    struct fixture_call *a =
+        fixture_join(&f, &(struct join_args){.instance = "i0", .rebalance_ms = -1});
+    struct fixture_call *b = fixture_join(&f, &(struct join_args){.member = NULL});
+    mem_env_advance_ms(&f.m, 2 * FIXTURE_START_MS);
+    fixture_id(a, ids[0]);
+    fixture_id(b, ids[1]);
+    fixture_sync_all(&f, 1, 2, ids);
+    fixture_leave(&f, &(struct member_args){.member = ids[1]});
+    CHECK_EQUAL(fixture_state(&f), GROUP_PREPARING); /* the longest timeout is now -1 */
+    mem_env_advance_ms(&f.m, 9999);
+    CHECK_EQUAL(fixture_state(&f), GROUP_PREPARING);
+    mem_env_advance_ms(&f.m, 1);
+    CHECK_EQUAL(fixture_state(&f), GROUP_EMPTY);
+    fixture_deinit(&f);
+}
+
 TEST(an_instance_that_nobody_has_is_unknown)
 {
     struct group_fixture f;
