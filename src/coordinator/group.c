@@ -238,7 +238,6 @@ struct group_member *group_add_member(struct group *group, const struct group_me
         list_push_back(&group->members, &member->link);
         group->member_count++;
     }
-    group_check_counts(group);
     return member;
 }
 
@@ -267,10 +266,10 @@ void group_remove_member(struct group *group, struct group_member *member)
         list_remove(&member->link);
         group->member_count--;
     }
+    ASSERT(group->pending_count >= 0 && group->member_count >= 0 && group->awaited_syncs >= 0);
     member_free(member);
     if (was_leader)
         next_leader(group);
-    group_check_counts(group);
 }
 
 struct group_member *group_member_find(const struct group *group, struct wire_str id)

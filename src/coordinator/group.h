@@ -119,7 +119,8 @@ struct group *group_new(struct group_shard *shard, struct wire_str id);
 /* Nothing may be parked; timers are stopped. */
 void group_free(struct group *group);
 
-/* Counts are those of the lists, the leader is a member. */
+/* Counts are those of the lists, the leader is a member. Walks over all members: once a request
+ * or record, not once a member of it. */
 void group_check_counts(const struct group *group);
 /* And what holds whenever no request or timer is being worked on: who may be parked in which state,
  * which timers run. */

@@ -278,6 +278,8 @@ static enum err replay_group(struct group_shard *shard, const struct group_metad
     if (value.current_state_timestamp >= 0)
         group->state_since_ms = value.current_state_timestamp;
     group->has_record = true;
+    if (e == ERR_OK)
+        group_check_counts(group);
     return e;
 }
 
