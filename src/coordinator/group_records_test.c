@@ -276,6 +276,24 @@ TEST(records_of_kinds_that_are_not_built_are_passed_over_and_told)
     fixture_deinit(&f);
 }
 
+TEST(control_batches_are_passed_over)
+{
+    struct group_fixture f;
+    static const uint8_t key[] = {0, 0, 0, 1}, value[] = {0, 0, 0, 0, 0, 0};
+    fixture_init(&f, NULL);
+    fixture_add_record(&f, (struct record_bytes){key, sizeof(key)},
+                       (struct record_bytes){value, sizeof(value)});
+    check_does_not_load(&f);
+    uint8_t *batch = f.batches[0].data;
+    batch[22] |= BATCH_TRANSACTIONAL | BATCH_CONTROL; /* the low byte of the attributes */
+    uint32_t crc = batch_crc(batch, f.batches[0].len);
+    for (int i = 0; i < 4; i++)
+        batch[17 + i] = (uint8_t)(crc >> (24 - 8 * i));
+    restart(&f);
+    CHECK_EQUAL(f.shard->state, SHARD_ACTIVE);
+    fixture_deinit(&f);
+}
+
 TEST(values_of_a_later_version_stop_the_load)
 {
     for (int is_group = 0; is_group < 2; is_group++) {

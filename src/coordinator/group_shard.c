@@ -382,6 +382,9 @@ enum err group_shard_replay(struct group_shard *shard, const uint8_t *batch, siz
     ASSERT(shard->is_loading); /* the state may change meanwhile: the shard may be stopped */
     enum err e = batch_reader_start(&shard->reader, batch, len);
     struct record record;
+    /* How transactions ended, in a log that Kafka wrote: their keys are not those of groups. */
+    if (e == ERR_OK && batch_is_control(&shard->reader.header))
+        return ERR_OK;
     while (e == ERR_OK) {
         e = batch_reader_next(&shard->reader, &record);
         if (e == ERR_OK)
