@@ -380,22 +380,37 @@ void groups_deinit(struct groups *groups)
 
 /* ---- where a group is */
 
-/* The next UTF-16 unit of Java's string; *low is the second of a pair, or 0. Bytes that are no
- * UTF-8 count as U+FFFD, as in Java. */
+/* May this byte stand at this place behind such a first byte? */
+static bool may_follow(uint8_t first, ptrdiff_t at, uint8_t byte)
+{
+    if (at == 1 && first == 0xe0)
+        return byte >= 0xa0 && byte <= 0xbf;
+    if (at == 1 && first == 0xf0)
+        return byte >= 0x90 && byte <= 0xbf;
+    if (at == 1 && first == 0xf4)
+        return byte >= 0x80 && byte <= 0x8f;
+    return (byte & 0xc0) == 0x80;
+}
+
+/* The next UTF-16 unit of Java's string; *low is the second of a pair, or 0. As in Java, bytes that
+ * are no UTF-8 count as one U+FFFD for each longest beginning of a character. */
 static uint32_t next_unit(const uint8_t **at, const uint8_t *end, uint32_t *low)
 {
     const uint8_t *p = *at;
-    uint32_t c = *p++;
-    int more = c < 0x80 ? 0 : c >> 5 == 6 ? 1 : c >> 4 == 14 ? 2 : c >> 3 == 30 ? 3 : -1;
+    uint8_t first = *p;
+    ptrdiff_t len = first < 0x80                    ? 1
+                    : first >= 0xc2 && first < 0xe0 ? 2
+                    : first >= 0xe0 && first < 0xf0 ? 3
+                    : first >= 0xf0 && first < 0xf5 ? 4
+                                                    : 0;
+    uint32_t c = len == 1 ? first : first & (0x7fu >> len);
+    ptrdiff_t read = 1;
+    for (; read < len && read < end - p && may_follow(first, read, p[read]); read++)
+        c = c << 6 | (p[read] & 0x3f);
+    *at = p + read;
     *low = 0;
-    if (more < 0 || end - p < more) {
-        *at = p;
+    if (read != len || (c >= 0xd800 && c < 0xe000))
         return 0xfffd;
-    }
-    c &= more == 0 ? 0x7fu : 0x3fu >> more;
-    for (int i = 0; i < more; i++)
-        c = c << 6 | (*p++ & 0x3f);
-    *at = p;
     if (c < 0x10000)
         return c;
     c -= 0x10000;

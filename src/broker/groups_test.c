@@ -59,6 +59,32 @@ TEST(a_null_id_is_in_the_first_partition)
     CHECK_EQUAL(of(NULL, 50), 0);
 }
 
+TEST(bytes_that_are_no_text_count_as_in_java)
+{
+    static const struct {
+        const char *id;
+        int32_t in;
+    } rows[] = {
+        {"\xc3"
+         "A",
+         2031588}, /* one replacement, and what follows is read */
+        {"\xe2\x82"
+         "A",
+         2031588},                      /* the same: one for as much as could begin a character */
+        {"a\xe2\x82", 68540},           /* cut at the end */
+        {"\xf0\x9f\x98", 65533},        /* the same */
+        {"\x80", 65533},                /* nothing begins so */
+        {"\xc0\x80", 2097056},          /* too long a form: one for each byte */
+        {"\xe0\x80\x80", 65074269},     /* the same */
+        {"\xf0\x80\x80\x80", 17367858}, /* the same */
+        {"\xf4\x90\x80\x80", 17367858}, /* behind the last character there is */
+        {"\xf5\x80", 2097056},          /* the same */
+        {"\xed\xa0\x80", 65533},        /* half a pair is one */
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+        CHECK_EQUAL(of(rows[i].id, LARGE_PRIME), rows[i].in);
+}
+
 TEST(bytes_that_are_no_text_have_a_place_too)
 {
     struct prng prng;
