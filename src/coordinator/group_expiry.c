@@ -17,18 +17,21 @@
 
 enum { NS_PER_MS = 1000000, MS_MAX = 1000 * 3600 * 24 };
 
-/* INT64_MAX: not as things are. */
-static int64_t due_ms(const struct group *group, const struct offset_topic *topic,
-                      const struct committed_offset *offset)
+/* No offset of this topic expires as things are. Looks into what members say: once a topic. */
+static bool is_kept(const struct group *group, const struct offset_topic *topic)
+{
+    bool had_members = group->protocol_type != NULL;
+    if (!had_members || group->state == GROUP_EMPTY)
+        return false;
+    return group->state != GROUP_STABLE || !group_is_of_consumers(group) ||
+           group_reads_topic(group, (struct wire_str){topic->name, topic->name_len});
+}
+
+/* Of a topic that is not kept. */
+static int64_t due_ms(const struct group *group, const struct committed_offset *offset)
 {
     int64_t retention_ms = group->shard->settings.offsets_retention_ms;
     bool had_members = group->protocol_type != NULL;
-    if (had_members && group->state != GROUP_EMPTY) {
-        struct wire_str name = {topic->name, topic->name_len};
-        if (group->state != GROUP_STABLE || !group_is_of_consumers(group) ||
-            group_reads_topic(group, name))
-            return INT64_MAX;
-    }
     if (offset->expire_ms >= 0)
         return offset->expire_ms;
     int64_t from_ms = offset->commit_ms;
@@ -45,10 +48,12 @@ static enum err record_due(struct group *group, int64_t now_ms, int64_t *next_ms
     *count = 0;
     LIST_FOR_EACH (node, &group->offsets.topics) {
         const struct offset_topic *topic = container_of(node, struct offset_topic, link);
+        if (is_kept(group, topic))
+            continue;
         LIST_FOR_EACH (inner, &topic->partitions) {
             const struct committed_offset *offset =
                 container_of(inner, struct committed_offset, link);
-            int64_t at_ms = due_ms(group, topic, offset);
+            int64_t at_ms = due_ms(group, offset);
             if (at_ms > now_ms) {
                 *next_ms = MIN(*next_ms, at_ms);
                 continue;
@@ -69,6 +74,8 @@ static void forget_due(struct group *group, int64_t now_ms)
         const struct offset_topic *topic = container_of(node, struct offset_topic, link);
         struct wire_str name = {topic->name, topic->name_len};
         uint32_t left = 0;
+        if (is_kept(group, topic))
+            continue;
         LIST_FOR_EACH (inner, &topic->partitions)
             left++;
         /* The topic goes with its last offset: nothing of it is touched behind that. */
@@ -76,7 +83,7 @@ static void forget_due(struct group *group, int64_t now_ms)
             const struct committed_offset *offset =
                 container_of(inner, struct committed_offset, link);
             inner = inner->next;
-            if (due_ms(group, topic, offset) <= now_ms)
+            if (due_ms(group, offset) <= now_ms)
                 offset_table_remove(&group->offsets, name, offset->partition);
         }
     }
