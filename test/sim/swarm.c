@@ -143,7 +143,7 @@ struct consumer_options world_random_consumer(struct world *w)
     int32_t partition_bytes = (int32_t)PICK(sim, 1, 1000, 1 << 20);
     int32_t bytes_min = (int32_t)PICK(sim, 1, 1, 1, 5000);
     int32_t wait_ms = (int32_t)PICK(sim, 0, 10, 500);
-    return (struct consumer_options){
+    struct consumer_options options = {
         .has_session = sim_percent(sim, 60),
         .may_pause = sim_percent(sim, 30),
         .wait_ms = wait_ms,
@@ -152,4 +152,8 @@ struct consumer_options world_random_consumer(struct world *w)
         .bytes_max = (int32_t)PICK(sim, 1, 5000, 1 << 20),
         .partition_bytes_max = partition_bytes,
     };
+    /* So would as much as an answer may have: whole batches hardly ever fill it. */
+    if (options.bytes_min > 1 && options.bytes_min >= options.bytes_max)
+        options.bytes_min = 1;
+    return options;
 }
