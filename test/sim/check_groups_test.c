@@ -54,31 +54,30 @@ static uint32_t send_deletion(struct fixture *f)
                                           .group = f->group, .partition = 1, .is_deletion = true});
 }
 
-static uint64_t ask(struct fixture *f)
+static struct history_committed_view ask(struct fixture *f)
 {
-    return history_committed_floor(&f->h, f->group, 1);
+    return history_committed_view(&f->h, f->group, 1);
 }
 
-static void see(struct fixture *f, uint64_t floor, uint32_t commit)
+static void see(struct fixture *f, struct history_committed_view view, uint32_t commit)
 {
     char text[COMMIT_TEXT_SIZE];
     history_commit_text(commit, text);
     history_committed_seen(&f->h, &(struct history_committed){
                                       .group = f->group,
                                       .partition = 1,
-                                      .floor = floor,
+                                      .view = view,
                                       .offset = f->h.groups.commits[commit].offset,
                                       .metadata = text,
                                       .metadata_len = strlen(text),
                                   });
 }
 
-static void see_none(struct fixture *f, uint64_t floor)
+static void see_none(struct fixture *f, struct history_committed_view view)
 {
     history_committed_seen(
-        &f->h,
-        &(struct history_committed){
-            .group = f->group, .partition = 1, .floor = floor, .is_none = true, .offset = -1});
+        &f->h, &(struct history_committed){
+                   .group = f->group, .partition = 1, .view = view, .is_none = true, .offset = -1});
 }
 
 /* ---- what is committed */
@@ -89,7 +88,7 @@ TEST(check_committed_passes_what_may_be)
     see_none(&f, ask(&f));
     uint32_t first = send_acked(&f, 1);
     see(&f, ask(&f), first);
-    uint64_t before = ask(&f);
+    struct history_committed_view before = ask(&f);
     uint32_t second = send_acked(&f, 2);
     see(&f, before, first); /* asked before */
     uint32_t lost = send_one(&f, 3);
@@ -144,6 +143,20 @@ TEST(check_committed_flags_what_a_deletion_has_taken)
     uint32_t first = send_acked(&f, 1);
     history_commit_acked(&f.h, send_deletion(&f));
     see_none(&f, ask(&f));
+    CHECK(!f.h.has_failed);
+    see(&f, ask(&f), first);
+    expect(&f, "committed is never lost");
+}
+
+TEST(check_committed_flags_what_comes_back_after_its_expiry)
+{
+    struct fixture f = fixture_new();
+    uint32_t first = history_commit_sent(
+        &f.h, &(struct history_new_commit){.group = f.group, .partition = 1, .expires = true});
+    history_commit_acked(&f.h, first);
+    struct history_committed_view early = ask(&f);
+    see_none(&f, ask(&f));
+    see(&f, early, first); /* asked before it was seen to be gone */
     CHECK(!f.h.has_failed);
     see(&f, ask(&f), first);
     expect(&f, "committed is never lost");

@@ -143,6 +143,10 @@ static void step(struct committer *c)
         delete_group(c);
     } else {
         draw_rows(c, drawn % 5 == 0);
+        c->offsets.retention_ms = 0;
+        if (c->retention_max_ms > 0 && drawn % 3 == 0)
+            c->offsets.retention_ms =
+                (int32_t)sim_draw(client_sim(&c->client), 1, c->retention_max_ms);
         if (drawn < 15)
             offsets_delete(&c->offsets);
         else if (drawn < 65)
@@ -159,17 +163,22 @@ static void on_pause_over(struct loop_timer *timer)
 
 static void on_ready(void *arg)
 {
-    step(arg);
+    struct committer *c = arg;
+    if (c->retention_max_ms > 0) /* the versions that know a retention */
+        connection_limit_version(&c->client.connection, API_OFFSET_COMMIT, 2, 4);
+    step(c);
 }
 
 static void on_lost(void *arg)
 {
 }
 
-void committer_start(struct committer *c, const struct client_options *client, uint32_t group)
+void committer_start(struct committer *c, const struct client_options *client, uint32_t group,
+                     int32_t retention_max_ms)
 {
     ASSERT(client->partition_count > 0);
-    *c = (struct committer){.group = group, .pause = {.fire = on_pause_over}};
+    *c = (struct committer){
+        .group = group, .retention_max_ms = retention_max_ms, .pause = {.fire = on_pause_over}};
     c->offsets =
         (struct offsets_call){.client = &c->client, .group = group, .arg = c, .done = on_done};
     struct client_options own = *client;

@@ -13,8 +13,9 @@
 
 struct committer {
     struct client client;
-    uint32_t group; /* of the history */
-    int64_t offset; /* goes up */
+    uint32_t group;           /* of the history */
+    int32_t retention_max_ms; /* some of its commits do not stay; 0: all do */
+    int64_t offset;           /* goes up */
     bool is_busy;
     bool is_made; /* the coordinator was found */
     struct call call;
@@ -22,7 +23,8 @@ struct committer {
     struct loop_timer pause;
 };
 
-void committer_start(struct committer *c, const struct client_options *client, uint32_t group);
+void committer_start(struct committer *c, const struct client_options *client, uint32_t group,
+                     int32_t retention_max_ms);
 void committer_stop(struct committer *c);
 
 #endif

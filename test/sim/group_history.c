@@ -117,11 +117,13 @@ uint32_t history_commit_sent(struct history *h, const struct history_new_commit 
         .group = options->group,
         .partition = options->partition,
         .is_deletion = options->is_deletion,
+        .expires = options->expires,
         .offset = options->offset,
         .leader_epoch = options->leader_epoch,
         .begin = ++groups->clock,
         .end = COMMIT_NOT_ENDED,
     };
+    groups->items[options->group].expires |= options->expires;
     return groups->commit_count++;
 }
 
@@ -150,7 +152,7 @@ void history_commit_acked(struct history *h, uint32_t number)
     commit->state = COMMIT_ACKED;
     ended(h, commit);
     is_known_done(h, commit);
-    if (!commit->is_deletion)
+    if (!commit->is_deletion && !commit->expires)
         h->groups.items[commit->group].is_kept = true;
 }
 
@@ -168,9 +170,23 @@ void history_commit_refused(struct history *h, uint32_t number)
     ended(h, commit);
 }
 
-uint64_t history_committed_floor(const struct history *h, uint32_t group, uint32_t partition)
+struct history_committed_view history_committed_view(const struct history *h, uint32_t group,
+                                                     uint32_t partition)
 {
-    return h->groups.items[group].floors[partition];
+    return (struct history_committed_view){h->groups.items[group].floors[partition],
+                                           h->groups.clock};
+}
+
+/* What was over when this was asked is gone, and stays so. */
+static void seen_gone(struct history *h, const struct history_committed *seen)
+{
+    h->groups.clock++;
+    for (uint32_t i = 0; i < h->groups.commit_count; i++) {
+        struct history_commit *commit = &h->groups.commits[i];
+        if (commit->group == seen->group && commit->partition == seen->partition &&
+            commit->end <= seen->view.asked && commit->gone == 0)
+            commit->gone = h->groups.clock;
+    }
 }
 
 /* Which commit this metadata is of; -1: none that was ever sent. */
@@ -190,6 +206,8 @@ void history_committed_seen(struct history *h, const struct history_committed *s
 {
     int64_t number = seen->is_none ? COMMIT_NONE : recognise(h, seen);
     check_committed_on_seen(h, seen, number);
+    if (seen->is_none)
+        seen_gone(h, seen);
     if (number == COMMIT_NONE || h->has_failed)
         return;
     struct history_commit *commit = &h->groups.commits[number];

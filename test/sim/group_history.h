@@ -36,11 +36,13 @@ struct history_commit {
     uint32_t group;
     uint32_t partition; /* of the history */
     bool is_deletion;
+    bool expires; /* it may be gone at any time */
     int64_t offset;
     int32_t leader_epoch;
     enum commit_state state;
     uint64_t begin;
     uint64_t end;
+    uint64_t gone; /* it was seen to be gone; 0: never */
 };
 
 /* What the members of one generation were told. */
@@ -53,6 +55,7 @@ struct history_generation {
 struct history_group {
     char name[GROUP_NAME_SIZE];
     bool is_kept;               /* it has an offset that stays: it is never forgotten itself */
+    bool expires;               /* offsets that do not stay */
     int32_t written_generation; /* some member has its assignment: it is in the log */
     int32_t formed_generation;  /* some member has joined it, in that life of the broker */
     uint32_t formed_starts;
@@ -121,6 +124,7 @@ struct history_new_commit {
     uint32_t group;
     uint32_t partition;
     bool is_deletion;
+    bool expires;
     int64_t offset;
     int32_t leader_epoch;
 };
@@ -134,12 +138,18 @@ void history_commit_unknown(struct history *h, uint32_t commit);
 void history_commit_refused(struct history *h, uint32_t commit);
 
 /* To be asked when a request leaves that will tell what is committed. */
-uint64_t history_committed_floor(const struct history *h, uint32_t group, uint32_t partition);
+struct history_committed_view {
+    uint64_t floor; /* the last commit that is known to be done began then */
+    uint64_t asked;
+};
+
+struct history_committed_view history_committed_view(const struct history *h, uint32_t group,
+                                                     uint32_t partition);
 
 struct history_committed {
     uint32_t group;
     uint32_t partition;
-    uint64_t floor;
+    struct history_committed_view view;
     bool is_none;
     int64_t offset;
     int32_t leader_epoch; /* only when has_epoch */

@@ -23,6 +23,7 @@ enum {
     FETCH_BYTES = 20000,
     IDS_BYTES_MAX = 1 << 16,
     SLEEP_SESSIONS_MAX = 3,
+    FENCED_PERCENT = 3,
 };
 
 static void step(struct member *m);
@@ -151,10 +152,25 @@ static void heartbeat(struct member *m)
 
 /* ---- offsets */
 
+static void on_fenced(struct member *m, enum err e, enum kerr error)
+{
+    if (e != ERR_OK)
+        return;
+    if (error == KERR_NONE)
+        history_fail(member_history(m), "an instance has one member",
+                     "a commit under the fenced id %s was accepted", m->fenced_id);
+    step_within(m, m->options.pause_max_ns);
+}
+
 static void on_committed(void *arg, enum err e, enum kerr error)
 {
     struct member *m = arg;
     m->is_busy = false;
+    if (m->commits_fenced) {
+        m->commits_fenced = false;
+        on_fenced(m, e, error);
+        return;
+    }
     if (e != ERR_OK) {
         m->commits_first = sim_percent(member_sim(m), 70); /* once more, or never known */
         return;
@@ -180,7 +196,10 @@ static void fill_rows(struct member *m)
 
 static void commit(struct member *m)
 {
-    struct offsets_who who = {m->generation, wire_str_of(m->id), member_instance(m)};
+    m->commits_fenced = m->state == MEMBER_WORKS && m->fenced_id[0] != '\0' &&
+                        sim_percent(member_sim(m), FENCED_PERCENT);
+    struct offsets_who who = {m->generation, wire_str_of(m->commits_fenced ? m->fenced_id : m->id),
+                              member_instance(m)};
     fill_rows(m);
     m->offsets.done = on_committed;
     offsets_commit(&m->offsets, &who);
@@ -357,6 +376,8 @@ static void on_lost(void *arg)
 static void come_back(struct member *m)
 {
     m->state = MEMBER_JOINS;
+    if (m->options.is_static && m->id[0] != '\0')
+        memcpy(m->fenced_id, m->id, sizeof(m->fenced_id));
     m->id[0] = '\0';
     m->generation = -1;
     m->needs_coordinator = true;

@@ -44,7 +44,8 @@ struct member {
     struct client_options client_options;
     struct member_options options;
     enum member_state state;
-    char id[MEMBER_ID_SIZE]; /* "": it has none */
+    char id[MEMBER_ID_SIZE];        /* "": it has none */
+    char fenced_id[MEMBER_ID_SIZE]; /* of a static member: the one before; "": none */
     char instance_id[MEMBER_NAME_SIZE];
     struct member_metadata metadata;
     uint32_t incarnation;
@@ -64,7 +65,8 @@ struct member {
 
     bool is_gone; /* for good */
     bool needs_coordinator;
-    bool commits_first; /* before whatever comes next */
+    bool commits_fenced; /* under way: a commit under its fenced id */
+    bool commits_first;  /* before whatever comes next */
     bool is_asleep;
     bool is_busy;
     int64_t heartbeat_due_ns;

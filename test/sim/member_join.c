@@ -117,6 +117,9 @@ static void take_joined(struct member *m, const struct join_group_response *answ
 {
     struct history *h = member_history(m);
     history_generation_told(h, m->options.group, &m->view, answer->generation_id, false);
+    if (m->call.version >= ID_REQUIRED_SINCE && !m->options.is_static && m->id[0] == '\0')
+        history_fail(h, "members", "JoinGroup took one without an id, in version %d",
+                     m->call.version);
     m->generation = answer->generation_id;
     set_text(m->id, sizeof(m->id), answer->member_id);
     set_text(m->protocol, sizeof(m->protocol), answer->protocol_name);
@@ -283,7 +286,9 @@ void member_leave(struct member *m)
     struct leave_group_request_member_identity who;
     wire_defaults(wire_api_find(API_LEAVE_GROUP)->request->body, &request);
     wire_defaults(&leave_group_request_member_identity_layout, &who);
-    who.member_id = wire_str_of(m->id);
+    /* As an administrator would do it: by the instance alone. */
+    bool by_instance = m->options.is_static && sim_percent(member_sim(m), 50);
+    who.member_id = wire_str_of(by_instance ? "" : m->id);
     who.group_instance_id = member_instance(m);
     request.group_id = member_group_name(m);
     if (connection_version(&m->client.connection, API_LEAVE_GROUP) >= MEMBERS_SINCE) {

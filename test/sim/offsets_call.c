@@ -16,6 +16,8 @@ enum {
     COMMITS_EPOCH_SINCE = 6,
     FETCHES_EPOCH_SINCE = 5,
     EPOCH_MAX = 9,
+    RETENTION_SINCE = 2,
+    RETENTION_UNTIL = 4,
 };
 
 static struct history *history_of(const struct offsets_call *oc)
@@ -97,6 +99,12 @@ bool offsets_is_refusal(enum kerr error)
 
 /* ---- commits and deletions */
 
+static bool has_retention(const struct offsets_call *oc)
+{
+    int16_t version = connection_version(&oc->client->connection, API_OFFSET_COMMIT);
+    return oc->retention_ms > 0 && version >= RETENTION_SINCE && version <= RETENTION_UNTIL;
+}
+
 static void send_row(struct offsets_call *oc, uint32_t i, bool is_deletion)
 {
     bool has_epoch =
@@ -108,6 +116,7 @@ static void send_row(struct offsets_call *oc, uint32_t i, bool is_deletion)
             .group = oc->group,
             .partition = row->partition,
             .is_deletion = is_deletion,
+            .expires = !is_deletion && has_retention(oc),
             .offset = row->offset,
             .leader_epoch = has_epoch && sim_percent(client_sim(oc->client), 50)
                                 ? (int32_t)sim_draw(client_sim(oc->client), 0, EPOCH_MAX)
@@ -181,6 +190,8 @@ void offsets_commit(struct offsets_call *oc, const struct offsets_who *who)
     request.generation_id_or_member_epoch = who->generation;
     request.member_id = who->member_id;
     request.group_instance_id = who->instance_id;
+    if (has_retention(oc))
+        request.retention_time_ms = oc->retention_ms;
     request.topics.items = topics;
     request.topics.count = 0;
     for (uint32_t i = 0; i < oc->row_count; i++) {
@@ -265,7 +276,7 @@ static void take_fetched(struct offsets_call *oc, struct offsets_row *row, enum 
         &(struct history_committed){
             .group = oc->group,
             .partition = row->partition,
-            .floor = row->floor,
+            .view = row->view,
             .is_none = answer->committed_offset == -1,
             .offset = answer->committed_offset,
             .leader_epoch = answer->committed_leader_epoch,
@@ -347,8 +358,7 @@ void offsets_fetch(struct offsets_call *oc)
     begin(oc, API_OFFSET_FETCH, on_fetched);
     int32_t count = 0;
     for (uint32_t i = 0; i < oc->row_count; i++) {
-        oc->rows[i].floor =
-            history_committed_floor(history_of(oc), oc->group, oc->rows[i].partition);
+        oc->rows[i].view = history_committed_view(history_of(oc), oc->group, oc->rows[i].partition);
         if (is_next_topic(oc, i)) {
             struct wire_str name = wire_str_of(partition_of(oc, i)->topic);
             topics[count] = (struct offset_fetch_request_topics){

@@ -16,7 +16,7 @@ struct offsets_row {
     int64_t offset;     /* to commit; or what was fetched, -1: nothing is committed */
     enum kerr error;    /* of the answer */
     uint32_t commit;    /* of the history */
-    uint64_t floor;
+    struct history_committed_view view;
     bool is_answered;
 };
 
@@ -32,6 +32,7 @@ struct offsets_call {
     uint32_t group;                                 /* of the history */
     struct offsets_row rows[CLIENT_PARTITIONS_MAX]; /* in the order of the history */
     uint32_t row_count;
+    int32_t retention_ms; /* of commits in versions that have it; 0: the broker's */
     void *arg;
     /* ERR_CLOSED: no answer came. `error`: of the call as a whole. */
     void (*done)(void *arg, enum err e, enum kerr error);

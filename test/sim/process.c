@@ -65,6 +65,7 @@ static bool load_config(struct broker_process *p)
     if (groups->offsets_partitions > 0) {
         add_set(p, "offsets.topic.num.partitions", groups->offsets_partitions);
         add_set(p, "group.initial.rebalance.delay.ms", groups->initial_delay_ms);
+        add_set(p, "offsets.retention.check.interval.ms", groups->retention_check_ms);
         add_set(p, "group.min.session.timeout.ms", groups->member.session_timeout_ms);
     }
     struct server_config_input input = {.sets = p->set_list};

@@ -72,6 +72,8 @@ void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)
         .offsets_partitions = (int32_t)PICK(sim, 1, 1, 3, 8),
         .offsets_segment_bytes = (int32_t)PICK(sim, 0, 8192, 65536),
         .initial_delay_ms = (int32_t)PICK(sim, 0, 50, 300),
+        .retention_check_ms = (int32_t)PICK(sim, 20, 200, 600000),
+        .retention_max_ms = (int32_t)PICK(sim, 0, 0, 100, 2000),
         .static_percent = (int32_t)PICK(sim, 0, 30, 100),
         .member =
             {

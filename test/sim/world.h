@@ -50,6 +50,8 @@ struct swarm_groups {
     int32_t offsets_partitions;    /* of __consumer_offsets; 0: no groups, Kafka's defaults */
     int32_t offsets_segment_bytes; /* 0: the broker makes the topic */
     int32_t initial_delay_ms;
+    int32_t retention_check_ms;
+    int32_t retention_max_ms;     /* of committers: some commits stay so long only; 0: all stay */
     int32_t static_percent;       /* of members */
     struct member_options member; /* what all have in common */
 };
