@@ -59,6 +59,7 @@ bool check_converged_is(const struct history *h, const struct history_holder *ho
                         uint32_t count);
 void check_converged_at_end(struct history *h, uint32_t group, const struct history_holder *holders,
                             uint32_t count);
+void check_converged_is_empty(struct history *h, uint32_t group, bool has_members);
 
 /* check_replay: a group looks the same after a restart. */
 void check_replay_on_restarted(struct history *h, uint32_t group, const char *before,

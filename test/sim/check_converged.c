@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * check_converged: when all is calm again the live members of a group, and no others, are in one
- * generation, and every partition belongs to one of them.
+ * generation, and every partition belongs to one of them; and when all have died there are none.
  *
  * Thread: one.
  */
@@ -21,6 +21,13 @@ bool check_converged_is(const struct history *h, const struct history_holder *ho
         all |= holders[i].partitions;
     }
     return count == 0 || all == wanted;
+}
+
+void check_converged_is_empty(struct history *h, uint32_t group, bool has_members)
+{
+    if (has_members)
+        history_fail(h, "groups converge", "group %s has members long after all have died",
+                     h->groups.items[group].name);
 }
 
 void check_converged_at_end(struct history *h, uint32_t group, const struct history_holder *holders,

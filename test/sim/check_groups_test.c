@@ -289,6 +289,15 @@ TEST(check_converged_flags_members_apart)
     }
 }
 
+TEST(check_converged_flags_members_that_are_dead)
+{
+    struct fixture f = fixture_new();
+    check_converged_is_empty(&f.h, f.group, false);
+    CHECK(!f.h.has_failed);
+    check_converged_is_empty(&f.h, f.group, true);
+    expect(&f, "groups converge");
+}
+
 TEST(check_replay_flags_a_difference)
 {
     struct fixture f = fixture_new();

@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "wire/describe_groups.h"
 
-enum { PAUSE_MAX_MS = 10 };
+enum { PAUSE_MAX_MS = 10, INSTANCES_SINCE = 4 };
 
 static void step(struct inspector *in);
 
@@ -43,8 +43,9 @@ static void put_group(struct inspected_group *to,
                   group->protocol_data.len, group->protocol_data.data);
     for (int32_t i = 0; i < group->members.count; i++) {
         const struct describe_groups_response_described_group_member *m = &group->members.items[i];
-        strbuf_printf(&to->members, " [%.*s %.*s %.*s ", m->member_id.len, m->member_id.data,
-                      m->client_id.len, m->client_id.data, m->client_host.len, m->client_host.data);
+        strbuf_printf(&to->members, " [%.*s %.*s %.*s %.*s ", m->member_id.len, m->member_id.data,
+                      MAX(m->group_instance_id.len, 0), m->group_instance_id.data, m->client_id.len,
+                      m->client_id.data, m->client_host.len, m->client_host.data);
         put_bytes(&to->members, m->member_metadata);
         strbuf_putc(&to->members, ' ');
         put_bytes(&to->members, m->member_assignment);
@@ -134,7 +135,10 @@ static void on_pause_over(struct loop_timer *timer)
 
 static void on_ready(void *arg)
 {
-    step(arg);
+    struct inspector *in = arg;
+    connection_limit_version(&in->client.connection, API_DESCRIBE_GROUPS, INSTANCES_SINCE,
+                             INT16_MAX);
+    step(in);
 }
 
 static void on_lost(void *arg)

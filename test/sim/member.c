@@ -18,7 +18,6 @@
 enum {
     RETRY_MIN_MS = 1,
     RETRY_MAX_MS = 50,
-    HEARTBEATS_A_SESSION = 4,
     FETCH_WAIT_MAX_MS = 20,
     FETCH_BYTES = 20000,
     IDS_BYTES_MAX = 1 << 16,
@@ -123,8 +122,7 @@ bool member_takes(struct member *m, const char *what, int16_t error)
 
 static void plan_heartbeat(struct member *m)
 {
-    m->heartbeat_due_ns =
-        member_sim(m)->now_ns + m->options.session_timeout_ms * SIM_MS / HEARTBEATS_A_SESSION;
+    m->heartbeat_due_ns = member_sim(m)->now_ns + m->options.heartbeat_ns;
 }
 
 static void on_heartbeat(struct call *call, enum err e, const void *response)

@@ -25,6 +25,7 @@ struct member_options {
     bool is_static;
     int32_t session_timeout_ms;
     int32_t rebalance_timeout_ms;
+    int64_t heartbeat_ns;
     int64_t pause_max_ns; /* between its requests */
     int64_t fate_mean_ns; /* between the blows of fate; 0: none */
     int64_t away_max_ns;

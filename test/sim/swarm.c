@@ -79,6 +79,7 @@ void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)
             {
                 .session_timeout_ms = (int32_t)PICK(sim, 800, 2000, 6000),
                 .rebalance_timeout_ms = (int32_t)PICK(sim, 300, 1000, 4000),
+                .heartbeat_ns = PICK(sim, 5 * SIM_MS, 50 * SIM_MS, 200 * SIM_MS),
                 .pause_max_ns = PICK(sim, SIM_MS, 10 * SIM_MS, 30 * SIM_MS),
                 .fate_mean_ns = PICK(sim, 0, 500 * SIM_MS, 3 * SIM_S),
                 .away_max_ns = PICK(sim, 20 * SIM_MS, 500 * SIM_MS, 4 * SIM_S),

@@ -14,7 +14,7 @@
 #include "world.h"
 
 /* Longer than the longest session, and two rounds of joining with it. */
-enum { CONVERGE_MAX_S = 30, INSPECT_MAX_S = 10 };
+enum { CONVERGE_MAX_S = 30, INSPECT_MAX_S = 10, OUTLIVE_MARGIN_S = 3 };
 
 uint32_t world_add_group(struct world *w, const char *name)
 {
@@ -172,6 +172,24 @@ static void compare(struct world *w, const struct inspector *before, const struc
     }
 }
 
+static bool never(const struct world *w)
+{
+    return false;
+}
+
+/* All members are dead by now: their sessions began anew with the restart, and end. */
+static void outlive(struct world *w)
+{
+    const struct member_options *member = &w->swarm.groups.member;
+    int64_t most_ms = member->session_timeout_ms + 2 * (int64_t)member->rebalance_timeout_ms;
+    struct inspector last;
+    (void)world_run_until(w, never, most_ms / 1000 + OUTLIVE_MARGIN_S);
+    inspect(w, &last);
+    for (uint32_t i = 0; i < w->history.groups.count; i++)
+        check_converged_is_empty(&w->history, i, last.groups[i].has_members);
+    inspector_deinit(&last);
+}
+
 void world_groups_restart(struct world *w)
 {
     struct inspector before, after;
@@ -181,6 +199,8 @@ void world_groups_restart(struct world *w)
         inspect(w, &after);
         if (!w->history.has_failed)
             compare(w, &before, &after);
+        if (!w->history.has_failed)
+            outlive(w);
         inspector_deinit(&after);
     }
     inspector_deinit(&before);
