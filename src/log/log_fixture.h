@@ -17,13 +17,14 @@ struct fixture_batch {
     int64_t producer_id; /* -1: none */
     int16_t epoch;
     int32_t sequence;
+    bool times_fall;
     enum compress_codec codec;
 };
 
 /* Defaults of Kafka, ack_disk. */
 struct log_config fixture_config(void);
 
-/* One batch of whole records, timestamps rising by one from timestamp_ms. */
+/* One batch of whole records, timestamps rising (or falling) by one from timestamp_ms. */
 struct iobuf_slice fixture_bytes(const struct fixture_batch *batch);
 
 /* A log and what waits to be written. */

@@ -41,7 +41,7 @@ struct iobuf_slice fixture_bytes(const struct fixture_batch *batch)
     uint8_t *payload = mem_alloc(batch->payload + 1);
     memset(payload, 'v', batch->payload);
     for (int32_t i = 0; i < batch->records; i++) {
-        struct record r = {.timestamp = batch->timestamp_ms + i,
+        struct record r = {.timestamp = batch->timestamp_ms + (batch->times_fall ? -i : i),
                            .key = {.len = -1},
                            .value = {payload, (int32_t)batch->payload}};
         enum err e = batch_builder_add(&b, &r);

@@ -18,7 +18,8 @@ struct model_batch {
     int64_t base_offset;
     int64_t last_offset;
     int64_t size;
-    int64_t timestamp_ms; /* of the first record; they rise by one */
+    int64_t timestamp_ms; /* of the first record; they rise or fall by one */
+    bool times_fall;
 };
 
 struct model {
@@ -37,12 +38,14 @@ static void model_append(struct model *model)
         .payload = prng_chance(&model->p, 1, 20) ? 6000 : prng_below(&model->p, 200),
         .timestamp_ms = prng_range(&model->p, 1000, 3000),
         .producer_id = -1,
+        .times_fall = model->count % 3 == 0,
         .codec = codecs[prng_below(&model->p, ARRAY_COUNT(codecs))],
     };
     struct model_batch *known = &model->batches[model->count++];
     known->base_offset = partition_log_assigned(model->f.log);
     known->last_offset = known->base_offset + batch.records - 1;
     known->timestamp_ms = batch.timestamp_ms;
+    known->times_fall = batch.times_fall;
     struct iobuf_slice bytes = fixture_bytes(&batch);
     known->size = (int64_t)bytes.len;
     iobuf_slice_release(&bytes);
@@ -163,13 +166,19 @@ TEST(every_offset_is_found_as_in_a_plain_list)
 
 /* ---- by time */
 
+static int64_t time_in(const struct model_batch *batch, int64_t offset)
+{
+    int64_t index = offset - batch->base_offset;
+    return batch->timestamp_ms + (batch->times_fall ? -index : index);
+}
+
 static struct log_time_match model_time(const struct model *model, int64_t time, int64_t start,
                                         int64_t limit)
 {
     for (int i = 0; i < model->count; i++) {
         const struct model_batch *batch = &model->batches[i];
         for (int64_t offset = batch->base_offset; offset <= batch->last_offset; offset++) {
-            int64_t timestamp = batch->timestamp_ms + offset - batch->base_offset;
+            int64_t timestamp = time_in(batch, offset);
             if (timestamp >= time && offset >= start && offset < limit)
                 return (struct log_time_match){offset, timestamp, 7};
         }
@@ -198,7 +207,7 @@ static void check_max_time(struct model *model, const struct log_position *limit
     int64_t largest = -1;
     for (int64_t offset = start; offset < limit->offset; offset++) {
         const struct model_batch *batch = model_find(model, offset);
-        largest = MAX(largest, batch->timestamp_ms + offset - batch->base_offset);
+        largest = MAX(largest, time_in(batch, offset));
     }
     struct log_time_match expected = largest < 0 ? (struct log_time_match){-1, -1, -1}
                                                  : model_time(model, largest, start, limit->offset);
@@ -235,6 +244,22 @@ TEST(times_are_found_as_in_a_plain_list)
                 fixture_free(&model.f);
                 CHECK_EQUAL(fixture_open(&model.f), ERR_OK);
             }
+        }
+        fixture_deinit(&model.f);
+    }
+}
+
+/* Also where the start lies inside a batch, and the largest time of that batch is below it. */
+TEST(times_are_found_whatever_was_deleted)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct model model;
+        model_build(&model, 200 + seed, 20);
+        struct log_position end = partition_log_written(model.f.log);
+        for (int64_t start = 0; start <= end.offset; start++) {
+            partition_log_raise_start(model.f.log, start);
+            check_max_time(&model, &end);
+            check_time(&model, prng_range(&model.p, 990, 3020), &end);
         }
         fixture_deinit(&model.f);
     }

@@ -18,7 +18,8 @@
 
 struct time_search {
     const struct log_segments *segments;
-    int64_t timestamp_ms; /* the first record at or after it */
+    int64_t timestamp_ms; /* the first record at or after it... */
+    bool wants_largest;   /* ... or of a batch the first of those with the largest */
     struct log_time_match match;
 };
 
@@ -45,9 +46,13 @@ static enum err match_records(struct time_search *search, const struct batch_hea
         int64_t offset = header->base_offset + brief.offset_delta;
         if (timestamp < search->timestamp_ms || !is_readable(search, offset))
             continue;
+        if (search->wants_largest && search->match.offset >= 0 &&
+            timestamp <= search->match.timestamp_ms)
+            continue;
         search->match = (struct log_time_match){
             .offset = offset, .timestamp_ms = timestamp, .leader_epoch = header->leader_epoch};
-        break;
+        if (!search->wants_largest)
+            break;
     }
     return ERR_OK;
 }
@@ -198,14 +203,17 @@ enum err log_segments_find_time(const struct log_segments *segments, int64_t tim
 
 /* ---- the largest timestamp */
 
-/* Of the batches that may be read; what the tail says counts only if that batch is one of them. */
+/* Of the batches that may be read; what the tail says counts only if that batch is one of them.
+ * `only_whole`: not of the batch in which the log start lies. */
 static enum err max_of_segment(const struct log_segments *segments,
-                               const struct log_segment_view *item, int64_t *max_timestamp)
+                               const struct log_segment_view *item, bool only_whole,
+                               int64_t *max_timestamp)
 {
     const struct segment_tail *tail = &item->tail;
     ASSERT(item->end_pos <= tail->size);
     *max_timestamp = tail->max_timestamp;
-    if (tail->max_timestamp_offset >= segments->log_start &&
+    bool may_be_split = only_whole && item->segment->base_offset < segments->log_start;
+    if (!may_be_split && tail->max_timestamp_offset >= segments->log_start &&
         tail->max_timestamp_offset < segments->limit.offset)
         return ERR_OK;
     *max_timestamp = -1;
@@ -222,26 +230,80 @@ static enum err max_of_segment(const struct log_segments *segments,
     while ((e = segment_walk_next(&walk, &header, &at)) == ERR_OK) {
         if (header.base_offset >= segments->limit.offset)
             break;
-        if (batch_last_offset(&header) >= segments->log_start)
+        int64_t first = only_whole ? header.base_offset : batch_last_offset(&header);
+        if (first >= segments->log_start)
             *max_timestamp = MAX(*max_timestamp, header.max_timestamp);
     }
     env_file_unref(file);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+static enum err max_of_segments(const struct log_segments *segments, bool only_whole,
+                                int64_t *largest)
+{
+    *largest = -1;
+    for (uint32_t i = 0; i < segments->count; i++) {
+        int64_t max_timestamp;
+        enum err e = max_of_segment(segments, &segments->items[i], only_whole, &max_timestamp);
+        if (e != ERR_OK)
+            return e;
+        *largest = MAX(*largest, max_timestamp);
+    }
+    return ERR_OK;
+}
+
+/* Of the records that are left of the batch in which the log start lies. */
+static enum err match_split_batch(struct time_search *search)
+{
+    const struct log_segments *segments = search->segments;
+    struct env_file *file = NULL;
+    enum err e = segment_file(segments->items[0].segment, LOG_FILE_LOG, ENV_WAIT, &file);
+    if (e != ERR_OK)
+        return e;
+    uint8_t buffer[SEGMENT_WALK_BUFFER];
+    struct segment_walk walk;
+    segment_walk_init(&walk, file, 0, segments->items[0].end_pos, ENV_WAIT);
+    segment_walk_use(&walk, buffer, sizeof(buffer));
+    struct batch_header header;
+    int64_t at;
+    do
+        e = segment_walk_next(&walk, &header, &at);
+    while (e == ERR_OK && batch_last_offset(&header) < segments->log_start);
+    if (e == ERR_OK && header.base_offset < segments->log_start)
+        e = match_batch(search, file, &header, at);
+    env_file_unref(file);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* The largest time belongs to a record below the log start, in a batch that reaches over it. */
+static enum err find_max_of_rest(const struct log_segments *segments, struct log_time_match *out)
+{
+    struct time_search split = {.segments = segments, .wants_largest = true, .match = no_match};
+    int64_t largest = -1;
+    enum err e = match_split_batch(&split);
+    if (e == ERR_OK)
+        e = max_of_segments(segments, true, &largest);
+    if (was_cut(segments))
+        return ERR_STALE;
+    if (e == ERR_OK && largest > split.match.timestamp_ms)
+        return log_segments_find_time(segments, largest, out);
+    if (e == ERR_OK)
+        *out = split.match;
+    return e;
+}
+
 enum err log_segments_find_max_time(const struct log_segments *segments, struct log_time_match *out)
 {
     int64_t largest = -1;
-    for (uint32_t i = 0; i < segments->count; i++) {
-        int64_t max_timestamp;
-        enum err e = max_of_segment(segments, &segments->items[i], &max_timestamp);
-        if (e != ERR_OK)
-            return was_cut(segments) ? ERR_STALE : e;
-        largest = MAX(largest, max_timestamp);
-    }
-    if (largest < 0) {
-        *out = no_match;
-        return ERR_OK;
-    }
-    return log_segments_find_time(segments, largest, out);
+    struct log_time_match match = no_match;
+    enum err e = max_of_segments(segments, false, &largest);
+    if (e != ERR_OK)
+        return was_cut(segments) ? ERR_STALE : e;
+    if (largest >= 0)
+        e = log_segments_find_time(segments, largest, &match);
+    if (e == ERR_OK && largest >= 0 && match.offset < 0)
+        return find_max_of_rest(segments, out);
+    if (e == ERR_OK)
+        *out = match;
+    return e;
 }
