@@ -38,11 +38,13 @@ const struct handler broker_handlers[] = {
     {.key = 23, .run = handle_offset_for_leader_epoch},
     {.key = 32, .run = handle_describe_configs},
     {.key = 33, .run = handle_alter_configs},
+    {.key = 35, .run = handle_describe_log_dirs},
     {.key = 37, .run = handle_create_partitions},
     {.key = 42, .run = handle_delete_groups},
     {.key = 44, .run = handle_incremental_alter_configs},
     {.key = 47, .run = handle_offset_delete},
     {.key = 60, .run = handle_describe_cluster},
+    {.key = 75, .run = handle_describe_topic_partitions},
 };
 const uint16_t broker_handler_count = ARRAY_COUNT(broker_handlers);
 

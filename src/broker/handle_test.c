@@ -16,6 +16,8 @@
 #include "wire/delete_topics.h"
 #include "wire/describe_cluster.h"
 #include "wire/describe_configs.h"
+#include "wire/describe_log_dirs.h"
+#include "wire/describe_topic_partitions.h"
 #include "wire/incremental_alter_configs.h"
 #include "wire/init_producer_id.h"
 #include "wire/list_offsets.h"
@@ -29,7 +31,9 @@ enum {
     INIT_PRODUCER_ID = 22,
     DESCRIBE_CONFIGS = 32,
     INCREMENTAL_ALTER_CONFIGS = 44,
+    DESCRIBE_LOG_DIRS = 35,
     DESCRIBE_CLUSTER = 60,
+    DESCRIBE_TOPIC_PARTITIONS = 75,
 };
 
 static const struct metadata_response *ask_topic(struct broker_fixture *f, const char *name,
@@ -354,5 +358,82 @@ TEST(handlers_survive_damaged_requests)
         arena_deinit(&f.arena);
     }
     CHECK_EQUAL(topic_error(&f, "t", false), KERR_NONE);
+    fixture_stop(&f);
+}
+
+/* ---- pages of topics */
+
+/* Walks all topics from the start; returns the pages, and counts the partitions. */
+static int walk_pages(struct broker_fixture *f, int32_t limit, int *partitions)
+{
+    struct describe_topic_partitions_request_cursor cursor;
+    struct describe_topic_partitions_request request = {.response_partition_limit = limit};
+    int pages = 0;
+    *partitions = 0;
+    do {
+        const struct describe_topic_partitions_response *page =
+            fixture_ask(f, DESCRIBE_TOPIC_PARTITIONS, 0, &request);
+        CHECK(page != NULL);
+        for (int32_t t = 0; t < page->topics.count; t++)
+            *partitions += page->topics.items[t].partitions.count;
+        request.cursor = NULL;
+        if (page->next_cursor != NULL) {
+            cursor.topic_name = page->next_cursor->topic_name;
+            cursor.partition_index = page->next_cursor->partition_index;
+            request.cursor = &cursor;
+        }
+        pages++;
+    } while (request.cursor != NULL);
+    return pages;
+}
+
+TEST(describe_topic_partitions_goes_on_where_a_page_ended)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    int partitions = -1;
+    CHECK_EQUAL(walk_pages(&f, 10, &partitions), 1);
+    CHECK_EQUAL(partitions, 0);
+    fixture_create(&f, "a", 3);
+    fixture_create(&f, "b", 1);
+    fixture_create(&f, "c", 6);
+    static const struct {
+        int32_t limit;
+        int pages;
+    } cases[] = {{10, 1}, {INT32_MAX, 1}, {9, 2},  {3, 4},
+                 {2, 5},  {1, 10},        {0, 10}, {INT32_MIN, 10}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        CHECK_EQUAL(walk_pages(&f, cases[i].limit, &partitions), cases[i].pages);
+        CHECK_EQUAL(partitions, 10);
+    }
+    fixture_stop(&f);
+}
+
+/* ---- log directories */
+
+TEST(describe_log_dirs_tells_each_partition_once)
+{
+    static const char *const sets[] = {"log.dirs=d1,d2,d3", NULL};
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    fixture_create(&f, "a", 5);
+    fixture_create(&f, "b", 70);
+    struct describe_log_dirs_request request = {.topics = {NULL, -1}};
+    for (int16_t version = 1; version <= 5; version++) {
+        const struct describe_log_dirs_response *response =
+            fixture_ask(&f, DESCRIBE_LOG_DIRS, version, &request);
+        CHECK(response != NULL && response->results.count == 3);
+        int seen = 0;
+        for (int32_t i = 0; i < 3; i++) {
+            const struct describe_log_dirs_response_describe_log_dirs_result *dir =
+                &response->results.items[i];
+            CHECK_EQUAL(dir->error_code, KERR_NONE);
+            CHECK_EQUAL(dir->topics.count, 2);
+            CHECK((dir->total_bytes > 0) == (version >= 4));
+            for (int32_t t = 0; t < 2; t++)
+                seen += dir->topics.items[t].partitions.count;
+        }
+        CHECK_EQUAL(seen, 75);
+    }
     fixture_stop(&f);
 }

@@ -34,6 +34,8 @@ handler_fn handle_alter_configs;
 handler_fn handle_incremental_alter_configs;
 handler_fn handle_create_partitions;
 handler_fn handle_delete_records;
+handler_fn handle_describe_log_dirs;
+handler_fn handle_describe_topic_partitions;
 handler_fn handle_describe_cluster;
 
 /* A version that we do not know: answered in the form of version 0 (KIP-511). */

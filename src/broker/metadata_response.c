@@ -11,6 +11,7 @@
 #include "broker/endpoint.h"
 #include "broker/metadata_op.h"
 #include "broker/operations.h"
+#include "broker/partition_view.h"
 #include "metadata/topic_name.h"
 
 static bool fill_brokers(struct metadata_op *op)
@@ -38,54 +39,22 @@ static bool fill_brokers(struct metadata_op *op)
     return true;
 }
 
-static bool is_alive(const struct image *image, int32_t node_id)
+static bool fill_partition(struct metadata_op *op, const struct topic_image *topic, int32_t index,
+                           struct metadata_response_partition *row)
 {
-    const struct broker_image *broker = image_broker(image, node_id);
-    return broker != NULL && !broker->is_fenced;
-}
-
-/* Replicas on brokers that are not there. */
-static bool fill_offline(struct metadata_op *op, const struct partition_members *members,
-                         struct wire_i32_array *out)
-{
-    const struct image *image = request_image(op->rq);
-    int32_t count = 0;
-    for (int32_t i = 0; i < members->replica_count; i++)
-        count += is_alive(image, members->replicas[i]) ? 0 : 1;
-    *out = (struct wire_i32_array){NULL, 0};
-    if (count == 0)
-        return true;
-    out->items = arena_alloc_array(&op->arena, (size_t)count, sizeof(int32_t));
-    if (out->items == NULL)
+    struct partition_view view;
+    if (!partition_view_fill(op->rq, &op->arena, topic, index, &view))
         return false;
-    for (int32_t i = 0; i < members->replica_count; i++) {
-        if (!is_alive(image, members->replicas[i]))
-            out->items[out->count++] = members->replicas[i];
-    }
-    return true;
-}
-
-/* The image's own array; whoever encodes the answer only reads it. */
-static struct wire_i32_array borrow(const int32_t *nodes, int32_t count)
-{
-    return (struct wire_i32_array){(int32_t *)(uintptr_t)nodes, count};
-}
-
-static bool fill_partition(struct metadata_op *op, const struct partition_image *partition,
-                           int32_t index, struct metadata_response_partition *row)
-{
-    const struct partition_members *members = partition->members;
-    bool has_leader =
-        partition->leader != IMAGE_NO_NODE && is_alive(request_image(op->rq), partition->leader);
     *row = (struct metadata_response_partition){
-        .error_code = has_leader ? KERR_NONE : KERR_LEADER_NOT_AVAILABLE,
+        .error_code = view.leader != IMAGE_NO_NODE ? KERR_NONE : KERR_LEADER_NOT_AVAILABLE,
         .partition_index = index,
-        .leader_id = has_leader ? partition->leader : IMAGE_NO_NODE,
-        .leader_epoch = partition->leader_epoch,
-        .replica_nodes = borrow(members->replicas, members->replica_count),
-        .isr_nodes = borrow(members->isr, members->isr_count),
+        .leader_id = view.leader,
+        .leader_epoch = view.leader_epoch,
+        .replica_nodes = view.replicas,
+        .isr_nodes = view.isr,
+        .offline_replicas = view.offline,
     };
-    return fill_offline(op, members, &row->offline_replicas);
+    return true;
 }
 
 static bool fill_topic(struct metadata_op *op, const struct topic_image *topic,
@@ -104,7 +73,7 @@ static bool fill_topic(struct metadata_op *op, const struct topic_image *topic,
         return false;
     row->partitions.count = count;
     for (int32_t i = 0; i < count; i++) {
-        if (!fill_partition(op, topic_partition(topic, i), i, &row->partitions.items[i]))
+        if (!fill_partition(op, topic, i, &row->partitions.items[i]))
             return false;
     }
     return true;

@@ -49,6 +49,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     atomic_init(&set->due_ms, INT64_MAX);
     atomic_init(&set->due_is_posted, false);
     atomic_init(&set->failed_is_posted, false);
+    atomic_init(&set->has_failed, false);
     set->dir_saved = mem_alloc(options->dir_count * sizeof(enum err));
     list_init(&set->saving);
     list_init(&set->saving_now);
@@ -98,6 +99,21 @@ struct partition *replica_set_find(struct replica_set *set, struct uuid topic_id
     }
     monitor_leave(&set->monitor);
     return partition;
+}
+
+bool replica_set_has_failed(struct replica_set *set, struct uuid topic_id, int32_t index)
+{
+    if (!atomic_load(&set->has_failed))
+        return false;
+    enum kerr error = KERR_NONE;
+    struct partition *partition = replica_set_find(set, topic_id, index, &error);
+    if (partition != NULL) {
+        struct partition_offsets offsets;
+        partition_offsets(partition, &offsets);
+        error = offsets.error;
+    }
+    partition_unref(partition);
+    return error == KERR_KAFKA_STORAGE_ERROR;
 }
 
 static struct topic_config config_of(const struct replica_set *set, const struct topic_image *topic)
@@ -178,6 +194,8 @@ static bool open_on_worker(struct env_job *job)
     if (e != ERR_OK)
         set->offline_count++;
     monitor_leave(&set->monitor);
+    if (e != ERR_OK)
+        atomic_store(&set->has_failed, true);
     loop_post(set->options.loop, &call->task);
     return false;
 }
@@ -195,6 +213,7 @@ static void start_opening(struct replica_set *set, struct replica *replica)
         replica->error = ERR_IO;
         set->offline_count++;
         monitor_leave(&set->monitor);
+        atomic_store(&set->has_failed, true);
         return;
     }
     set->dir_partitions[replica->dir]++;

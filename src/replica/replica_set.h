@@ -53,6 +53,10 @@ uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct imag
 struct partition *replica_set_find(struct replica_set *set, struct uuid topic_id, int32_t index,
                                    enum kerr *error);
 
+/* Is this partition here and cannot serve, because its log directory failed or its log could not be
+ * opened? Quick while nothing has failed. */
+bool replica_set_has_failed(struct replica_set *set, struct uuid topic_id, int32_t index);
+
 /* Closes all partitions cleanly, writes checkpoints and the clean markers; `done` on the loop. */
 void replica_set_close(struct replica_set *set, void (*done)(void *arg, enum err e), void *arg);
 

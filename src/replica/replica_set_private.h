@@ -47,6 +47,7 @@ struct replica_set {
     uint32_t *dir_partitions; /* by directory */
     bool *dir_is_offline;
     uint32_t offline_count;
+    atomic_bool has_failed; /* some partition here has; stays */
     int64_t recovered_bytes;
     int64_t cut_bytes;
     struct log_stats stats;

@@ -348,6 +348,7 @@ void replica_storage_failed(void *arg, struct partition *p, enum err e)
     struct log_dir *dir = partition_dir(p);
     bool is_new = false;
     bool is_any_left = false;
+    atomic_store(&set->has_failed, true);
     monitor_enter(&set->monitor);
     for (size_t i = 0; i < set->options.dir_count; i++) {
         if (set->options.dirs[i] == dir) {

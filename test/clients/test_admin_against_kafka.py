@@ -157,8 +157,8 @@ def test_the_latest_record_is_one_that_is_there(peers):
     """Kafka tells the record with the largest time also when it was deleted."""
     klamm = peers[0]
     name = new_topic([klamm])
-    fill([klamm], name)
-    for start, found in ((3, 9), (9, 9), (10, -1)):
+    fill_batches([klamm], name, "none", (T0 + 9, T0 + 1, T0 + 5), (T0 + 3,), (T0 + 4, T0 + 2))
+    for start, found in ((0, 0), (1, 2), (3, 4), (4, 4), (5, 5), (6, -1)):
         klamm.ask("DeleteRecords", 2, {"TimeoutMs": 30000, "Topics": [to_delete(name, (0, start))]})
         assert offset_of(klamm, name, 0, -3)["Offset"] == found
 
@@ -406,3 +406,213 @@ def test_a_level_of_the_logger_is_in_force(server):
         answer = peer.ask("DescribeConfigs", 4, {"Resources": [
             {"ResourceType": LOGGER, "ResourceName": "1", "ConfigurationKeys": None}]})
         assert [(c["Name"], c["Value"]) for c in answer["Results"][0]["Configs"]] == [("root", level)]
+
+
+# ---- ListOffsets
+
+
+def special_offsets(peers, name, names=(-1, -2, -3, -4, -5, -6)):
+    for version in all_versions("ListOffsets"):
+        for at in names:
+            for isolation in (0, 1) if version >= 2 else (None,):
+                fields = {} if isolation is None else {"IsolationLevel": isolation}
+                same(peers, "ListOffsets", version, ReplicaId=-1, **fields, Topics=[
+                    {"Name": name, "Partitions": [{"PartitionIndex": 0, "Timestamp": at}]}])
+
+
+def fill_batches(peers, name, codec, *batches):
+    """Each batch with its records' times."""
+    for peer in peers:
+        producer = confluent_kafka.Producer({"bootstrap.servers": peer.bootstrap, "linger.ms": 10000,
+                                             "compression.type": codec})
+        for times in batches:
+            for at in times:
+                producer.produce(name, b"v" * 50, key="k", partition=0, timestamp=at)
+            assert producer.flush(30) == 0
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip", "lz4", "snappy", "zstd"])
+@pytest.mark.parametrize("policy", ["delete", "compact"])
+def test_special_offsets(peers, codec, policy):
+    """The largest time inside a batch, several times in one, and in segments of one batch each."""
+    batches = [(T0 + 5, T0 + 1), (T0 + 7, T0 + 9, T0 + 9, T0 + 2), (T0 + 9, T0 + 3), (T0 + 8,)]
+    for segment in ("1000000", "350"):
+        name = new_topic(peers, cleanup__policy=policy, internal__segment__bytes=segment)
+        special_offsets(peers, name)
+        for i in range(len(batches)):
+            fill_batches(peers, name, codec, batches[i])
+            special_offsets(peers, name)
+        if policy == "delete":
+            same(peers, "DeleteRecords", 2, Topics=[to_delete(name, (0, 3))], TimeoutMs=30000)
+            special_offsets(peers, name, (-1, -2, -4, -5, -6))
+
+
+def test_special_offsets_by_the_brokers_clock(peers):
+    """Times differ, offsets do not."""
+    name = new_topic(peers, message__timestamp__type="LogAppendTime")
+    fill_batches(peers, name, "none", (T0, T0), (T0,))
+    for at in (-1, -2, -3, -4, -5, -6):
+        rows = [offset_of(peer, name, 0, at) for peer in peers]
+        assert [(r["ErrorCode"], r["Offset"], r["LeaderEpoch"]) for r in rows[:1]] == \
+            [(r["ErrorCode"], r["Offset"], r["LeaderEpoch"]) for r in rows[1:]], at
+
+
+# ---- DescribeTopicPartitions
+
+
+def paged(peers, names, limit=2000, cursor=None):
+    return same(peers, "DescribeTopicPartitions", 0, Topics=[{"Name": n} for n in names],
+                ResponsePartitionLimit=limit,
+                Cursor=cursor and {"TopicName": cursor[0], "PartitionIndex": cursor[1]})
+
+
+def test_describe_topic_partitions(peers):
+    a, b, c = sorted(new_topic(peers, n) for n in (3, 5, 2))
+    for limit in (2000, 5000, 10, 5, 4, 3, 2, 1, 0, -1):
+        for names in ([a], [b, a], [a, a], [c, "none", a, b], ["none"], ["bad/x", a],
+                      ["nona", "nonb", "none"], [a, "zzz"], ["__consumer_offsets", a]):
+            paged(peers, names, limit)
+            for cursor in ((a, 0), (a, 1), (a, 3), (a, 99), (b, 4), (a, -1), (c, 0), ("none", 0),
+                           ("none", 7), (a + "x", 0), ("", 0), ("zzz", 0), ("bad/x", 0)):
+                paged(peers, names, limit, cursor)
+    for index in (-1, -1 << 31):
+        paged(peers, [], 10, (a, index))
+
+
+def test_all_topics_page_by_page(peers):
+    """The pages together are what one page says; each as long as it may be."""
+    for limit in (1, 3, 2000):
+        ways = []
+        for peer in peers:
+            topics, cursor, pages = {}, None, 0
+            while pages == 0 or cursor:
+                answer = peer.ask("DescribeTopicPartitions", 0, {
+                    "Topics": [], "ResponsePartitionLimit": limit, "Cursor": cursor})
+                cursor = answer["NextCursor"]
+                count = 0
+                for row in answer["Topics"]:
+                    assert row["ErrorCode"] == 0
+                    indexes = [p["PartitionIndex"] for p in row["Partitions"]]
+                    if not row["Name"].startswith("__"):
+                        topics.setdefault(row["Name"], []).extend(indexes)
+                    count += len(indexes)
+                assert count == limit or not cursor
+                pages += 1
+            ways.append(topics)
+        assert {n: p for n, p in ways[0].items() if n in ways[1]} == ways[1]  # some are only ours
+        assert all(p == list(range(len(p))) for p in ways[0].values())
+
+
+def test_a_page_of_an_empty_name(peers):
+    """Kafka did not foresee it and answers UNKNOWN_SERVER_ERROR."""
+    answer = peers[0].ask("DescribeTopicPartitions", 0, {"Topics": [{"Name": ""}]})
+    assert [t["ErrorCode"] for t in answer["Topics"]] == [17]
+
+
+def test_pages_are_bounded_by_the_broker(server):
+    klamm = server(max__request__partition__size__limit=2).start()
+    peer = Peer(klamm.bootstrap)
+    answer = peer.ask("DescribeTopicPartitions", 0, {"Topics": [{"Name": "first"}, {"Name": "un_der"}]})
+    assert [len(t["Partitions"]) for t in answer["Topics"]] == [2]
+    assert answer["NextCursor"] == {"TopicName": "un_der", "PartitionIndex": 0}
+
+
+# ---- DescribeLogDirs
+
+
+def directories(peer, version, topics):
+    """Without what the two machines' files have of their own."""
+    answer = peer.ask("DescribeLogDirs", version, {"Topics": topics})
+    assert len(answer["Results"]) == 1
+    row = answer["Results"][0]
+    assert row.pop("LogDir").endswith("/data")
+    if version >= 4:
+        assert 0 < row.pop("UsableBytes") < row.pop("TotalBytes")
+    for t in row["Topics"]:
+        t["Partitions"].sort(key=lambda p: p["PartitionIndex"])
+    row["Topics"] = sorted((t for t in row["Topics"] if not t["Name"].startswith("__")),
+                           key=lambda t: t["Name"])
+    return answer
+
+
+@pytest.mark.parametrize("version", all_versions("DescribeLogDirs"))
+def test_describe_log_dirs(peers, version):
+    a, b = new_topic(peers, 3), new_topic(peers, 2)
+    fill(peers, a, 5, 0)
+    fill(peers, a, 3, 2)
+    fill(peers, b, 1, 1)
+    for topics in (
+            [{"Topic": a, "Partitions": [0, 1, 2]}], [{"Topic": a, "Partitions": [2]}],
+            [{"Topic": a, "Partitions": []}], [{"Topic": "none", "Partitions": [0]}], [],
+            [{"Topic": a, "Partitions": [7, -1, 0, 0]}], [{"Topic": "", "Partitions": [0]}],
+            [{"Topic": a, "Partitions": [1]}, {"Topic": a, "Partitions": [0]}],
+            [{"Topic": b, "Partitions": [0, 1]}, {"Topic": "none", "Partitions": [0]},
+             {"Topic": a, "Partitions": [0]}]):
+        ours, theirs = (directories(peer, version, topics) for peer in peers)
+        assert ours == theirs, topics
+    known = [{t["Name"]: t for t in directories(peer, version, None)["Results"][0]["Topics"]}
+             for peer in peers]
+    assert known[0].keys() >= known[1].keys()  # some are only ours
+    assert (known[0][a], known[0][b]) == (known[1][a], known[1][b])
+    assert sum(p["PartitionSize"] for p in known[0][a]["Partitions"]) > 0
+
+
+# ---- a log directory that failed
+
+
+def fail_second_directory(server, name):
+    """Produces until the segments roll, when the second of two directories is not there any more."""
+    peer = Peer(server.bootstrap)
+    answer = peer.ask("CreateTopics", 7, {"timeoutMs": 30000, "Topics": [
+        topic(name, 4, Configs=[{"Name": "internal.segment.bytes", "Value": "1000"}])]})
+    assert answer["Topics"][0]["ErrorCode"] == 0
+    for i in range(4):
+        settle(peer, name, i)
+    second = server.directory / "two"
+    lost = sorted(int(p.name.rsplit("-", 1)[1]) for p in second.glob(f"{name}-*"))
+    assert len(lost) == 2
+    second.rename(server.directory / "away")
+    second.touch()  # a file, where the directory should be
+    producer = confluent_kafka.Producer({"bootstrap.servers": server.bootstrap, "linger.ms": 0,
+                                         "message.timeout.ms": 3000})
+    for _ in range(3):
+        for i in range(4):
+            producer.produce(name, b"x" * 600, partition=i)
+        assert producer.flush(30) == 0
+    return peer, lost
+
+
+def test_a_failed_log_directory_is_told(binary, tmp_path):
+    """Also the metadata that other brokers would need says so in Kafka: the leader epoch rises there,
+    and eligible leader replicas are kept, which this build does not have."""
+    told_by = []
+    for make, name in ((KlammServer, "klamm"), (KafkaServer, "kafka")):
+        own = tmp_path / name
+        dirs = {"log.dirs": f"{own}/one,{own}/two"}
+        server = (KlammServer(binary, directory=own, log__dirs=dirs["log.dirs"])
+                  if make is KlammServer else KafkaServer(dirs, directory=own))
+        own.mkdir(exist_ok=True)
+        try:
+            server.start()
+            peer, lost = fail_second_directory(server, "t")
+
+            def partitions(peer=peer):
+                answer = peer.ask("Metadata", 12, {"Topics": [{"Name": "t"}]})
+                return sorted(answer["Topics"][0]["Partitions"], key=lambda p: p["PartitionIndex"])
+            until(lambda partitions=partitions: any(p["ErrorCode"] for p in partitions()), partitions)
+            rows = {}
+            paged_answer = peer.ask("DescribeTopicPartitions", 0, {"Topics": [{"Name": "t"}]})
+            for row in (*partitions(), *paged_answer["Topics"][0]["Partitions"]):
+                for field in ("LeaderEpoch", "EligibleLeaderReplicas", "LastKnownElr"):
+                    row.pop(field, None)
+                is_lost = row.pop("PartitionIndex") in lost
+                rows.setdefault(is_lost, []).append(row)
+            dirs = peer.ask("DescribeLogDirs", 5, {"Topics": []})["Results"]
+            codes = {d["LogDir"].rsplit("/", 1)[1]: (d["ErrorCode"], d["Topics"], d["TotalBytes"] > 0)
+                     for d in dirs}
+            errors = [offset_of(peer, "t", i)["ErrorCode"] for i in lost]
+            told_by.append((rows, codes, errors))
+        finally:
+            server.kill()
+    assert told_by[0] == told_by[1]
+    assert told_by[0][0][True][0]["OfflineReplicas"] == [1]

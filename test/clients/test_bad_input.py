@@ -254,6 +254,9 @@ SAMPLES = {
         {"ResourceType": 2, "ResourceName": "fuzz", "Configs": [
             {"Name": "retention.ms", "ConfigOperation": 0, "Value": "86400000"}]}]}),
     "DescribeCluster": (1, {}),
+    "DescribeTopicPartitions": (0, {"Topics": [{"Name": "fuzz"}, {"Name": "none"}],
+                                    "Cursor": {"TopicName": "fuzz", "PartitionIndex": 0}}),
+    "DescribeLogDirs": (4, {"Topics": [{"Topic": "fuzz", "Partitions": [0, 1]}]}),
     "AlterConfigs": (2, {"ValidateOnly": True, "Resources": [
         {"ResourceType": 4, "ResourceName": "1", "Configs": [
             {"Name": "log.retention.ms", "Value": "86400000"}]}]}),
@@ -292,7 +295,8 @@ ABSURD_COUNTS = {
 @pytest.mark.parametrize("api,version", [("Metadata", 12), ("DescribeConfigs", 4),
                                          ("CreateTopics", 7), ("FindCoordinator", 4),
                                          ("CreatePartitions", 3), ("DeleteRecords", 2),
-                                         ("AlterConfigs", 2)])
+                                         ("AlterConfigs", 2), ("DescribeLogDirs", 5),
+                                         ("DescribeTopicPartitions", 0)])
 def test_absurd_counts(victim, api, version, count):
     before = b"\0" if api == "FindCoordinator" else b""
     assert is_closed(victim, frame(APIS[api].key, version, 1, before + ABSURD_COUNTS[count], True))
@@ -336,6 +340,9 @@ def test_a_million_of_what_is_allowed(victim):
                 {"PartitionIndex": i, "BrokerIds": list(range(10))} for i in range(20000)]}]}),
         ("DeleteRecords", 2, {"TimeoutMs": 1000, "Topics": [{"Name": "t", "Partitions": [
             {"PartitionIndex": i % 2, "Offset": 0} for i in range(many)]}]}),
+        ("DescribeTopicPartitions", 0, {"Topics": [{"Name": f"none-{i}"} for i in range(many)],
+                                        "ResponsePartitionLimit": 2**31 - 1}),
+        ("DescribeLogDirs", 5, {"Topics": [{"Topic": "t", "Partitions": [0] * many}]}),
         ("AlterConfigs", 2, {"ValidateOnly": True, "Resources": [
             {"ResourceType": 4, "ResourceName": str(i), "Configs": []} for i in range(20000)]}),
         ("CreatePartitions", 3, {"TimeoutMs": 1000, "Topics": [

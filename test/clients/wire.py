@@ -52,6 +52,13 @@ def default_of(field):
     return b""
 
 
+def is_pointer(field, version):
+    """A struct that may be null: a byte in front says whether it is there."""
+    if not field.is_struct or field.is_array or not field.nullable:
+        return False
+    return field.nullable[0] <= version <= field.nullable[1]
+
+
 def put_varint(out, value):
     while value >= 0x80:
         out.append(value & 0x7f | 0x80)
@@ -98,6 +105,10 @@ class Writer:
             self.length(-1 if value is None else len(value), ">i", field.is_plain)
             for item in value or []:
                 self.one(field, item)
+        elif is_pointer(field, self.version):
+            self.out += b"\xff" if value is None else b"\x01"
+            if value is not None:
+                self.one(field, value)
         else:
             self.one(field, value)
 
@@ -161,6 +172,8 @@ class Reader:
         return value
 
     def field(self, field):
+        if is_pointer(field, self.version) and self.number(">b") < 0:
+            return None
         if not field.is_array:
             return self.one(field)
         count = self.length(">i", field.is_plain)
