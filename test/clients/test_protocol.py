@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Items of docs/protocol-checklist.md that need a broker of their own: its rack, its second start."""
 
+from batch import batch
 from kafka_server import KafkaServer
 from klamm import KlammServer
 from test_against_kafka import until
@@ -53,3 +54,15 @@ def test_an_old_epoch_is_told_who_leads_now(binary):
     for version in (18, 12):
         assert fetch_after_a_restart(KlammServer(binary), version) == \
             fetch_after_a_restart(KafkaServer(), version)
+
+
+def test_clients_do_not_write_to_internal_topics(server):
+    klamm = server().start()
+    with Wire(klamm.bootstrap) as wire:
+        found = wire.ask("FindCoordinator", 3, Key="g")
+        assert found["ErrorCode"] == 0
+
+        answer = wire.ask("Produce", 9, Acks=-1, TimeoutMs=30000, TopicData=[
+            {"Name": "__consumer_offsets", "PartitionData": [{"Index": 0, "Records": batch()}]}])
+        assert answer["Responses"][0]["PartitionResponses"][0]["ErrorCode"] == 17
+    klamm.stop()
