@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """stress.py KLAMM SECONDS: two reactors and four workers with everything at once.
 
-Idempotent producers of every codec, consumers from the beginning and at the tail, topics that come
-and go, configuration changes, metrics scrapes, and connections that break off in the middle. Made
+Idempotent producers of every codec, consumers from the beginning and at the tail, groups whose
+members come and go, topics that do, configuration changes, metrics scrapes, and connections that break off in the middle. Made
 for a ThreadSanitizer build: any report of it fails the run. Every acknowledged record of the
 lasting topics must be read back, once, in order.
 """
@@ -36,6 +36,7 @@ class Stress:
         self.lock = threading.Lock()
         self.errors = []
         self.churned = 0
+        self.commits = 0
 
     def going(self):
         return time.monotonic() < self.deadline
@@ -88,6 +89,45 @@ class Stress:
                     if message.error() is not None:
                         self.errors.append(f"consumer {number}: {message.error()}")
             consumer.close()
+
+    def consume_in_group(self, number):
+        """Two groups whose members come and go; what a group has committed never goes back."""
+        topic, committed = f"lasting-{number % 2}", {}
+        while self.going():
+            consumer = ck.Consumer({
+                "bootstrap.servers": self.klamm.bootstrap, "group.id": f"group-{number % 2}",
+                "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                "session.timeout.ms": 6000, "fetch.wait.max.ms": 50})
+            consumer.subscribe([topic])
+            until = time.monotonic() + random.uniform(1, 4)
+            while time.monotonic() < until and self.going():
+                if not consumer.consume(500, 0.2):
+                    continue
+                try:
+                    told = consumer.commit(asynchronous=False)
+                except ck.KafkaException:
+                    continue  # the group has gone on to another generation
+                with self.lock:
+                    self.commits += len(told)
+            consumer.close()
+        for row in ck.Consumer({"bootstrap.servers": self.klamm.bootstrap,
+                                "group.id": f"group-{number % 2}"}).committed(
+                [ck.TopicPartition(topic, p) for p in range(PARTITIONS)], 30):
+            committed[row.partition] = row.offset
+        if not any(offset > 0 for offset in committed.values()):
+            self.errors.append(f"group {number % 2} has committed nothing: {committed}")
+
+    def look_at_groups(self):
+        admin = AdminClient({"bootstrap.servers": self.klamm.bootstrap})
+        while self.going():
+            admin.list_consumer_groups(request_timeout=30).result(30)
+            for future in admin.describe_consumer_groups(
+                    ["group-0", "group-1", "none"], request_timeout=30).values():
+                try:
+                    future.result(30)
+                except ck.KafkaException as e:
+                    assert e.args[0].code() == ck.KafkaError.GROUP_ID_NOT_FOUND, e
+            time.sleep(0.05)
 
     def churn_topics(self):
         admin = AdminClient({"bootstrap.servers": self.klamm.bootstrap})
@@ -165,6 +205,7 @@ def main():
     options = {"TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1"}
     klamm = KlammServer(binary, env=options).set("klamm.reactors", 2).set("klamm.disk.workers", 4)
     klamm.set("klamm.admin.listener", "127.0.0.1:0").set("log.segment.bytes", 1 << 20)
+    klamm.set("group.initial.rebalance.delay.ms", 0).set("offsets.topic.num.partitions", 5)
     klamm.set("log.retention.check.interval.ms", 500).set("log.segment.delete.delay.ms", 100)
     with klamm:
         admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
@@ -174,7 +215,9 @@ def main():
         stress = Stress(klamm, seconds)
         threads = [stress.guarded(stress.produce, n) for n in range(6)]
         threads += [stress.guarded(stress.consume, n) for n in range(3)]
-        threads += [stress.guarded(f) for f in (stress.churn_topics, stress.scrape,
+        threads += [stress.guarded(stress.consume_in_group, n) for n in range(4)]
+        threads += [stress.guarded(f) for f in (stress.churn_topics, stress.look_at_groups,
+                                                stress.scrape,
                                                 stress.break_off)]
         for thread in threads:
             thread.start()
@@ -188,9 +231,10 @@ def main():
         print("\n".join(stress.errors[:20]))
         print(f"stress: {reports} sanitizer reports, {len(stress.errors)} errors")
         return 1
-    assert total > 1000 and stress.churned > 2, f"too little happened: {total}, {stress.churned}"
+    happened = total, stress.churned, stress.commits
+    assert total > 1000 and stress.churned > 2 and stress.commits > 2, f"too little: {happened}"
     print(f"stress: {total} records acknowledged and read back, {stress.churned} topics came and "
-          f"went, no sanitizer report")
+          f"went, groups committed {stress.commits} offsets, no sanitizer report")
     return 0
 
 
