@@ -427,7 +427,7 @@ def fill_batches(peers, name, codec, *batches):
                                              "compression.type": codec})
         for times in batches:
             for at in times:
-                producer.produce(name, b"v" * 50, key="k", partition=0, timestamp=at)
+                producer.produce(name, b"v" * 50, key=str(next(NAMES)), partition=0, timestamp=at)
             assert producer.flush(30) == 0
 
 

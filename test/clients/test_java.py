@@ -15,6 +15,10 @@ def test_admin(java, broker):
     passed(java.run("Admin", broker.bootstrap), 12)
 
 
+def test_upkeep(java, broker):
+    passed(java.run("Upkeep", broker.bootstrap), 7)
+
+
 def test_records(java, broker):
     passed(java.run("Records", broker.bootstrap), 11)
 

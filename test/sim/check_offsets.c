@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * check_offsets: a reader finds the offset it expects next; high watermark, log start
- * and leader epoch never go back behind what was known when the request left.
+ * and leader epoch never go back behind what was known when the request left; nothing is
+ * deleted from the front that nobody asked for.
  *
  * Thread: one.
  */
@@ -32,6 +33,9 @@ void check_offsets_on_told(struct history *h, uint32_t partition, const struct h
     check_one(h, p, "high watermark", floor->high_watermark, offsets->high_watermark);
     if (!p->has_retention || floor->starts == h->starts)
         check_one(h, p, "log start", floor->log_start, offsets->log_start);
+    if (!p->has_retention && offsets->log_start > p->trim_asked)
+        history_fail(h, CHECKER, "%s-%d starts at %lld, and only what lies below %lld was to go",
+                     p->topic, p->index, (long long)offsets->log_start, (long long)p->trim_asked);
     check_one(h, p, "leader epoch", floor->leader_epoch, offsets->leader_epoch);
     if (offsets->high_watermark >= 0 && offsets->log_start > offsets->high_watermark)
         history_fail(h, CHECKER, "%s-%d starts at %lld, above its high watermark %lld", p->topic,

@@ -218,6 +218,7 @@ TEST(check_offsets_flags_a_hole)
 static void told(struct fixture *f, const struct history_floor *floor, int64_t high_watermark,
                  int64_t log_start, int32_t epoch)
 {
+    history_trim_asked(&f->h, f->durable, log_start);
     history_told(&f->h, f->durable, floor,
                  &(struct history_offsets){high_watermark, log_start, epoch});
 }
@@ -236,6 +237,22 @@ TEST(check_offsets_flags_what_goes_back)
         told(&f, &later, bad[i].high_watermark, bad[i].log_start, bad[i].leader_epoch);
         expect(&f, "offsets");
     }
+}
+
+TEST(check_offsets_flags_a_start_that_nobody_asked_for)
+{
+    struct fixture f = fixture_new();
+    struct history_floor floor = history_floor_of(&f.h, f.durable);
+    history_trim_asked(&f.h, f.durable, 4);
+    history_told(&f.h, f.durable, &floor, &(struct history_offsets){10, 4, 3});
+    CHECK(!f.h.has_failed);
+    history_told(&f.h, f.durable, &floor, &(struct history_offsets){10, 5, 3});
+    expect(&f, "offsets");
+    f = fixture_new();
+    f.h.partitions[f.durable].has_retention = true;
+    history_told(&f.h, f.durable, &floor, &(struct history_offsets){10, 5, 3});
+    CHECK(!f.h.has_failed);
+    history_deinit(&f.h);
 }
 
 TEST(check_offsets_lets_retentions_start_go_back_with_a_process)

@@ -223,6 +223,12 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
     p->leader_epoch = MAX(p->leader_epoch, offsets->leader_epoch);
 }
 
+void history_trim_asked(struct history *h, uint32_t partition, int64_t offset)
+{
+    struct history_partition *p = &h->partitions[partition];
+    p->trim_asked = MAX(p->trim_asked, offset);
+}
+
 void history_broker_starts(struct history *h)
 {
     h->starts++;

@@ -50,6 +50,7 @@ struct history_partition {
     bool is_durable;     /* klamm.ack=disk: what consumers see survives power cuts */
     bool has_retention;  /* its start moves up, and may go back when a process ends before the names
                             of its segments have gone */
+    int64_t trim_asked;  /* the highest start that a client has asked for */
     uint32_t generation; /* rises when a power cut may have taken what was seen */
 
     /* Floors: what clients have been told already. */
@@ -181,6 +182,9 @@ struct history_offsets {
 
 void history_told(struct history *h, uint32_t partition, const struct history_floor *floor,
                   const struct history_offsets *offsets);
+
+/* A request to delete what lies below this offset is on its way. */
+void history_trim_asked(struct history *h, uint32_t partition, int64_t offset);
 
 /* Another process of the broker begins: its leader epochs are higher than any told before. */
 void history_broker_starts(struct history *h);

@@ -165,6 +165,13 @@ void world_add_noise(struct world *w, uint32_t clients)
         w->noises[w->noise_count++].client = new_client(w);
 }
 
+void world_add_trimmers(struct world *w, uint32_t clients)
+{
+    ASSERT(w->trimmer_count + clients <= WORLD_CLIENTS_MAX);
+    for (uint32_t i = 0; i < clients; i++)
+        w->trimmers[w->trimmer_count++].client = new_client_of_all(w);
+}
+
 static void start_noise(struct world *w)
 {
     uint32_t topics[NOISE_TOPICS_MAX];
@@ -398,6 +405,8 @@ static void start_clients(struct world *w)
                     w->admins[i].topic_count);
     start_noise(w);
     world_groups_start(w);
+    for (uint32_t i = 0; i < w->trimmer_count; i++)
+        trimmer_start(&w->trimmers[i].trimmer, &w->trimmers[i].client);
 }
 
 static void describe_unfinished(const struct world *w, char *out, size_t size)
@@ -430,6 +439,8 @@ static void stop_clients(struct world *w)
     for (uint32_t i = 0; i < w->noise_count; i++)
         noise_stop(&w->noises[i].noise);
     world_groups_stop(w);
+    for (uint32_t i = 0; i < w->trimmer_count; i++)
+        trimmer_stop(&w->trimmers[i].trimmer);
 }
 
 static void finish(struct world *w)

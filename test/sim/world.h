@@ -23,6 +23,7 @@
 #include "member.h"
 #include "noise.h"
 #include "producer.h"
+#include "trimmer.h"
 
 enum { WORLD_CLIENTS_MAX = 32, WORLD_CRASHES_MAX = 12, WORLD_FAILURE_SIZE = 600 };
 
@@ -40,6 +41,7 @@ extern const struct workload workload_idempotent;
 extern const struct workload workload_admin;
 extern const struct workload workload_mixed;
 extern const struct workload workload_groups;
+extern const struct workload workload_trim;
 
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);
@@ -160,6 +162,11 @@ struct world {
     } noises[WORLD_CLIENTS_MAX];
     uint32_t noise_count;
     struct world_groups groups;
+    struct {
+        struct client_options client;
+        struct trimmer trimmer;
+    } trimmers[WORLD_CLIENTS_MAX];
+    uint32_t trimmer_count;
     struct admin set_up_admin;
     struct consumer auditor;
     struct producer lone;
@@ -224,6 +231,8 @@ void world_add_noise(struct world *w, uint32_t clients);
 uint32_t world_add_group(struct world *w, const char *name);
 void world_add_member(struct world *w, const struct member_options *options);
 void world_add_committer(struct world *w, uint32_t group);
+/* Who delete records from the front of all partitions of all topics. */
+void world_add_trimmers(struct world *w, uint32_t clients);
 
 /* Topics as chance likes them. */
 void world_add_random_topics(struct world *w);

@@ -2,11 +2,8 @@
 
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import org.apache.kafka.clients.admin.AdminClient;
 import org.apache.kafka.clients.admin.ListGroupsOptions;
-import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -53,8 +50,8 @@ final class Unserved extends Scenario {
     private void admin() throws Exception {
         try (AdminClient admin = AdminClient.create(config("default.api.timeout.ms", 10000, "request.timeout.ms", 5000))) {
             String unsupported = "UnsupportedVersionException";
-            same(unsupported, refusal(admin.createPartitions(Map.of("t", NewPartitions.increaseTo(9))).all()));
-            same(unsupported, refusal(admin.describeLogDirs(Set.of(1)).allDescriptions()));
+            same(unsupported, refusal(admin.listPartitionReassignments().reassignments()));
+            same(unsupported, refusal(admin.describeUserScramCredentials().all()));
             String listed = refusal(admin.listGroups(new ListGroupsOptions()).all());
             that(!listed.equals("TimeoutException"), "listGroups: " + listed);
         }
