@@ -169,7 +169,7 @@ void world_add_trimmers(struct world *w, uint32_t clients)
 {
     ASSERT(w->trimmer_count + clients <= WORLD_CLIENTS_MAX);
     for (uint32_t i = 0; i < clients; i++)
-        w->trimmers[w->trimmer_count++].client = new_client_of_all(w);
+        w->trimmers[w->trimmer_count++].client = world_client_of_all(w);
 }
 
 static void start_noise(struct world *w)
