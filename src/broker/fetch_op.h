@@ -46,6 +46,7 @@ struct fetch_op {
     int64_t deadline_ns;
     int64_t found_bytes;
     bool has_error; /* a partition's error or divergence: answered at once */
+    bool has_more;  /* so is what ends with a segment: the rest is there, but not in this answer */
     enum partition_reader reader;
     struct loop_timer timer;
     struct env_job job;

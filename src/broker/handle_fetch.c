@@ -160,7 +160,8 @@ static void park(struct fetch_op *op)
 /* What was found is complete: answer it, or wait for more. */
 static void fetch_decide(struct fetch_op *op)
 {
-    bool is_enough = op->found_bytes >= op->bytes_min || op->has_error || op->part_count == 0;
+    bool is_enough =
+        op->found_bytes >= op->bytes_min || op->has_error || op->has_more || op->part_count == 0;
     if (is_enough || env_mono_ns(op->rq->broker->env) >= op->deadline_ns ||
         !net_conn_is_open(op->rq->net->conn))
         fetch_reply(op);
@@ -191,6 +192,7 @@ static enum err read_part(struct fetch_op *op, struct fetch_part *part, enum env
         return e;
     if (part->result.error != KERR_NONE || part->result.diverging_epoch >= 0)
         op->has_error = true;
+    op->has_more |= part->result.has_more;
     op->found_bytes += part->result.range.len;
     return ERR_OK;
 }
@@ -233,6 +235,7 @@ static void fetch_go_to_disk(struct fetch_op *op)
 {
     release_found(op);
     op->has_error = false;
+    op->has_more = false;
     state_move(&fetch_states, &op->step, FETCH_ON_DISK);
     op->job = (struct env_job){.run = read_on_disk, .queue = ENV_QUEUE_READ};
     op->disk_done = (struct loop_task){.run = fetch_back_from_disk};
@@ -245,6 +248,7 @@ static void fetch_read(struct fetch_op *op)
     ASSERT(op->step == FETCH_READING);
     op->found_bytes = 0;
     op->has_error = false;
+    op->has_more = false;
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct fetch_part *part = &op->parts[i];
         log_range_release(&part->result.range);

@@ -99,6 +99,7 @@ static enum err read_once(struct partition *p, const struct partition_read *read
         log_view_remember(&view, &found->range);
         monitor_leave(&p->monitor);
     }
+    found->has_more = e == ERR_OK && found->range.len > 0 && !view.is_last;
     log_view_release(&view);
     return e;
 }

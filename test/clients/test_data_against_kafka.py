@@ -7,6 +7,7 @@ a repeated one, and whether the list of aborted transactions of a partition that
 """
 
 import itertools
+import time
 
 import pytest
 
@@ -195,6 +196,19 @@ def test_every_version_of_fetch(pair, version):
     assert len(rows[0]["Records"]) == 3 * len(records(4))
     assert not rows[1]["Records"]
     fetch(pair, name, [(7, 0, {})], version=version, IsolationLevel=1)
+
+
+def test_the_end_of_a_segment_is_answered_at_once(pair):
+    """Too little for min_bytes, but the rest is there: it is in the next segment."""
+    name = new_topic(pair, internal__segment__bytes="300")
+    for _ in range(4):
+        produce(pair, name, b.batch(b.record(value=b"x" * 150)))
+    for offset in (0, 1, 2):
+        start = time.monotonic()
+        for peer in pair:
+            answer = fetch_from(peer, name, [(0, offset, {})], MaxWaitMs=20000, MinBytes=100000)
+            assert answer["Responses"][0]["Partitions"][0]["Records"]
+        assert time.monotonic() - start < 10
 
 
 def test_whole_batches_and_limits(pair):
