@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compares schema/api with the message definitions inside the kafka-clients jar.
+"""Compares schema/ with the message definitions inside Kafka's jars.
 
 check_schema.py [schema directory]
 
-Both sides are laid out version by version, as the list of fields that this version has, and
+schema/api is held against kafka-clients, the records of __consumer_offsets against the group
+coordinator. Both sides are laid out version by version, as the list of fields that this version has, and
 must be equal in every fact: name, type, null, tag, default, key, ignorable, compact form.
 Every API of the jar must be in schema/api or in LEFT_OUT. Ends with 1 after printing each
 difference.
@@ -74,6 +75,8 @@ def plain_default(kind, is_array, is_struct, text):
 def theirs(definition, version):
     """The fields of one version of a definition of the jar, nested, tagged ones last."""
     common = {s["name"]: s for s in definition.get("commonStructs", [])}
+    # What a coordinator writes in its log Kafka names in small letters.
+    is_record = definition["type"].startswith("coordinator-")
 
     def layout(fields):
         out = []
@@ -85,7 +88,8 @@ def theirs(definition, version):
             nested = f.get("fields") or common.get(kind, {}).get("fields")
             tagged = has(parse_versions(f.get("taggedVersions")), version)
             out.append({
-                "name": f["name"], "type": f["type"],
+                "name": f["name"][0].upper() + f["name"][1:] if is_record else f["name"],
+                "type": f["type"],
                 "null": has(parse_versions(f.get("nullableVersions")), version),
                 "tag": f["tag"] if tagged else None,
                 "key": f.get("mapKey", False), "ignorable": f.get("ignorable", False),
@@ -155,6 +159,17 @@ class Comparison:
             self.expect(where, "flexible", message.is_flexible(version), has(flexible, version))
             self.compare_fields(where, ours(message, version), theirs(definition, version))
 
+    def compare_record_key(self, message, definition, legacy):
+        """The version we give a key is what Kafka calls its kind: the int16 before its fields."""
+        self.messages += 1
+        kinds = ((legacy or definition)["apiKey"], definition["apiKey"])
+        self.expect(message.name, "kinds", message.versions, kinds)
+        for kind in range(kinds[0], kinds[1] + 1):
+            self.versions += 1
+            there = legacy if legacy and kind == legacy["apiKey"] else definition
+            self.compare_fields(f"{message.name} kind {kind}", ours(message, kind),
+                                theirs(there, parse_versions(there["validVersions"])[0]))
+
     def compare_api(self, api, request, response):
         self.expect(api.name, "listeners", api.listeners, request["listeners"])
         self.expect(api.name, "unstable", api.is_latest_unstable,
@@ -163,22 +178,23 @@ class Comparison:
         self.compare_message(api.response, response)
 
 
-def read_jar():
-    """All definitions by name; the class path of test/kafka holds the clients' jar."""
-    jars = [p for p in kafka.classpath().split(":") if f"kafka-clients-{kafka.VERSION}.jar" in p]
-    if not jars:
-        sys.exit(f"check_schema: no kafka-clients {kafka.VERSION} on the class path")
+def read_jars():
+    """All definitions by name; the class path of test/kafka holds the two jars."""
     found = {}
-    with zipfile.ZipFile(jars[0]) as jar:
-        for entry in jar.namelist():
-            if entry.startswith("common/message/") and entry.endswith(".json"):
-                definition = parse_json(jar.read(entry).decode())
-                found[definition["name"]] = definition
+    for name in (f"kafka-clients-{kafka.VERSION}.jar", f"kafka-group-coordinator-{kafka.VERSION}.jar"):
+        jars = [p for p in kafka.classpath().split(":") if os.path.basename(p) == name]
+        if not jars:
+            sys.exit(f"check_schema: no {name} on the class path")
+        with zipfile.ZipFile(jars[0]) as jar:
+            for entry in jar.namelist():
+                if entry.startswith("common/message/") and entry.endswith(".json"):
+                    definition = parse_json(jar.read(entry).decode())
+                    found[definition["name"]] = definition
     return found
 
 
 def main():
-    definitions = read_jar()
+    definitions = read_jars()
     files = schema.load(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "schema"))
     comparison = Comparison()
     apis = {f.api.key: f.api for f in files if f.api}
@@ -195,10 +211,15 @@ def main():
     for file in files:
         if file.api is None and file.log is None:
             for message in file.messages:
-                comparison.compare_message(message, definitions[message.name])
+                definition = definitions[message.name]
+                if definition["type"] == "coordinator-key":
+                    comparison.compare_record_key(message, definition,
+                                                  definitions.get("Legacy" + message.name))
+                else:
+                    comparison.compare_message(message, definition)
     print("\n".join(comparison.problems), end="\n" if comparison.problems else "")
     print(f"schema: {len(apis)} APIs, {comparison.messages} messages in {comparison.versions} "
-          f"versions, {comparison.fields} fields compared with kafka-clients {kafka.VERSION}: "
+          f"versions, {comparison.fields} fields compared with Kafka {kafka.VERSION}: "
           f"{len(comparison.problems)} differences")
     sys.exit(1 if comparison.problems or comparison.fields == 0 else 0)
 
