@@ -124,7 +124,7 @@ static enum err create_first(struct log_opening *o)
     struct segment *seg = segment_new(o->log->home, 0, env_wall_ms(o->log->env));
     enum err e = segment_create(seg);
     if (e == ERR_OK)
-        e = log_preallocate(o->log, seg);
+        e = log_preallocate(&o->log->config, seg);
     segment_close_files(seg);
     if (e != ERR_OK) {
         segment_unref(seg);

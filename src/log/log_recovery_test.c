@@ -260,6 +260,31 @@ TEST(zeros_behind_the_end_are_preallocated_space)
     fixture_deinit(&f);
 }
 
+/* A sealed segment is trusted by its size. */
+TEST(a_sealed_segment_is_trimmed_though_its_topic_preallocates_no_more)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.config.preallocate = true;
+    f.config.segment_bytes = 1000;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 2, 1, 300);
+    f.config.preallocate = false;
+    partition_log_set_config(f.log, &f.config);
+    fixture_fill(&f, 4, 1, 300);
+    CHECK(partition_log_segment_count(f.log) > 1);
+    size_t size;
+    uint8_t *bytes = fixture_file(&f, "00000000000000000000.log", &size);
+    struct batch_walk walk = {bytes, size};
+    struct batch_header header;
+    const uint8_t *batch;
+    enum err e;
+    while ((e = batch_next(&walk, &header, &batch)) == ERR_OK)
+        continue;
+    CHECK_EQUAL(e, ERR_NOT_FOUND); /* batches to the end */
+    fixture_deinit(&f);
+}
+
 /* A sealed segment lost its end, the one behind it did not: not silently joined. */
 TEST(a_hole_between_segments_ends_the_log)
 {

@@ -128,7 +128,7 @@ static enum err run_add(struct log_write_run *run, const struct log_append *appe
     run->iov[run->iov_count++] = (struct iovec){append->bytes.data, append->bytes.len};
     struct segment_entry entry;
     segment_tail_step(&run->tail, run->seg->base_offset, &append->header,
-                      run->log->config.index_interval_bytes, &entry);
+                      run->commit->config.index_interval_bytes, &entry);
     run_gather_entry(run, &entry);
     run->commit->written_bytes += (int64_t)append->bytes.len;
     return ERR_OK;
@@ -173,7 +173,7 @@ static enum err run_seal(struct log_write_run *run)
     if (segment_tail_seal(&run->tail, run->seg->base_offset, &entry))
         run_gather_entry(run, &entry);
     enum err e = run_flush(run);
-    if (e == ERR_OK && run->log->config.preallocate)
+    if (e == ERR_OK) /* it may have been preallocated, whatever the topic wants now */
         e = cut_file(run->seg, LOG_FILE_LOG, run->tail.size);
     return e;
 }
@@ -188,15 +188,15 @@ static void run_store_tail(struct log_write_run *run)
         run->commit->sealed_tail = run->tail;
 }
 
-enum err log_preallocate(const struct partition_log *log, struct segment *seg)
+enum err log_preallocate(const struct log_config *config, struct segment *seg)
 {
-    if (!log->config.preallocate)
+    if (!config->preallocate)
         return ERR_OK;
     struct env_file *file = NULL;
     enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
     if (e != ERR_OK)
         return e;
-    e = env_file_allocate(file, 0, MIN(log->config.segment_bytes, (int64_t)SEGMENT_BYTES_MAX));
+    e = env_file_allocate(file, 0, MIN(config->segment_bytes, (int64_t)SEGMENT_BYTES_MAX));
     env_file_unref(file);
     return e;
 }
@@ -217,7 +217,7 @@ static enum err run_roll(struct log_write_run *run, const struct log_roll *roll)
     if (e == ERR_OK)
         e = log_write_snapshot(log, roll->base_offset, roll->snapshot, roll->snapshot_size);
     if (e == ERR_OK)
-        e = log_preallocate(log, seg);
+        e = log_preallocate(&run->commit->config, seg);
     struct segment_tail tail;
     segment_tail_init(&tail, seg->base_offset);
     run_begin_segment(run, seg, &tail);
@@ -441,7 +441,7 @@ static enum err write_own_snapshot(struct partition_log *log)
  */
 static enum err finish_active(struct partition_log *log)
 {
-    struct log_commit nothing = {0};
+    struct log_commit nothing = {.config = log->config}; /* nobody changes it any more */
     struct log_write_run run;
     run.log = log;
     run.commit = &nothing;

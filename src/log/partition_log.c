@@ -247,6 +247,7 @@ void partition_log_take(struct partition_log *log, struct log_commit *commit, bo
     ASSERT(list_is_empty(&commit->appends) && list_is_empty(&commit->new_segments));
     commit->end_offset = log->written.offset;
     commit->generation = log->generation;
+    commit->config = log->config;
     commit->taken_ms = now_ms;
     commit->sync = force_sync;
     take_appends(log, commit);

@@ -147,6 +147,7 @@ struct log_commit {
     int64_t written_bytes;
 
     /* The log's own. */
+    struct log_config config; /* as it was when the commit was taken: the writer's */
     struct list new_segments; /* rolled during the write, published under the lock */
     struct segment_tail
         sealed_tail;              /* of the segment that was the last when the commit was taken */

@@ -97,7 +97,7 @@ enum err log_plan_roll(struct partition_log *log, const struct batch_header *bat
 void log_apply_roll(struct partition_log *log, const struct log_roll *roll);
 
 /* Blocks. Where the topic wants it: the whole size of a new segment's .log. */
-enum err log_preallocate(const struct partition_log *log, struct segment *seg) MUST_USE;
+enum err log_preallocate(const struct log_config *config, struct segment *seg) MUST_USE;
 
 /* [writer] leader-epoch-checkpoint, when the epochs changed; the directory is left to be synced. */
 enum err log_write_epochs(struct partition_log *log) MUST_USE;
