@@ -2,7 +2,8 @@
 """stress.py KLAMM SECONDS: two reactors and four workers with everything at once.
 
 Idempotent producers of every codec, consumers from the beginning and at the tail, groups whose
-members come and go, topics that do, configuration changes, metrics scrapes, and connections that break off in the middle. Made
+members come and go, topics that do, records deleted from the front while others write, configuration
+changes of topics and of the broker, metrics scrapes, and connections that break off in the middle. Made
 for a ThreadSanitizer build: any report of it fails the run. Every acknowledged record of the
 lasting topics must be read back, once, in order.
 """
@@ -16,13 +17,15 @@ import threading
 import time
 import pathlib
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS), str(TESTS / "clients")]
 
 import confluent_kafka as ck
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
                                    NewTopic)
 
 from klamm import KlammServer
+from wire import Wire
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 3
@@ -147,6 +150,31 @@ class Stress:
                 future.result(30)
             self.churned += 1
 
+    def look_after(self):
+        """Deletes records, adds partitions, changes the broker's configuration, looks at all of it."""
+        producer = ck.Producer({"bootstrap.servers": self.klamm.bootstrap})
+        with Wire(self.klamm.bootstrap) as wire:
+            count = 1
+            while self.going():
+                wire.ask("CreatePartitions", 3, TimeoutMs=30000, Topics=[
+                    {"Name": "trimmed", "Count": count + 1, "Assignments": None}])
+                count = min(count + 1, 20)
+                for i in range(count * 5):
+                    producer.produce("trimmed", b"z" * 100, partition=0)  # it may not know the others yet
+                answer = wire.ask("DeleteRecords", 2, TimeoutMs=30000, Topics=[
+                    {"Name": "trimmed", "Partitions": [{"PartitionIndex": i, "Offset": -1}
+                                                       for i in range(count)]}])
+                assert all(p["ErrorCode"] == 0 for p in answer["Topics"][0]["Partitions"]), answer
+                assert producer.flush(30) == 0
+                answer = wire.ask("IncrementalAlterConfigs", 1, Resources=[
+                    {"ResourceType": 4, "ResourceName": "1" if count % 2 else "", "Configs": [
+                        {"Name": "log.roll.ms", "ConfigOperation": 0, "Value": str(50000 + count)}]}])
+                assert answer["Responses"][0]["ErrorCode"] == 0, answer
+                for api, version in (("DescribeLogDirs", 5), ("DescribeTopicPartitions", 0)):
+                    assert wire.ask(api, version)
+                assert wire.ask("DescribeConfigs", 4, Resources=[
+                    {"ResourceType": 4, "ResourceName": "1", "ConfigurationKeys": None}])
+
     def scrape(self):
         while self.going():
             assert "klamm_requests_total" in self.klamm.page("/metrics")
@@ -209,16 +237,15 @@ def main():
     klamm.set("log.retention.check.interval.ms", 500).set("log.segment.delete.delay.ms", 100)
     with klamm:
         admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
-        for future in admin.create_topics([NewTopic(f"lasting-{t}", PARTITIONS, 1)
-                                           for t in range(2)]).values():
+        topics = [NewTopic(f"lasting-{t}", PARTITIONS, 1) for t in range(2)]
+        for future in admin.create_topics([*topics, NewTopic("trimmed", 1, 1)]).values():
             future.result(30)
         stress = Stress(klamm, seconds)
         threads = [stress.guarded(stress.produce, n) for n in range(6)]
         threads += [stress.guarded(stress.consume, n) for n in range(3)]
         threads += [stress.guarded(stress.consume_in_group, n) for n in range(4)]
-        threads += [stress.guarded(f) for f in (stress.churn_topics, stress.look_at_groups,
-                                                stress.scrape,
-                                                stress.break_off)]
+        threads += [stress.guarded(f) for f in (stress.churn_topics, stress.look_at_groups, stress.scrape,
+                                                stress.break_off, stress.look_after)]
         for thread in threads:
             thread.start()
         for thread in threads:
