@@ -23,6 +23,15 @@ def test_records(java, broker):
     passed(java.run("Records", broker.bootstrap), 11)
 
 
+def test_groups(java, own_broker):
+    """One of the steps asks for a kill of the broker."""
+    def restart(_):
+        own_broker.kill()
+        own_broker.start()
+
+    passed(java.run("Groups", own_broker.bootstrap, on_ask=restart), 10)
+
+
 def test_restarts(java, own_broker, is_long):
     """SIGKILL and SIGTERM by turns, in the middle of what is sent."""
     create(own_broker, "restarts")

@@ -18,7 +18,7 @@ final class Unserved extends Scenario {
     public static void main(String[] args) {
         Unserved u = new Unserved(args[0]);
         u.step("transactions", u::transactions);
-        u.step("groups", u::groups);
+        u.step("the new groups", u::groups);
         u.step("admin", u::admin);
         u.step("goes on", u::goesOn);
     }
@@ -36,14 +36,12 @@ final class Unserved extends Scenario {
     }
 
     private void groups() {
-        for (String protocol : List.of("classic", "consumer")) {
-            try (KafkaConsumer<byte[], byte[]> consumer = consumer("group.id", "g", "group.protocol", protocol,
-                    "default.api.timeout.ms", 3000)) {
-                consumer.subscribe(List.of("none"));
-                same(0, consumer.poll(Duration.ofSeconds(1)).count());
-            } catch (KafkaException e) {
-                System.out.println("groups, " + protocol + ": " + e);
-            }
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer("group.id", "g", "group.protocol", "consumer",
+                "default.api.timeout.ms", 3000)) {
+            consumer.subscribe(List.of("none"));
+            same(0, consumer.poll(Duration.ofSeconds(1)).count());
+        } catch (KafkaException e) {
+            System.out.println("groups: " + e);
         }
     }
 
