@@ -140,14 +140,20 @@ static enum err load_segment(struct log_opening *o, struct segment *seg, int64_t
     bool is_last = next_base < 0;
     ASSERT(is_last || next_base > seg->base_offset);
     bool was_clean = o->options->was_clean;
-    if (!is_last && (was_clean || next_base <= o->recovery.recovery_point))
+    /* Nothing durable behind the roll: its sync may be missing, and a preallocated file long. */
+    if (!is_last && (was_clean || next_base < o->recovery.recovery_point))
         return recovery_trust(&o->recovery, seg, next_base);
     enum err e = was_clean ? recovery_trust_last(&o->recovery, seg) : ERR_AGAIN;
-    return e == ERR_AGAIN ? recovery_scan(&o->recovery, seg, !is_last) : e;
+    if (e == ERR_AGAIN)
+        e = recovery_scan(&o->recovery, seg, !is_last);
+    /* Nothing durable was lost: if its last records are not there, compaction took them. */
+    if (e == ERR_OK && next_base == o->recovery.recovery_point)
+        seg->tail.next_offset = MAX(seg->tail.next_offset, next_base);
+    return e;
 }
 
-/* Does the next segment begin where this one ends? Only sealed ones that are trusted may leave a
- * hole: compaction makes it. */
+/* Does the next segment begin where this one ends? Only sealed ones of which all is durable may
+ * leave a hole: compaction makes it. */
 static enum err check_border(struct log_opening *o, const struct segment *seg, int64_t next_base,
                              bool *continues)
 {

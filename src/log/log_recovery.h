@@ -26,8 +26,8 @@ struct log_recovery {
     uint8_t *buffer; /* RECOVERY_BUFFER bytes */
 };
 
-/* A sealed segment below the recovery point, or of a log that was closed cleanly: the next
- * segment's base tells where it ends. Its indexes are made anew when they look wrong.
+/* A sealed segment that ends below the recovery point, or of a log that was closed cleanly: the
+ * next segment's base tells where it ends. Its indexes are made anew when they look wrong.
  * ERR_CORRUPT: it holds something that is no batch. */
 enum err recovery_trust(struct log_recovery *r, struct segment *seg, int64_t next_base) MUST_USE;
 

@@ -260,6 +260,43 @@ TEST(zeros_behind_the_end_are_preallocated_space)
     fixture_deinit(&f);
 }
 
+/* The power went after the roll and before its sync: all records are durable, the size is not. */
+TEST(a_segment_sealed_at_the_recovery_point_is_not_trusted)
+{
+    struct fixture f;
+    build(&f);
+    fixture_free(&f);
+    f.recovery_point = 16;
+    static const char path[] = "t-0/00000000000000000008.log";
+    size_t before;
+    CHECK(mem_env_file_bytes(&f.m, path, &before) != NULL);
+    truncate_file(&f, path, (int64_t)before + 5000);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    size_t after;
+    CHECK(mem_env_file_bytes(&f.m, path, &after) != NULL);
+    CHECK_EQUAL(after, before);
+    CHECK_EQUAL(f.report.cut_bytes, 0);
+    check_readable(&f, BATCHES * RECORDS);
+    fixture_deinit(&f);
+}
+
+/* As compaction leaves it. */
+TEST(a_segment_sealed_at_the_recovery_point_may_end_before_it)
+{
+    struct fixture f;
+    build(&f);
+    fixture_free(&f);
+    f.recovery_point = 16;
+    static const char path[] = "t-0/00000000000000000008.log";
+    size_t size;
+    CHECK(mem_env_file_bytes(&f.m, path, &size) != NULL);
+    truncate_file(&f, path, (int64_t)size / 2); /* two of its four batches */
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    CHECK_EQUAL(fixture_read(&f, 10), 10);
+    CHECK_EQUAL(fixture_read(&f, 22), 22);
+    fixture_deinit(&f);
+}
+
 /* A sealed segment is trusted by its size. */
 TEST(a_sealed_segment_is_trimmed_though_its_topic_preallocates_no_more)
 {
