@@ -4,6 +4,7 @@ in test_against_kafka.py. Where Klamm means to answer otherwise, that stands in 
 """
 
 import itertools
+import time
 
 import confluent_kafka
 import pytest
@@ -421,7 +422,7 @@ def special_offsets(peers, name, names=(-1, -2, -3, -4, -5, -6)):
 
 
 def fill_batches(peers, name, codec, *batches):
-    """Each batch with its records' times."""
+    """Each batch with its records' times, and in a millisecond of its own by the broker's clock."""
     for peer in peers:
         producer = confluent_kafka.Producer({"bootstrap.servers": peer.bootstrap, "linger.ms": 10000,
                                              "compression.type": codec})
@@ -429,6 +430,7 @@ def fill_batches(peers, name, codec, *batches):
             for at in times:
                 producer.produce(name, b"v" * 50, key=str(next(NAMES)), partition=0, timestamp=at)
             assert producer.flush(30) == 0
+            time.sleep(0.002)
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "lz4", "snappy", "zstd"])
