@@ -33,12 +33,13 @@ struct rig {
     bool is_through_gate;
     bool is_held_to_the_end; /* the gate is opened by a worker, after the loop was told to stop */
     struct env_job opener;
-    int pauses;
+    int pauses; /* since the loop was told to stop */
 
     pthread_t loop_thread; /* set before each job is submitted */
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     bool is_open;
+    bool is_told_to_stop;
 };
 
 static void rig_init(struct rig *r)
@@ -90,10 +91,22 @@ static void open_gate_task(struct loop_task *task)
 {
     struct rig *r = container_of(task, struct rig, open_gate);
     CHECK(!pthread_equal(r->loop_thread, pthread_self())); /* that one is at the gate */
-    if (r->is_held_to_the_end)
-        real_loop_stop(r->real_loop);
-    else
+    if (!r->is_held_to_the_end) {
         open_gate(r);
+        return;
+    }
+    real_loop_stop(r->real_loop);
+    pthread_mutex_lock(&r->mutex);
+    r->is_told_to_stop = true;
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static bool is_told_to_stop(struct rig *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    bool is_told = r->is_told_to_stop;
+    pthread_mutex_unlock(&r->mutex);
+    return is_told;
 }
 
 /* On a worker, some time after the loop was told to stop. */
@@ -101,7 +114,7 @@ static bool open_gate_late(struct env_job *job)
 {
     struct rig *r = container_of(job, struct rig, opener);
     env_pause(real_env_env(r->real), 1000000);
-    if (++r->pauses < 30)
+    if (!is_told_to_stop(r) || ++r->pauses < 30)
         return true;
     open_gate(r);
     return false;
