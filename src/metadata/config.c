@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 
 enum {
     NUMBER_TEXT_MAX = 64,  /* longer texts are no numbers */
@@ -477,4 +478,20 @@ bool config_is_default(const struct config_def *def, const char *text)
 bool config_is_sensitive(const struct config_def *def)
 {
     return def->type == CONFIG_PASSWORD;
+}
+
+enum err config_refuse_name(const char *name, size_t len, const char *what,
+                            const char *(*nearest)(const char *name), struct strbuf *why)
+{
+    struct strbuf text;
+    strbuf_init(&text);
+    size_t shown = MIN(len, (size_t)LIMIT_TOPIC_NAME_BYTES);
+    for (size_t i = 0; i < shown; i++)
+        strbuf_putc(&text, (unsigned char)name[i] < ' ' ? '?' : name[i]);
+    const char *known = nearest(strbuf_text(&text));
+    strbuf_printf(why, "%s is not %s", strbuf_text(&text), what);
+    if (known != NULL)
+        strbuf_printf(why, "; the nearest is %s", known);
+    strbuf_deinit(&text);
+    return ERR_INVALID;
 }

@@ -91,6 +91,11 @@ int config_topic_find(const char *name, size_t len);
 const char *config_broker_nearest(const char *name);
 const char *config_topic_nearest(const char *name);
 
+/* ERR_INVALID, always: `why` has gained a line which says that the name is not `what` ("a topic
+ * config"), and what `nearest` finds. `name` is a client's: it need not end in a NUL. */
+enum err config_refuse_name(const char *name, size_t len, const char *what,
+                            const char *(*nearest)(const char *name), struct strbuf *why) MUST_USE;
+
 /* ERR_INVALID: the value is not one for this key, and `why` has gained one line without a newline
  * that names key and value (a password is not shown). `why` may be NULL. */
 enum err config_check(const struct config_def *def, const char *text, struct strbuf *why) MUST_USE;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/limits.h"
 
 bool config_broker_is_dynamic(int broker_key)
 {
@@ -74,45 +73,19 @@ void config_layers_release(struct config_layers *layers)
 
 /* ---- what clients set */
 
-static enum err refuse_name(const char *name, size_t len, struct strbuf *why)
-{
-    struct strbuf text;
-    strbuf_init(&text);
-    size_t shown = MIN(len, (size_t)LIMIT_TOPIC_NAME_BYTES);
-    for (size_t i = 0; i < shown; i++)
-        strbuf_putc(&text, (unsigned char)name[i] < ' ' ? '?' : name[i]);
-    const char *nearest = config_broker_nearest(strbuf_text(&text));
-    strbuf_printf(why, "%s is not a config of brokers", strbuf_text(&text));
-    if (nearest != NULL)
-        strbuf_printf(why, "; the nearest is %s", nearest);
-    strbuf_deinit(&text);
-    return ERR_INVALID;
-}
-
 enum err config_broker_put(struct config_set *set, const char *name, size_t name_len,
                            const char *text, size_t len, struct strbuf *why)
 {
     int key = config_broker_find(name, name_len);
     if (key < 0)
-        return refuse_name(name, name_len, why);
+        return config_refuse_name(name, name_len, "a config of brokers", config_broker_nearest,
+                                  why);
     const struct config_def *def = &config_broker_defs[key];
     if (!config_broker_is_dynamic(key)) {
         strbuf_printf(why, "%s cannot be changed while the broker runs", def->name);
         return ERR_INVALID;
     }
-    if (len > LIMIT_CONFIG_VALUE_BYTES || memchr(text, '\0', len) != NULL) {
-        strbuf_printf(why, "%s: the value is too long or has a NUL in it", def->name);
-        return ERR_INVALID;
-    }
-    struct config_set checked; /* gives the value its NUL */
-    config_set_init(&checked);
-    enum err e = config_set_put(&checked, key, text, len);
-    if (e == ERR_OK)
-        e = config_check(def, config_set_get(&checked, key), why);
-    if (e == ERR_OK)
-        e = config_set_put(set, key, text, len);
-    config_set_deinit(&checked);
-    return e;
+    return config_set_put_checked(set, key, def, text, len, why);
 }
 
 /* ERR_INVALID: the key has a value below this. */

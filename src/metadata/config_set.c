@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 void config_set_init(struct config_set *set)
@@ -80,6 +81,24 @@ enum err config_set_put(struct config_set *set, int key, const char *text, size_
     set->count++;
     ASSERT(at == 0 || set->entries[at - 1].key < key);
     return ERR_OK;
+}
+
+enum err config_set_put_checked(struct config_set *set, int key, const struct config_def *def,
+                                const char *text, size_t len, struct strbuf *why)
+{
+    if (len > LIMIT_CONFIG_VALUE_BYTES || memchr(text, '\0', len) != NULL) {
+        strbuf_printf(why, "%s: the value is too long or has a NUL in it", def->name);
+        return ERR_INVALID;
+    }
+    struct config_set checked; /* gives the value its NUL */
+    config_set_init(&checked);
+    enum err e = config_set_put(&checked, key, text, len);
+    if (e == ERR_OK)
+        e = config_check(def, config_set_get(&checked, key), why);
+    if (e == ERR_OK)
+        e = config_set_put(set, key, text, len);
+    config_set_deinit(&checked);
+    return e;
 }
 
 void config_set_remove(struct config_set *set, int key)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "metadata/config.h"
 
 struct config_entry {
     int key;
@@ -33,6 +34,11 @@ void config_set_deinit(struct config_set *set);
 
 /* Adds or replaces a copy of `text`. ERR_NO_MEMORY leaves the set as it was. */
 enum err config_set_put(struct config_set *set, int key, const char *text, size_t len) MUST_USE;
+
+/* The same for a value of a client's, which config_check judges first. ERR_INVALID: `why` has
+ * gained a line that says what is wrong with it. */
+enum err config_set_put_checked(struct config_set *set, int key, const struct config_def *def,
+                                const char *text, size_t len, struct strbuf *why) MUST_USE;
 
 /* No such key: nothing happens. */
 void config_set_remove(struct config_set *set, int key);

@@ -2,10 +2,7 @@
 /* config_topic: see config_topic.h. Thread: any. */
 #include "metadata/config_topic.h"
 
-#include <string.h>
-
 #include "base/assert.h"
-#include "base/limits.h"
 
 /* A value in force, before it is turned into the topic's unit. */
 struct found {
@@ -208,41 +205,13 @@ enum err config_topic_check(const struct config_set *topic, const struct config_
     return ERR_OK;
 }
 
-static enum err refuse_name(const char *name, size_t len, struct strbuf *why)
-{
-    struct strbuf text;
-    strbuf_init(&text);
-    size_t shown = MIN(len, (size_t)LIMIT_TOPIC_NAME_BYTES);
-    for (size_t i = 0; i < shown; i++)
-        strbuf_putc(&text, (unsigned char)name[i] < ' ' ? '?' : name[i]);
-    const char *nearest = config_topic_nearest(strbuf_text(&text));
-    strbuf_printf(why, "%s is not a topic config", strbuf_text(&text));
-    if (nearest != NULL)
-        strbuf_printf(why, "; the nearest is %s", nearest);
-    strbuf_deinit(&text);
-    return ERR_INVALID;
-}
-
 enum err config_topic_put(struct config_set *topic, const char *name, size_t name_len,
                           const char *text, size_t len, struct strbuf *why)
 {
     int key = config_topic_find(name, name_len);
     if (key < 0)
-        return refuse_name(name, name_len, why);
-    const struct config_def *def = &config_topic_defs[key];
-    if (len > LIMIT_CONFIG_VALUE_BYTES || memchr(text, '\0', len) != NULL) {
-        strbuf_printf(why, "%s: the value is too long or has a NUL in it", def->name);
-        return ERR_INVALID;
-    }
-    struct config_set checked; /* gives the value its NUL */
-    config_set_init(&checked);
-    enum err e = config_set_put(&checked, key, text, len);
-    if (e == ERR_OK)
-        e = config_check(def, config_set_get(&checked, key), why);
-    if (e == ERR_OK)
-        e = config_set_put(topic, key, text, len);
-    config_set_deinit(&checked);
-    return e;
+        return config_refuse_name(name, name_len, "a topic config", config_topic_nearest, why);
+    return config_set_put_checked(topic, key, &config_topic_defs[key], text, len, why);
 }
 
 /* ---- what clients are shown */
