@@ -86,6 +86,11 @@ uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t
     return count;
 }
 
+bool partition_log_wants_roll(const struct partition_log *log)
+{
+    return log->wants_roll;
+}
+
 void partition_log_raise_start(struct partition_log *log, int64_t offset)
 {
     ASSERT(offset <= log->written.offset);

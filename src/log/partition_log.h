@@ -309,10 +309,15 @@ enum err log_segments_find_max_time(const struct log_segments *segments, struct 
 /* ---- housekeeping */
 
 /* [lock] Takes segments that retention (time, size, log start) no longer wants out of the log; the
- * active one only after a roll. Returns how many; then partition_log_delete_segments. The log start
- * moves with them. High watermark: never delete above it. */
+ * active one only after a roll, which it asks for. Returns how many; then
+ * partition_log_delete_segments. The log start moves with them. High watermark: never delete above
+ * it. */
 uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t high_watermark,
                               struct list *retired);
+
+/* [lock] Will another segment begin with the next write, or without one? */
+bool partition_log_wants_roll(const struct partition_log *log);
+
 /* [writer] Renames them to .deleted, writes the checkpoint-relevant facts; the files are unlinked
  * by partition_log_unlink_retired after file.delete.delay.ms. */
 enum err partition_log_delete_segments(struct partition_log *log, struct list *retired) MUST_USE;

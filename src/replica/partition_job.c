@@ -224,6 +224,9 @@ static void retire_segments(struct partition *p, int64_t now_ms)
     uint32_t count = partition_log_retire(p->log, now_ms, p->high_watermark.offset, &retired);
     int64_t delay_ms = partition_log_config(p->log)->file_delete_delay_ms;
     partition_log_expire_producers(p->log, now_ms);
+    /* Once only: where another segment cannot begin, the next round tries again. */
+    p->is_retiring_twice = partition_log_wants_roll(p->log) && !p->is_retiring_twice;
+    p->wants_housekeeping = p->wants_housekeeping || p->is_retiring_twice;
     monitor_leave(&p->monitor);
     if (count == 0)
         return;

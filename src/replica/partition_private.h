@@ -66,6 +66,7 @@ struct partition {
     int64_t retired_due_ms;   /* [job] wall time; INT64_MAX: nothing */
     int64_t flush_due_ms;     /* [job] as the owner was told last */
     bool wants_housekeeping;
+    bool is_retiring_twice; /* its last segment goes once another has begun */
     bool wants_close;
     bool close_is_clean;
     void (*close_done)(void *arg, enum err e);

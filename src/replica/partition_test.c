@@ -247,6 +247,49 @@ TEST(flush_ms_is_kept_by_the_owners_timer)
     fixture_close(&f);
 }
 
+TEST(all_that_is_too_old_goes_in_one_round)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    f.config.retention_ms = 1000;
+    partition_set_config(f.p, &f.config);
+    send_batch(&f, &a, -1, -1, 3);
+    mem_env_run_until_idle(&f.m);
+    mem_env_advance_ms(&f.m, 1001);
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    struct partition_offsets offsets;
+    partition_offsets(f.p, &offsets);
+    CHECK_EQUAL(offsets.log_start, 3);
+    CHECK_EQUAL(offsets.durable, 3);
+    fixture_close(&f);
+}
+
+TEST(a_round_that_cannot_begin_a_segment_ends)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    f.config.retention_ms = 1000;
+    partition_set_config(f.p, &f.config);
+    send_batch(&f, &a, -1, -1, 3);
+    mem_env_run_until_idle(&f.m);
+    mem_env_advance_ms(&f.m, 1001);
+    f.m.space_bytes = 0;
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    struct partition_offsets offsets;
+    partition_offsets(f.p, &offsets);
+    CHECK_EQUAL(offsets.log_start, 0);
+    f.m.space_bytes = INT64_MAX;
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    partition_offsets(f.p, &offsets);
+    CHECK_EQUAL(offsets.log_start, 3);
+    fixture_close(&f);
+}
+
 TEST(a_repeat_waits_until_its_original_is_durable)
 {
     struct fixture f;
