@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* conformance_test: the same expectations of a real and of an in-memory env. Thread: main, and
- * the workers of the real one. */
+/* conformance_test: the same expectations of an in-memory env and of a real one, with the kernel's
+ * files and with files in memory. Thread: main, and the workers of the real one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "env/mem_env.h"
 #include "env/real_env.h"
 
-enum kind { MEM, REAL, KIND_COUNT };
+enum kind { MEM, REAL, REAL_MEMORY, KIND_COUNT };
 
 struct world {
     enum kind kind;
@@ -42,12 +42,18 @@ static void world_init(struct world *w, enum kind kind)
     }
     const char *tmp = getenv("TMPDIR");
     snprintf(w->dir, sizeof(w->dir), "%s/klamm-env-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    CHECK(mkdtemp(w->dir) != NULL);
+    if (kind == REAL)
+        CHECK(mkdtemp(w->dir) != NULL);
+    else
+        snprintf(w->dir, sizeof(w->dir), "/data");
     CHECK_EQUAL(logger_file_open(NULL, LOG_WARN, &w->log), ERR_OK);
-    struct real_env_options options = {.workers = 3, .logger = logger_file_logger(w->log)};
+    struct real_env_options options = {
+        .workers = 3, .logger = logger_file_logger(w->log), .in_memory = kind == REAL_MEMORY};
     CHECK_EQUAL(real_env_new(&options, &w->real), ERR_OK);
     CHECK_EQUAL(real_loop_new(w->real, &w->real_loop), ERR_OK);
     w->env = real_env_env(w->real);
+    if (kind == REAL_MEMORY)
+        CHECK_EQUAL(env_dir_make(w->env, w->dir), ERR_OK);
     w->loop = real_loop_loop(w->real_loop);
 }
 
@@ -88,7 +94,7 @@ static const char *at(struct world *w, const char *name)
 static void world_done(struct world *w)
 {
     w->is_done = true;
-    if (w->kind == REAL)
+    if (w->kind != MEM)
         real_loop_stop(w->real_loop);
 }
 
@@ -96,7 +102,7 @@ static void world_done(struct world *w)
 static void world_run(struct world *w)
 {
     w->is_done = false;
-    if (w->kind == REAL) {
+    if (w->kind != MEM) {
         real_loop_run(w->real_loop);
         return;
     }
@@ -108,7 +114,7 @@ static void world_run(struct world *w)
     }
 }
 
-static void both(void (*run)(struct world *w))
+static void each_kind(void (*run)(struct world *w))
 {
     for (enum kind kind = MEM; kind < KIND_COUNT; kind++) {
         struct world w;
@@ -168,7 +174,7 @@ static void file_by_position(struct world *w)
 
 TEST(files_are_read_and_written_by_position)
 {
-    both(file_by_position);
+    each_kind(file_by_position);
 }
 
 static void file_sizes(struct world *w)
@@ -197,7 +203,7 @@ static void file_sizes(struct world *w)
 
 TEST(files_shrink_and_grow_with_zeros)
 {
-    both(file_sizes);
+    each_kind(file_sizes);
 }
 
 static void file_names(struct world *w)
@@ -235,7 +241,7 @@ static void file_names(struct world *w)
 
 TEST(files_have_names_until_they_are_removed)
 {
-    both(file_names);
+    each_kind(file_names);
 }
 
 enum { NAMES_SIZE = 256 };
@@ -278,7 +284,7 @@ static void directories(struct world *w)
 
 TEST(directories_list_in_byte_order_and_move_whole)
 {
-    both(directories);
+    each_kind(directories);
 }
 
 static void locks(struct world *w)
@@ -295,7 +301,7 @@ static void locks(struct world *w)
 
 TEST(a_locked_file_is_busy_until_it_closes)
 {
-    both(locks);
+    each_kind(locks);
 }
 
 /* ---- loops */
@@ -352,7 +358,7 @@ static void timers(struct world *w)
 
 TEST(timers_fire_in_order_of_time_then_of_starting)
 {
-    both(timers);
+    each_kind(timers);
 }
 
 static void task_ran(struct loop_task *task)
@@ -396,7 +402,7 @@ static void posts(struct world *w)
 
 TEST(tasks_run_in_order_of_posting_and_jobs_step_until_done)
 {
-    both(posts);
+    each_kind(posts);
 }
 
 static void count_turn(void *arg)
@@ -419,7 +425,7 @@ static void turn_hook(struct world *w)
 
 TEST(the_turn_hook_is_called)
 {
-    both(turn_hook);
+    each_kind(turn_hook);
 }
 
 /* ---- sockets */
@@ -530,7 +536,7 @@ static void echo(struct world *w)
 
 TEST(an_answer_of_bytes_and_file_ranges_arrives_whole)
 {
-    both(echo);
+    each_kind(echo);
 }
 
 /* As much as fits now. */
@@ -608,7 +614,7 @@ static void back_pressure(struct world *w)
 
 TEST(a_slow_reader_gets_every_byte)
 {
-    both(back_pressure);
+    each_kind(back_pressure);
 }
 
 static void client_is_refused(void *arg, unsigned events)
@@ -635,5 +641,5 @@ static void refused(struct world *w)
 
 TEST(nobody_listening_is_refused_and_a_taken_port_is_busy)
 {
-    both(refused);
+    each_kind(refused);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/assert.h"
@@ -21,16 +22,27 @@ int64_t real_mono_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+static int64_t skipped_ms(const struct real_env *real)
+{
+    return atomic_load_explicit(&real->skipped_ms, memory_order_relaxed);
+}
+
+int64_t real_env_now_ns(const struct real_env *real)
+{
+    return real_mono_ns() + skipped_ms(real) * 1000000;
+}
+
 static int64_t mono_ns(struct env *env)
 {
-    return real_mono_ns();
+    return real_env_now_ns(container_of(env, struct real_env, env));
 }
 
 static int64_t wall_ms(struct env *env)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
+           skipped_ms(container_of(env, struct real_env, env));
 }
 
 static void fill_random(struct env *env, void *out, size_t len)
@@ -90,23 +102,71 @@ static const struct env_ops ops = {
     .process_stats = real_process_stats,
 };
 
+static const struct env_ops memory_ops = {
+    .mono_ns = mono_ns,
+    .wall_ms = wall_ms,
+    .random = fill_random,
+    .file_open = real_memory_open,
+    .dir_make = real_memory_dir_make,
+    .dir_sync = real_memory_dir_sync,
+    .dir_remove = real_memory_dir_remove,
+    .dir_list = real_memory_dir_list,
+    .path_unlink = real_memory_path_unlink,
+    .path_rename = real_memory_path_rename,
+    .disk_space = real_memory_space,
+    .submit = submit,
+    .pause = pause_job,
+    .resolve = real_resolve,
+    .process_stats = real_process_stats,
+};
+
+/* The soft limit is for programs that call select(2), which this one does not. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* if not: as many as it was started with */
+}
+
 enum err real_env_new(const struct real_env_options *options, struct real_env **out)
 {
     ASSERT(options->workers >= 1);
     ASSERT(options->logger != NULL);
     /* sendfile has no flag against the signal; a gone peer is an error here, not an end. */
     signal(SIGPIPE, SIG_IGN);
+    raise_fd_limit();
     struct real_env *real = mem_alloc(sizeof(*real));
-    real->env.ops = &ops;
+    real->env.ops = options->in_memory ? &memory_ops : &ops;
     real->env.logger = options->logger;
     real->start_wall_ms = wall_ms(&real->env);
-    enum err e = real_disk_start(&real->disk, options->workers);
+    list_init(&real->loops);
+    enum err e = ERR_OK;
+    if (pthread_mutex_init(&real->loops_mutex, NULL) != 0)
+        e = ERR_FULL;
+    if (e == ERR_OK && options->in_memory)
+        e = real_memory_new(&real->memory);
+    if (e == ERR_OK)
+        e = real_disk_start(&real->disk, options->workers);
     if (e != ERR_OK) {
+        real_memory_free(real->memory);
         mem_free(real);
         return e;
     }
     *out = real;
     return ERR_OK;
+}
+
+void real_env_skip_ms(struct real_env *real, int64_t ms)
+{
+    ASSERT(ms >= 0);
+    atomic_fetch_add_explicit(&real->skipped_ms, ms, memory_order_relaxed);
+    pthread_mutex_lock(&real->loops_mutex);
+    LIST_FOR_EACH (link, &real->loops) {
+        real_loop_wake(container_of(link, struct real_loop, link));
+    }
+    pthread_mutex_unlock(&real->loops_mutex);
 }
 
 struct env *real_env_env(struct real_env *real)
@@ -119,5 +179,8 @@ void real_env_free(struct real_env *real)
     if (real == NULL)
         return;
     real_disk_stop(&real->disk);
+    ASSERT(list_is_empty(&real->loops));
+    real_memory_free(real->memory);
+    pthread_mutex_destroy(&real->loops_mutex);
     mem_free(real);
 }

@@ -18,12 +18,18 @@ struct real_env_options {
     unsigned workers;      /* threads for jobs, at least 1; with 2 and more, one never runs
                             * background jobs */
     struct logger *logger; /* outlives the env */
+    bool in_memory;        /* files and directories are in this process's memory; an empty root */
 };
 
-/* Starts the workers; ignores SIGPIPE in this process. ERR_FULL: no threads. */
+/* Starts the workers; ignores SIGPIPE in this process, and lets it have as many descriptors as
+ * its hard limit allows. ERR_FULL: no threads. */
 enum err real_env_new(const struct real_env_options *options, struct real_env **out) MUST_USE;
 
 struct env *real_env_env(struct real_env *real);
+
+/* Both clocks of the env jump ahead, and what falls due by that runs: a test's week in a moment.
+ * Thread: any. */
+void real_env_skip_ms(struct real_env *real, int64_t ms);
 
 /* Runs what is submitted to its end and joins the workers. Accepts NULL. */
 void real_env_free(struct real_env *real);
@@ -50,6 +56,10 @@ void real_loop_join(struct real_loop *loop);
  * Once per signal and process. */
 enum err real_loop_on_signal(struct real_loop *loop, int signo, void (*fn)(void *arg), void *arg)
     MUST_USE;
+
+/* `fn` is called once on the loop when the other end of standard input is closed; what comes
+ * before is read and dropped. ERR_UNSUPPORTED: it is no pipe, socket or terminal. */
+enum err real_loop_on_stdin_end(struct real_loop *loop, void (*fn)(void *arg), void *arg) MUST_USE;
 
 /* Not while it runs. Its sockets are closed, its timers forgotten. Accepts NULL. */
 void real_loop_free(struct real_loop *loop);

@@ -24,11 +24,17 @@ struct real_file {
     struct env *env;
     struct env_job close_job;
     int fd;
+    bool is_memory;
 };
 
 static int fd_of(const struct env_file *file)
 {
     return ((const struct real_file *)(const void *)file)->fd;
+}
+
+static bool is_memory(const struct env_file *file)
+{
+    return ((const struct real_file *)(const void *)file)->is_memory;
 }
 
 static bool close_now(struct env_job *job)
@@ -54,11 +60,11 @@ static enum err file_read(struct env_file *file, void *out, size_t len, int64_t 
                           enum env_read_mode mode, size_t *got)
 {
     ASSERT(mode == ENV_NOWAIT || !real_is_on_loop());
+    int flags = mode == ENV_NOWAIT && !is_memory(file) ? RWF_NOWAIT : 0;
     size_t done = 0;
     while (done < len) {
         struct iovec iov = {.iov_base = (char *)out + done, .iov_len = len - done};
-        ssize_t n =
-            preadv2(fd_of(file), &iov, 1, pos + (int64_t)done, mode == ENV_NOWAIT ? RWF_NOWAIT : 0);
+        ssize_t n = preadv2(fd_of(file), &iov, 1, pos + (int64_t)done, flags);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && mode == ENV_NOWAIT && (errno == EOPNOTSUPP || errno == ENOSYS))
@@ -131,9 +137,20 @@ static enum err file_size(struct env_file *file, int64_t *out)
     return ERR_OK;
 }
 
+static enum err file_extend(struct env_file *file, int64_t size_min)
+{
+    int64_t size;
+    enum err e = file_size(file, &size);
+    if (e == ERR_OK && size < size_min)
+        e = file_truncate(file, size_min);
+    return e;
+}
+
 static enum err file_allocate(struct env_file *file, int64_t pos, int64_t len)
 {
     ASSERT(!real_is_on_loop());
+    if (is_memory(file))
+        return file_extend(file, pos + len);
     int failed;
     do {
         failed = fallocate(fd_of(file), 0, pos, len);
@@ -142,12 +159,7 @@ static enum err file_allocate(struct env_file *file, int64_t pos, int64_t len)
         return ERR_OK;
     if (errno != EOPNOTSUPP && errno != ENOSYS)
         return real_errno(errno);
-    /* This file system cannot reserve: zeros at least. */
-    int64_t size;
-    enum err e = file_size(file, &size);
-    if (e == ERR_OK && size < pos + len)
-        e = file_truncate(file, pos + len);
-    return e;
+    return file_extend(file, pos + len); /* this file system cannot reserve: zeros at least */
 }
 
 static enum err file_lock(struct env_file *file)
@@ -203,7 +215,7 @@ static bool count_cached_pages(const struct env_file *file, int64_t pos, int64_t
 static bool file_is_cached(struct env_file *file, int64_t pos, int64_t len)
 {
     ASSERT(pos >= 0 && len >= 0);
-    if (len == 0)
+    if (len == 0 || is_memory(file))
         return true;
     uint64_t cached = 0;
     bool is_counted = count_cached_pages(file, pos, len, &cached);
@@ -234,6 +246,12 @@ int real_file_fd(const struct env_file *file)
 {
     ASSERT(file->ops == &file_ops);
     return fd_of(file);
+}
+
+void real_file_set_memory(struct env_file *file)
+{
+    ASSERT(file->ops == &file_ops);
+    container_of(file, struct real_file, file)->is_memory = true;
 }
 
 enum err real_file_open(struct env *env, const char *path, unsigned flags, struct env_file **out)

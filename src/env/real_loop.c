@@ -52,7 +52,7 @@ static struct real_loop *real_of(struct loop *loop)
     return container_of(loop, struct real_loop, loop);
 }
 
-static void wake(struct real_loop *loop)
+void real_loop_wake(struct real_loop *loop)
 {
     uint64_t one = 1;
     ssize_t n = write(loop->event_fd, &one, sizeof(one));
@@ -68,7 +68,7 @@ static void post(struct loop *base, struct loop_task *task)
     loop->is_asleep = false;
     pthread_mutex_unlock(&loop->mutex);
     if (must_wake)
-        wake(loop);
+        real_loop_wake(loop);
 }
 
 static bool is_current(struct loop *base)
@@ -83,7 +83,7 @@ static int64_t now_ns(struct loop *base)
     struct real_loop *loop = real_of(base);
     /* Between runs there are no turns that would read the clock. */
     if (!atomic_load_explicit(&loop->is_running, memory_order_relaxed))
-        loop->now_ns = real_mono_ns();
+        loop->now_ns = real_env_now_ns(loop->real);
     return loop->now_ns;
 }
 
@@ -145,7 +145,7 @@ static struct timespec *sleep_time(struct real_loop *loop, struct timespec *out)
     const struct heap_node *node = heap_min(&loop->timers);
     if (node == NULL)
         return NULL;
-    int64_t left = node->key - real_mono_ns();
+    int64_t left = node->key - real_env_now_ns(loop->real);
     if (left > 0) {
         out->tv_sec = left / 1000000000;
         out->tv_nsec = left % 1000000000;
@@ -187,7 +187,7 @@ static bool turn(struct real_loop *loop)
 {
     struct epoll_event events[EVENTS_PER_TURN];
     int count = wait_for_events(loop, events);
-    loop->now_ns = real_mono_ns();
+    loop->now_ns = real_env_now_ns(loop->real);
     if (loop->loop.turn_hook != NULL)
         loop->loop.turn_hook(loop->loop.turn_arg);
     run_tasks(loop);
@@ -265,7 +265,7 @@ void real_loop_run(struct real_loop *loop)
 void real_loop_stop(struct real_loop *loop)
 {
     atomic_store(&loop->is_stopping, true);
-    wake(loop);
+    real_loop_wake(loop);
 }
 
 static void *run_thread(void *arg)
@@ -308,7 +308,7 @@ enum err real_loop_new(struct real_env *real, struct real_loop **out)
     loop->loop.ops = &ops;
     loop->loop.env = &real->env;
     loop->real = real;
-    loop->now_ns = real_mono_ns();
+    loop->now_ns = real_env_now_ns(real);
     heap_init(&loop->timers);
     list_init(&loop->dead);
     list_init(&loop->signals);
@@ -324,6 +324,9 @@ enum err real_loop_new(struct real_env *real, struct real_loop **out)
         e = real_errno(errno);
         goto out;
     }
+    pthread_mutex_lock(&real->loops_mutex);
+    list_push_back(&real->loops, &loop->link);
+    pthread_mutex_unlock(&real->loops_mutex);
     *out = loop;
     loop = NULL;
 out:
@@ -341,7 +344,12 @@ void real_loop_free(struct real_loop *loop)
     if (loop == NULL)
         return;
     ASSERT(!atomic_load(&loop->is_running) && !loop->has_thread);
+    pthread_mutex_lock(&loop->real->loops_mutex);
+    if (list_is_linked(&loop->link))
+        list_remove(&loop->link);
+    pthread_mutex_unlock(&loop->real->loops_mutex);
     real_signal_close_all(loop);
+    real_stdin_free(loop);
     real_sock_close_all(loop);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);

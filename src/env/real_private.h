@@ -6,11 +6,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "env/name_list.h"
 #include "env/real_env.h"
 
 /* real_file.c */
 enum err real_file_open(struct env *env, const char *path, unsigned flags, struct env_file **out);
 int real_file_fd(const struct env_file *file);
+/* Its bytes are memory: nothing to wait for, nothing to reserve. */
+void real_file_set_memory(struct env_file *file);
 
 /* real_dir.c */
 enum err real_dir_make(struct env *env, const char *path);
@@ -22,6 +25,27 @@ enum err real_path_unlink(struct env *env, const char *path);
 enum err real_path_rename(struct env *env, const char *from, const char *to);
 enum err real_disk_space(struct env *env, const char *path, int64_t *free_bytes,
                          int64_t *total_bytes);
+
+/* real_memory.c: the same without a disk */
+struct memory_node;
+
+struct real_memory {
+    pthread_mutex_t mutex;
+    struct memory_node *root;
+};
+
+enum err real_memory_new(struct real_memory **out);
+void real_memory_free(struct real_memory *memory); /* accepts NULL */
+enum err real_memory_open(struct env *env, const char *path, unsigned flags, struct env_file **out);
+enum err real_memory_dir_make(struct env *env, const char *path);
+enum err real_memory_dir_sync(struct env *env, const char *path);
+enum err real_memory_dir_remove(struct env *env, const char *path);
+enum err real_memory_dir_list(struct env *env, const char *path,
+                              void (*each)(void *arg, const char *name, bool is_dir), void *arg);
+enum err real_memory_path_unlink(struct env *env, const char *path);
+enum err real_memory_path_rename(struct env *env, const char *from, const char *to);
+enum err real_memory_space(struct env *env, const char *path, int64_t *free_bytes,
+                           int64_t *total_bytes);
 
 /* real_disk.c */
 struct real_disk {
@@ -51,10 +75,18 @@ void real_disk_submit(struct real_disk *disk, struct env_job *job);
 struct real_env {
     struct env env;
     struct real_disk disk;
+    struct real_memory *memory; /* NULL: files are the kernel's */
     int64_t start_wall_ms;
+    _Atomic int64_t skipped_ms;   /* by which both clocks run ahead of the kernel's */
     _Atomic uint64_t loop_stalls; /* loops that were taken over, see real_stand_in.c */
+
+    pthread_mutex_t loops_mutex;
+    struct list loops; /* struct real_loop */
 };
 
+/* Time for loops, jobs and timers: what env_mono_ns says. */
+int64_t real_env_now_ns(const struct real_env *real);
+/* The kernel's. */
 int64_t real_mono_ns(void);
 
 /* Starts a thread with a small stack and all signals blocked. */
@@ -96,6 +128,7 @@ bool real_stand_in_wait(struct real_loop *loop);
 struct real_loop {
     struct loop loop;
     struct real_env *real;
+    struct list link; /* of the env's loops */
     int epoll_fd;
     int event_fd; /* wakes epoll_wait */
     int64_t now_ns;
@@ -103,6 +136,7 @@ struct real_loop {
     struct list dead;    /* socks closed in this turn: freed at its end */
     struct list signals; /* struct real_signal */
     struct list socks;   /* attached */
+    struct real_stdin *stdin_end;
     bool has_thread;
     pthread_t thread;
 
@@ -122,6 +156,9 @@ struct real_loop {
 /* This thread has the loop from here on; this thread has none. */
 void real_loop_enter_thread(struct real_loop *loop);
 void real_loop_leave_thread(void);
+
+/* Ends its sleep, so that it looks at the clock anew. Thread: any. */
+void real_loop_wake(struct real_loop *loop);
 
 /* The second thread of a loop: a thread's main function. */
 void *real_loop_stand_in(void *loop);
@@ -144,6 +181,10 @@ void real_sock_close_all(struct real_loop *loop);
 /* real_resolve.c */
 enum err real_resolve(struct env *env, const char *host, uint16_t port, struct env_addr *out,
                       size_t *count);
+
+/* real_stdin.c */
+struct real_stdin;
+void real_stdin_free(struct real_loop *loop);
 
 /* real_signal.c */
 void real_signal_close_all(struct real_loop *loop);

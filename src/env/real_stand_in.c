@@ -211,7 +211,7 @@ static void take_over(struct real_loop *loop)
 {
     struct real_stand_in *s = &loop->stand_in;
     real_loop_enter_thread(loop);
-    s->rest_until_ns = real_mono_ns() + REST_NS;
+    s->rest_until_ns = real_env_now_ns(loop->real) + REST_NS;
     atomic_fetch_add_explicit(&loop->real->loop_stalls, 1, memory_order_relaxed);
     for (struct list *link; (link = list_pop_front(&s->jobs)) != NULL;)
         real_disk_submit(&loop->real->disk, container_of(link, struct env_job, link));

@@ -258,7 +258,7 @@ static void collect(struct sim_disk *disk)
         LIST_FOR_EACH (node, &disk->inodes) {
             struct sim_inode *dir = container_of(node, struct sim_inode, link);
             for (size_t i = 0; dir->is_reached && i < dir->names.count; i++) {
-                struct sim_inode *inode = dir->names.items[i].inode;
+                struct sim_inode *inode = dir->names.items[i].value;
                 is_new = is_new || !inode->is_reached;
                 inode->is_reached = true;
             }

@@ -27,24 +27,13 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/macros.h"
+#include "env/name_list.h"
 
 struct sim;
 
 enum { SIM_SECTOR_BYTES = 512, SIM_PAGE_BYTES = 4096 };
 
 struct sim_inode;
-
-struct sim_entry {
-    char *name;
-    struct sim_inode *inode;
-};
-
-/* In byte order of the names. */
-struct sim_names {
-    struct sim_entry *items;
-    size_t count;
-    size_t capacity;
-};
 
 enum sim_name_change { SIM_NAME_SET, SIM_NAME_DROP, SIM_NAME_MOVE };
 
@@ -73,8 +62,8 @@ struct sim_inode {
     uint32_t cuts;    /* truncations so far */
 
     /* A directory. */
-    struct sim_names names;
-    struct sim_names kept; /* on the platter */
+    struct name_list names; /* values: struct sim_inode */
+    struct name_list kept;  /* on the platter */
     struct sim_name_op *ops;
     size_t op_count;
     size_t op_capacity;
