@@ -93,6 +93,10 @@ struct server_config_input {
     size_t file_size;
     const char *const *environment; /* "NAME=value", NULL at the end; NULL: none */
     const char *const *sets;        /* "key=value", NULL at the end; NULL: none */
+
+    /* Weaker than all of these, "key=value", NULL at the end; NULL: none. */
+    const char *const *defaults;
+    const char *defaults_origin; /* what an error calls them */
 };
 
 /* Any failure: `error` has gained one line without a newline, fit to be shown as it is. */

@@ -202,20 +202,22 @@ static enum err take_environment(struct server_config_loader *l, const char *con
     return e;
 }
 
-static enum err take_sets(struct server_config_loader *l, const char *const *sets)
+/* `origin` is what gave the pairs. */
+static enum err take_pairs(struct server_config_loader *l, const char *origin,
+                           const char *const *sets)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; sets[i] != NULL && e == ERR_OK; i++) {
         const char *equals = strchr(sets[i], '=');
         char key[KEY_BYTES_MAX];
         if (equals == NULL || equals == sets[i])
-            return server_config_refuse(l, "--set %.120s: key=value is needed", sets[i]);
+            return server_config_refuse(l, "%s %.120s: key=value is needed", origin, sets[i]);
         size_t len = (size_t)(equals - sets[i]);
         if (len >= sizeof(key))
-            return server_config_refuse(l, "--set: no configuration key has such a long name");
+            return server_config_refuse(l, "%s: no configuration key has such a long name", origin);
         memcpy(key, sets[i], len);
         key[len] = '\0';
-        e = take(l, "--set", key, equals + 1);
+        e = take(l, origin, key, equals + 1);
     }
     return e;
 }
@@ -223,12 +225,14 @@ static enum err take_sets(struct server_config_loader *l, const char *const *set
 enum err server_config_collect(struct server_config_loader *l, const struct server_config_input *in)
 {
     enum err e = ERR_OK;
-    if (in->file_name != NULL)
+    if (in->defaults != NULL)
+        e = take_pairs(l, in->defaults_origin, in->defaults);
+    if (e == ERR_OK && in->file_name != NULL)
         e = take_file(l, in);
     if (e == ERR_OK && in->environment != NULL)
         e = take_environment(l, in->environment);
     if (e == ERR_OK && in->sets != NULL)
-        e = take_sets(l, in->sets);
+        e = take_pairs(l, "--set", in->sets);
     const struct config_set *fixed = &l->config->layers.fixed;
     for (int i = 0; i < fixed->count && e == ERR_OK; i++)
         e = judge(l, &fixed->entries[i]);

@@ -2,6 +2,8 @@
 /*
  * serve: `klamm serve [server.properties] [--set key=value ...]`: one broker in this process.
  *
+ * With --ephemeral all of it is in memory, on a free port: a test double.
+ *
  * Steps: configuration, log, workers and reactors, the broker; then a line with the listeners
  * on stderr, and it runs until SIGTERM or SIGINT. SIGHUP opens the log file anew. Whatever
  * stops the start is told in one line, with exit status 1.
@@ -27,6 +29,8 @@ extern char **environ;
 enum { REACTORS_MAX = 64, REACTORS_DEFAULT_MAX = 4 };
 
 struct serve {
+    bool is_ephemeral;
+    bool is_until_stdin_ends;
     struct server_config *config;
     struct logger_file *logger;
     struct real_env *real;
@@ -42,9 +46,19 @@ struct serve {
 };
 
 static const char serve_usage[] =
-    "usage: klamm serve [server.properties] [--set key=value ...]\n\n"
+    "usage: klamm serve [server.properties] [--set key=value ...]\n"
+    "                   [--ephemeral] [--until-stdin-ends]\n\n"
     "Runs a broker until SIGTERM. Keys come from the file, then the environment (KLAMM_NODE_ID=1\n"
-    "is node.id=1), then --set; the last one wins. An empty data directory becomes a broker's.\n\n";
+    "is node.id=1), then --set; the last one wins. An empty data directory becomes a broker's.\n\n"
+    "--ephemeral        for tests: starts empty, keeps everything in memory, listens on free "
+    "ports\n"
+    "                   of 127.0.0.1 and does not delay the first rebalance of a group. When it "
+    "is\n"
+    "                   ready it prints two lines to stdout: HOST:PORT for bootstrap.servers, and\n"
+    "                   the address of its pages. POST /clock/advance?ms=N there lets N\n"
+    "                   milliseconds pass at once. Each key may still be set.\n"
+    "--until-stdin-ends stops when its standard input, a pipe, is closed: it does not outlive the\n"
+    "                   process that started it.\n\n";
 
 static int print_help(void)
 {
@@ -68,6 +82,16 @@ static int complain(const char *why)
 struct serve_args {
     const char *file;
     const char **sets; /* NULL at the end */
+    bool is_ephemeral;
+    bool is_until_stdin_ends;
+};
+
+/* Where nothing is kept: what differs from a broker's defaults. */
+static const char *const ephemeral_defaults[] = {
+    "listeners=PLAINTEXT://127.0.0.1:0",
+    "klamm.admin.listener=127.0.0.1:0",
+    "group.initial.rebalance.delay.ms=0",
+    NULL,
 };
 
 static int parse_args(int argc, char **argv, struct serve_args *args)
@@ -79,6 +103,10 @@ static int parse_args(int argc, char **argv, struct serve_args *args)
             args->sets[set_count++] = argv[++i];
         } else if (strncmp(argv[i], "--set=", 6) == 0) {
             args->sets[set_count++] = argv[i] + 6;
+        } else if (strcmp(argv[i], "--ephemeral") == 0) {
+            args->is_ephemeral = true;
+        } else if (strcmp(argv[i], "--until-stdin-ends") == 0) {
+            args->is_until_stdin_ends = true;
         } else if (argv[i][0] == '-' || args->file != NULL) {
             fprintf(stderr, "klamm: serve does not take \"%s\"; see klamm serve --help\n", argv[i]);
             return CLI_USAGE;
@@ -110,6 +138,8 @@ static int load_config(const struct serve_args *args, struct server_config **out
         .file_name = args->file,
         .environment = (const char *const *)environ,
         .sets = args->sets,
+        .defaults = args->is_ephemeral ? ephemeral_defaults : NULL,
+        .defaults_origin = "--ephemeral",
     };
     char *text = NULL;
     if (args->file != NULL) {
@@ -178,6 +208,13 @@ static void on_terminate(void *arg)
     begin_stop(s);
 }
 
+static void on_stdin_end(void *arg)
+{
+    struct serve *s = arg;
+    log_info(s->env, "stopping: standard input was closed");
+    begin_stop(s);
+}
+
 static void on_hangup(void *arg)
 {
     struct serve *s = arg;
@@ -186,6 +223,20 @@ static void on_hangup(void *arg)
         log_error(s->env, "the log file could not be opened anew: %s", err_text(e));
     else
         log_info(s->env, "the log file was opened anew");
+}
+
+/* For the program that started it, a line each: the bootstrap server, and the pages. */
+static void print_addresses(const struct serve *s)
+{
+    struct env_addr addr;
+    char text[ENV_ADDR_TEXT_SIZE];
+    broker_listener_address(s->broker, 0, &addr);
+    printf("%s\n", env_addr_text(&addr, text));
+    if (s->console != NULL) {
+        console_address(s->console, &addr);
+        printf("http://%s\n", env_addr_text(&addr, text));
+    }
+    fflush(stdout);
 }
 
 static void on_ready(void *arg)
@@ -197,6 +248,8 @@ static void on_ready(void *arg)
     fprintf(stderr, "klamm: ready on %s (cluster %s, node %d)\n", strbuf_text(&listeners),
             broker_cluster_id(s->broker), broker_node_id(s->broker));
     strbuf_deinit(&listeners);
+    if (s->is_ephemeral)
+        print_addresses(s);
 }
 
 static void on_failed(void *arg, const char *why)
@@ -235,7 +288,8 @@ static enum err start_world(struct serve *s)
         return e;
     }
     struct real_env_options options = {.workers = (unsigned)s->config->disk_workers,
-                                       .logger = logger_file_logger(s->logger)};
+                                       .logger = logger_file_logger(s->logger),
+                                       .in_memory = s->is_ephemeral};
     e = real_env_new(&options, &s->real);
     if (e == ERR_OK) {
         s->env = real_env_env(s->real);
@@ -257,7 +311,25 @@ static enum err watch_signals(struct serve *s)
         e = real_loop_on_signal(s->loops[0], SIGINT, on_terminate, s);
     if (e == ERR_OK)
         e = real_loop_on_signal(s->loops[0], SIGHUP, on_hangup, s);
+    if (e != ERR_OK)
+        complain("signals cannot be watched");
     return e;
+}
+
+static enum err watch_stdin(struct serve *s)
+{
+    if (!s->is_until_stdin_ends)
+        return ERR_OK;
+    enum err e = real_loop_on_stdin_end(s->loops[0], on_stdin_end, s);
+    if (e != ERR_OK)
+        complain("--until-stdin-ends: standard input is no pipe");
+    return e;
+}
+
+static void skip_ms(void *arg, int64_t ms)
+{
+    struct serve *s = arg;
+    real_env_skip_ms(s->real, ms);
 }
 
 static enum err start_broker(struct serve *s, struct strbuf *why)
@@ -286,8 +358,12 @@ static int run(struct serve *s)
         snprintf(name, sizeof(name), "reactor-%d", i);
         e = real_loop_start(s->loops[i], name);
     }
-    struct console_options console = {s->env, real_loop_loop(s->loops[0]), s->config->admin,
-                                      s->broker};
+    struct console_options console = {.env = s->env,
+                                      .loop = real_loop_loop(s->loops[0]),
+                                      .at = s->config->admin,
+                                      .broker = s->broker,
+                                      .skip_ms = s->is_ephemeral ? skip_ms : NULL,
+                                      .skip_arg = s};
     if (e == ERR_OK && s->config->admin != NULL)
         e = console_start(&console, &why, &s->console);
     if (e == ERR_OK)
@@ -318,8 +394,8 @@ static int serve_with(struct serve *s)
 {
     if (start_world(s) != ERR_OK)
         return CLI_FAILED;
-    if (watch_signals(s) != ERR_OK)
-        return complain("signals cannot be watched");
+    if (watch_signals(s) != ERR_OK || watch_stdin(s) != ERR_OK)
+        return CLI_FAILED;
     log_lines(s->env, LOG_INFO, &s->config->notes);
     log_lines(s->env, LOG_WARN, &s->config->warnings);
     struct strbuf why;
@@ -342,6 +418,8 @@ int cli_serve(int argc, char **argv)
     if (status == CLI_OK)
         status = load_config(&args, &s.config);
     mem_free(args.sets);
+    s.is_ephemeral = args.is_ephemeral;
+    s.is_until_stdin_ends = args.is_until_stdin_ends;
     if (status == CLI_OK)
         status = serve_with(&s);
     tear_down(&s);

@@ -2,8 +2,10 @@
 /* console: the pages of the admin listener. See console.h. Thread: its loop. */
 #include "console/console.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "console/metrics.h"
@@ -14,6 +16,8 @@ struct console {
     struct env *env;
     struct loop *loop;
     struct broker *broker;
+    void (*skip_ms)(void *arg, int64_t ms);
+    void *skip_arg;
     struct http_server *server;
     struct env_addr bound;
     struct loop_task stop_task;
@@ -28,10 +32,44 @@ static void answer_ready(struct console *console, struct http_answer *answer)
     strbuf_puts(&answer->body, is_ready ? "ready\n" : "not ready\n");
 }
 
+static const int64_t advance_ms_max = (int64_t)LIMIT_CLOCK_ADVANCE_DAYS * 24 * 3600 * 1000;
+
+/* "ms=604800000" -> 604800000; -1: something else. */
+static int64_t parse_ms(const char *query)
+{
+    static const char name[] = "ms=";
+    const char *digits = query + sizeof(name) - 1;
+    char *end = NULL;
+    if (strncmp(query, name, sizeof(name) - 1) != 0 || digits[0] < '0' || digits[0] > '9')
+        return -1;
+    long long ms = strtoll(digits, &end, 10);
+    return *end == '\0' && ms <= advance_ms_max ? ms : -1;
+}
+
+static void answer_advance(struct console *console, const struct http_request *request,
+                           struct http_answer *answer)
+{
+    int64_t ms = parse_ms(request->query);
+    if (!request->is_post) {
+        answer->status = 405;
+        strbuf_puts(&answer->body, "only POST\n");
+    } else if (ms < 0) {
+        answer->status = 400;
+        strbuf_printf(&answer->body, "/clock/advance?ms=N, from 0 to %lld\n",
+                      (long long)advance_ms_max);
+    } else {
+        log_info(console->env, "the clock was moved ahead by %lld ms", (long long)ms);
+        console->skip_ms(console->skip_arg, ms);
+        strbuf_printf(&answer->body, "%lld\n", (long long)env_wall_ms(console->env));
+    }
+}
+
 static void console_page(void *arg, const struct http_request *request, struct http_answer *answer)
 {
     struct console *console = arg;
-    if (!request->is_get) {
+    if (console->skip_ms != NULL && strcmp(request->path, "/clock/advance") == 0) {
+        answer_advance(console, request, answer);
+    } else if (!request->is_get) {
         answer->status = 405;
         strbuf_puts(&answer->body, "only GET and HEAD\n");
     } else if (strcmp(request->path, "/healthz") == 0) {
@@ -79,6 +117,8 @@ enum err console_start(const struct console_options *options, struct strbuf *why
     console->env = options->env;
     console->loop = options->loop;
     console->broker = options->broker;
+    console->skip_ms = options->skip_ms;
+    console->skip_arg = options->skip_arg;
     console->server = http_server_new(options->loop, console_page, console);
     enum err e = console_listen(console, options->at, why);
     if (e != ERR_OK) {

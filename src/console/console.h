@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * console: the admin listener: /healthz (the process runs), /readyz (clients are served),
- * /metrics (Prometheus text).
+ * /metrics (Prometheus text); with a clock that can be moved, POST /clock/advance?ms=N.
  *
  * Thread: the loop given to console_start.
  */
@@ -21,6 +21,10 @@ struct console_options {
     struct loop *loop;
     const struct server_endpoint *at; /* borrowed until console_start returns */
     struct broker *broker;            /* outlives the console; may still be starting */
+
+    /* Moves the env's clocks ahead, for tests; NULL: they are the machine's. */
+    void (*skip_ms)(void *arg, int64_t ms);
+    void *skip_arg;
 };
 
 /* Listens. On an error *why has one clear line. The log tells the address (port 0: a free one). */

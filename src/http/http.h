@@ -25,6 +25,7 @@ struct http_request {
     const char *path;  /* without the query; NUL-terminated */
     const char *query; /* behind the '?'; "" when there is none */
     bool is_get;       /* GET or HEAD */
+    bool is_post;
 };
 
 struct http_answer {

@@ -131,6 +131,11 @@ bool http_input_is_get(const struct http_input *input)
     return input->parser.method == HTTP_GET || input->parser.method == HTTP_HEAD;
 }
 
+bool http_input_is_post(const struct http_input *input)
+{
+    return input->parser.method == HTTP_POST;
+}
+
 bool http_input_is_head(const struct http_input *input)
 {
     return input->parser.method == HTTP_HEAD;

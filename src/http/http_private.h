@@ -49,6 +49,7 @@ int http_input_refusal(enum http_input_state state);
 const char *http_input_path(const struct http_input *input);
 const char *http_input_query(const struct http_input *input);
 bool http_input_is_get(const struct http_input *input); /* GET or HEAD */
+bool http_input_is_post(const struct http_input *input);
 bool http_input_is_head(const struct http_input *input);
 bool http_input_keeps_alive(const struct http_input *input);
 

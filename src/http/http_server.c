@@ -98,7 +98,8 @@ static void conn_serve(struct http_conn *conn)
     struct http_input *input = &conn->input;
     struct http_request request = {.path = http_input_path(input),
                                    .query = http_input_query(input),
-                                   .is_get = http_input_is_get(input)};
+                                   .is_get = http_input_is_get(input),
+                                   .is_post = http_input_is_post(input)};
     struct http_answer answer = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     strbuf_init(&answer.body);
     conn->is_last = !http_input_keeps_alive(input);
