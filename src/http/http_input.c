@@ -26,6 +26,8 @@ static int on_url(struct http_parser *parser, const char *at, size_t len)
 static int on_headers_complete(struct http_parser *parser)
 {
     input_of(parser)->in_body = true;
+    /* An offer to change the protocol (Java's client makes one each time) may be ignored. */
+    parser->upgrade = parser->method == HTTP_CONNECT;
     return 0;
 }
 
@@ -95,7 +97,7 @@ enum http_input_state http_input_feed(struct http_input *input, const char *data
     if (error != HPE_OK && error != HPE_PAUSED && input->state == HTTP_INPUT_MORE)
         input->state = HTTP_INPUT_BAD;
     if (input->parser.upgrade && input->state == HTTP_INPUT_WHOLE)
-        input->state = HTTP_INPUT_BAD; /* CONNECT and protocol changes are not for us */
+        input->state = HTTP_INPUT_BAD; /* CONNECT is not for us */
     if (input->state == HTTP_INPUT_WHOLE)
         split_target(input);
     return input->state;

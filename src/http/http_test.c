@@ -342,11 +342,24 @@ TEST(what_is_no_request_is_refused)
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         "CONNECT other:80 HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
     };
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         check_refused(texts[i], strlen(texts[i]), 400, "Bad Request");
     check_refused("\0\0\0\x1a\0\x12\0\0\0\0\0\0\0\1k", 15, 400, "Bad Request"); /* Kafka's */
+}
+
+TEST(an_offer_of_another_protocol_is_ignored)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct sock *peer = join(&f);
+    say(&f, peer, "GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
+                  "GET / HTTP/1.1\r\n\r\n");
+    expect_hello(peer, true);
+    expect_hello(peer, true);
+    expect_open(peer);
+    sock_close(peer);
+    fixture_deinit(&f);
 }
 
 TEST(what_follows_garbage_is_not_looked_at)
