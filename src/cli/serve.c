@@ -55,8 +55,8 @@ static const char serve_usage[] =
     "                   of 127.0.0.1 and does not delay the first rebalance of a group. When it "
     "is\n"
     "                   ready it prints two lines to stdout: HOST:PORT for bootstrap.servers, and\n"
-    "                   the address of its pages. POST /clock/advance?ms=N there lets N\n"
-    "                   milliseconds pass at once. Each key may still be set.\n"
+    "                   the address of its pages (empty without). POST /clock/advance?ms=N\n"
+    "                   there lets N milliseconds pass at once. Each key may still be set.\n"
     "--until-stdin-ends stops when its standard input, a pipe, is closed: it does not outlive the\n"
     "                   process that started it.\n\n";
 
@@ -225,7 +225,8 @@ static void on_hangup(void *arg)
         log_info(s->env, "the log file was opened anew");
 }
 
-/* For the program that started it, a line each: the bootstrap server, and the pages. */
+/* For the program that started it, always two lines: the bootstrap server, and the pages or
+ * nothing. */
 static void print_addresses(const struct serve *s)
 {
     struct env_addr addr;
@@ -234,8 +235,9 @@ static void print_addresses(const struct serve *s)
     printf("%s\n", env_addr_text(&addr, text));
     if (s->console != NULL) {
         console_address(s->console, &addr);
-        printf("http://%s\n", env_addr_text(&addr, text));
+        printf("http://%s", env_addr_text(&addr, text));
     }
+    putchar('\n');
     fflush(stdout);
 }
 

@@ -353,8 +353,9 @@ TEST(an_offer_of_another_protocol_is_ignored)
     struct fixture f;
     fixture_init(&f);
     struct sock *peer = join(&f);
-    say(&f, peer, "GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
-                  "GET / HTTP/1.1\r\n\r\n");
+    say(&f, peer,
+        "GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
+        "GET / HTTP/1.1\r\n\r\n");
     expect_hello(peer, true);
     expect_hello(peer, true);
     expect_open(peer);
