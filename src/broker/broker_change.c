@@ -34,6 +34,36 @@ void broker_submit_change(struct broker_change *bc)
     controller_submit(bc->rq->broker->controller, &bc->change);
 }
 
+struct plain_change {
+    struct broker_change base;
+    bool (*fill_failure)(struct request *rq, enum err e);
+};
+
+static void plain_finish(struct broker_change *bc, enum err e)
+{
+    const struct plain_change *plain = container_of(bc, struct plain_change, base);
+    if (e == ERR_OK || plain->fill_failure(bc->rq, e))
+        request_reply(bc->rq);
+    else
+        request_close_no_memory(bc->rq);
+}
+
+void broker_change_start(struct request *rq,
+                         enum err (*decide)(struct broker_change *bc, struct decision *d),
+                         bool (*fill_failure)(struct request *rq, enum err e))
+{
+    struct plain_change *plain = request_alloc(rq, 1, sizeof(*plain));
+    if (plain == NULL) {
+        request_close_no_memory(rq);
+        return;
+    }
+    plain->base.rq = rq;
+    plain->base.decide = decide;
+    plain->base.finish = plain_finish;
+    plain->fill_failure = fill_failure;
+    broker_submit_change(&plain->base);
+}
+
 /* A change that was refused as a whole is too large for one entry of the metadata log; where the
  * store failed the client may try again later, perhaps after a restart of the broker. */
 enum kerr broker_change_error(enum err e)

@@ -125,6 +125,13 @@ struct broker_change {
 /* `bc` is filled in but for change and task. */
 void broker_submit_change(struct broker_change *bc);
 
+/* The usual case: the request waits for one change, and is answered with what `decide` left in its
+ * response. Where the change failed, `fill_failure` says so in it for everything that was asked;
+ * false: no memory for that. */
+void broker_change_start(struct request *rq,
+                         enum err (*decide)(struct broker_change *bc, struct decision *d),
+                         bool (*fill_failure)(struct request *rq, enum err e));
+
 /* What the client is told about a change that ended with `e`. */
 enum kerr broker_change_error(enum err e);
 

@@ -41,23 +41,7 @@ static bool fill_failure(struct request *rq, enum err e)
     return true;
 }
 
-static void create_finish(struct broker_change *bc, enum err e)
-{
-    if (e == ERR_OK || fill_failure(bc->rq, e))
-        request_reply(bc->rq);
-    else
-        request_close_no_memory(bc->rq);
-}
-
 void handle_create_topics(struct request *rq)
 {
-    struct broker_change *bc = request_alloc(rq, 1, sizeof(*bc));
-    if (bc == NULL) {
-        request_close_no_memory(rq);
-        return;
-    }
-    bc->rq = rq;
-    bc->decide = create_decide;
-    bc->finish = create_finish;
-    broker_submit_change(bc);
+    broker_change_start(rq, create_decide, fill_failure);
 }

@@ -45,36 +45,18 @@ static bool fill_error(struct request *rq, enum kerr error)
     return true;
 }
 
-static void reply_error(struct request *rq, enum kerr error)
+static bool fill_failure(struct request *rq, enum err e)
 {
-    if (fill_error(rq, error))
-        request_reply(rq);
-    else
-        request_close_no_memory(rq);
-}
-
-static void delete_finish(struct broker_change *bc, enum err e)
-{
-    if (e == ERR_OK)
-        request_reply(bc->rq);
-    else
-        reply_error(bc->rq, broker_change_error(e));
+    return fill_error(rq, broker_change_error(e));
 }
 
 void handle_delete_topics(struct request *rq)
 {
-    if (!rq->broker->config->delete_topics) {
-        reply_error(rq, rq->version >= DELETION_DISABLED_SINCE ? KERR_TOPIC_DELETION_DISABLED
-                                                               : KERR_INVALID_REQUEST);
-        return;
-    }
-    struct broker_change *bc = request_alloc(rq, 1, sizeof(*bc));
-    if (bc == NULL) {
+    if (rq->broker->config->delete_topics)
+        broker_change_start(rq, delete_decide, fill_failure);
+    else if (fill_error(rq, rq->version >= DELETION_DISABLED_SINCE ? KERR_TOPIC_DELETION_DISABLED
+                                                                   : KERR_INVALID_REQUEST))
+        request_reply(rq);
+    else
         request_close_no_memory(rq);
-        return;
-    }
-    bc->rq = rq;
-    bc->decide = delete_decide;
-    bc->finish = delete_finish;
-    broker_submit_change(bc);
 }
