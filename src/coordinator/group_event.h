@@ -55,7 +55,7 @@ struct group_event {
     const char *instance_id; /* NULL: dynamic */
     const char *client_id;
     const char *client_host;
-    const char *reason; /* NULL: the client gave none. KIP-800 */
+    const char *reason;       /* NULL: the client gave none. KIP-800 */
     const char *by_client_id; /* NULL: the member itself, or the coordinator */
     const char *by_client_host;
     char texts[];

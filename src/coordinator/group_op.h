@@ -44,18 +44,18 @@ struct group_op {
 
 /* What `run` may be: request and response are the types in front. None of them looks at the
  * group id's rules (empty, null): handlers do. */
-group_op_fn group_op_join;           /* join_group_request, _response */
-group_op_fn group_op_sync;           /* sync_group_request, _response */
-group_op_fn group_op_heartbeat;      /* heartbeat_request, _response */
-group_op_fn group_op_leave;          /* leave_group_request in the form of v3, _response */
-group_op_fn group_op_commit_offsets; /* offset_commit_request; the response has a row for each of
-                                      * the request's, those with an error are passed over */
-group_op_fn group_op_fetch_offsets;  /* offset_fetch_request_group, _response_group */
-group_op_fn group_op_delete_offsets; /* offset_delete_request, _response: as with commits */
-group_op_fn group_op_describe;       /* wire_str, describe_groups_response_described_group */
-group_op_fn group_op_explain;        /* the same, with an explanation; waits for no write */
+group_op_fn group_op_join;            /* join_group_request, _response */
+group_op_fn group_op_sync;            /* sync_group_request, _response */
+group_op_fn group_op_heartbeat;       /* heartbeat_request, _response */
+group_op_fn group_op_leave;           /* leave_group_request in the form of v3, _response */
+group_op_fn group_op_commit_offsets;  /* offset_commit_request; the response has a row for each of
+                                       * the request's, those with an error are passed over */
+group_op_fn group_op_fetch_offsets;   /* offset_fetch_request_group, _response_group */
+group_op_fn group_op_delete_offsets;  /* offset_delete_request, _response: as with commits */
+group_op_fn group_op_describe;        /* wire_str, describe_groups_response_described_group */
+group_op_fn group_op_explain;         /* the same, with an explanation; waits for no write */
 group_op_fn group_op_explain_refused; /* `refused` of that: explains the shard */
-group_op_fn group_op_list;           /* list_groups_request, _response */
-group_op_fn group_op_delete;         /* wire_str, delete_groups_response_deletable_group_result */
+group_op_fn group_op_list;            /* list_groups_request, _response */
+group_op_fn group_op_delete;          /* wire_str, delete_groups_response_deletable_group_result */
 
 #endif

@@ -39,7 +39,7 @@ struct group_shard {
     struct group_settings settings;
     struct shard_log log;
     enum shard_state state;
-    int64_t state_since_ms; /* wall time */
+    int64_t state_since_ms;     /* wall time */
     enum shard_failure failure; /* the last one */
     int64_t failure_ms;         /* wall time */
     const char *failure_text;   /* a literal */
@@ -120,8 +120,8 @@ enum group_api {
 struct group_cause {
     enum group_event_kind kind;
     const struct group_member *member; /* NULL: no certain one */
-    const struct group_op *op; /* the JoinGroup or LeaveGroup that did it; NULL: none did */
-    struct wire_str reason;    /* what that gave */
+    const struct group_op *op;         /* the JoinGroup or LeaveGroup that did it; NULL: none did */
+    struct wire_str reason;            /* what that gave */
 };
 
 /* Somebody came or changed: a new round of joining begins or, where one is under way, may be
