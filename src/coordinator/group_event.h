@@ -3,8 +3,6 @@
  * group_event: what happened to a group, kept for who asks why it is as it is: what began its last
  * rebalance, and which member went last. Texts of its own, so that it outlives the member.
  *
- * The numbers are on the wire (schema/api/describe_groups.api) and never change their meaning.
- *
  * Thread: the shard's loop; the texts of kinds: any.
  */
 #ifndef COORDINATOR_GROUP_EVENT_H
@@ -12,38 +10,11 @@
 
 #include <stdint.h>
 
+#include "wire/explanation.h"
 #include "wire/message.h"
 
 struct group_member;
 struct group_op;
-
-enum group_event_kind {
-    GROUP_EVENT_UNKNOWN = 0,
-    GROUP_EVENT_JOINED = 1,                /* a new member joined */
-    GROUP_EVENT_CHANGED = 2,               /* it joined again and supports something else */
-    GROUP_EVENT_LEADER_JOINED = 3,         /* the leader joined again, unchanged */
-    GROUP_EVENT_LEFT = 4,                  /* a LeaveGroup of its own */
-    GROUP_EVENT_REMOVED = 5,               /* somebody else's LeaveGroup */
-    GROUP_EVENT_SESSION_OVER = 6,          /* nothing was heard of it for its session timeout */
-    GROUP_EVENT_NOT_JOINED = 7,            /* no JoinGroup within the rebalance timeout */
-    GROUP_EVENT_NOT_SYNCED = 8,            /* no SyncGroup within the rebalance timeout */
-    GROUP_EVENT_REPLACED = 9,              /* another took the place of a static member */
-    GROUP_EVENT_REPLACED_UNWRITTEN = 10,   /* the same, and its new id could not be written */
-    GROUP_EVENT_ASSIGNMENT_UNWRITTEN = 11, /* the leader's assignment could not be written */
-    GROUP_EVENT_TOO_MANY = 12,             /* more members were loaded than group.max.size */
-    GROUP_EVENT_NO_ROOM = 13,              /* it was slow to join again, and the group is full */
-    GROUP_EVENT_KIND_COUNT
-};
-
-/* What the group waits for, if its state is a passing one. On the wire, too. */
-enum group_wait {
-    GROUP_WAIT_NONE = 0,
-    GROUP_WAIT_FIRST_MEMBERS = 1, /* more may come: group.initial.rebalance.delay.ms */
-    GROUP_WAIT_MEMBERS = 2,       /* members join again */
-    GROUP_WAIT_ASSIGNMENT = 3,    /* the leader's SyncGroup */
-    GROUP_WAIT_WRITE = 4,         /* the assignment is on its way into the log */
-    GROUP_WAIT_COUNT
-};
 
 /* Shared by those who refer to it; never changed but for `others` while it happens. */
 struct group_event {

@@ -43,13 +43,23 @@ static void *make(const struct explaining *x, const struct wire_struct *layout)
 
 /* ---- the shard */
 
+static enum coordinator_state state_of(const struct group_shard *shard)
+{
+    static const enum coordinator_state states[SHARD_STATE_COUNT] = {
+        [SHARD_IDLE] = COORDINATOR_IDLE,         [SHARD_LOADING] = COORDINATOR_LOADING,
+        [SHARD_ACTIVE] = COORDINATOR_ACTIVE,     [SHARD_FAILING] = COORDINATOR_FAILING,
+        [SHARD_STOPPING] = COORDINATOR_STOPPING,
+    };
+    return states[shard->state];
+}
+
 static void fill_coordinator(const struct explaining *x,
                              struct describe_groups_response_explained_coordinator *out)
 {
     const struct group_shard *shard = x->shard;
     const struct heap_node *retry = &shard->reload_timer.node;
     out->partition = shard->index;
-    out->state = (int8_t)shard->state;
+    out->state = (int8_t)state_of(shard);
     out->state_since_ms = shard->state_since_ms;
     LIST_FOR_EACH (node, &shard->writes) {
         const struct shard_write *write = container_of(node, struct shard_write, link);
@@ -57,7 +67,7 @@ static void fill_coordinator(const struct explaining *x,
             out->oldest_write_ms = calendar_ms(x, write->begun_ns);
     }
     out->retry_ms = heap_contains(retry) ? calendar_ms(x, retry->key) : -1;
-    if (shard->failure == SHARD_FAILURE_NONE)
+    if (shard->failure == COORDINATOR_NEVER_FAILED)
         return;
     out->failure = (int8_t)shard->failure;
     out->failure_ms = shard->failure_ms;

@@ -502,9 +502,9 @@ TEST(a_group_that_is_not_there_is_explained_by_its_coordinator_alone)
     struct fixture_call *call = fixture_explain(&f, "none");
     CHECK_EQUAL(call->describe->error_code, KERR_GROUP_ID_NOT_FOUND);
     CHECK_EQUAL(call->describe->explanation->coordinator.partition, 7);
-    CHECK_EQUAL(call->describe->explanation->coordinator.state, SHARD_ACTIVE);
+    CHECK_EQUAL(call->describe->explanation->coordinator.state, COORDINATOR_ACTIVE);
     CHECK_EQUAL(call->describe->explanation->state_since_ms, -1);
-    CHECK_EQUAL(call->describe->explanation->coordinator.failure, SHARD_FAILURE_NONE);
+    CHECK_EQUAL(call->describe->explanation->coordinator.failure, COORDINATOR_NEVER_FAILED);
     fixture_deinit(&f);
 }
 
@@ -541,15 +541,15 @@ TEST(a_shard_that_loads_says_since_when_and_what_failed)
     mem_env_advance_ms(&f.m, 1234);
     const struct describe_groups_response_explained_coordinator *c =
         refused(&f, KERR_COORDINATOR_LOAD_IN_PROGRESS);
-    CHECK_EQUAL(c->state, SHARD_LOADING);
+    CHECK_EQUAL(c->state, COORDINATOR_LOADING);
     CHECK_EQUAL(c->state_since_ms, at_ms);
-    CHECK_EQUAL(c->failure, SHARD_FAILURE_WRITE);
+    CHECK_EQUAL(c->failure, COORDINATOR_FAILED_TO_WRITE);
     CHECK_EQUAL(c->failure_ms, at_ms);
     CHECK(wire_str_is(c->failure_text, "KAFKA_STORAGE_ERROR"));
     CHECK_EQUAL(c->retry_ms, -1);
     fixture_load(&f);
     const struct describe_groups_response_explanation *x = explain(&f);
-    CHECK_EQUAL(x->coordinator.state, SHARD_ACTIVE);
+    CHECK_EQUAL(x->coordinator.state, COORDINATOR_ACTIVE);
     CHECK_EQUAL(x->coordinator.state_since_ms, x->now_ms);
     CHECK_EQUAL(x->coordinator.failure_ms, at_ms);
     CHECK(x->is_loaded);
@@ -570,18 +570,19 @@ TEST(a_shard_whose_log_cannot_be_read_says_when_it_tries_again)
     begin(&f, 1, ids);
     f.load_by_hand = true;
     group_shard_give_up(f.shard, KERR_COORDINATOR_NOT_AVAILABLE);
-    CHECK_EQUAL(refused(&f, KERR_COORDINATOR_LOAD_IN_PROGRESS)->failure, SHARD_FAILURE_MEMORY);
+    CHECK_EQUAL(refused(&f, KERR_COORDINATOR_LOAD_IN_PROGRESS)->failure,
+                COORDINATOR_FAILED_FOR_MEMORY);
     f.is_loading = false;
     group_shard_loaded(f.shard, ERR_IO);
     mem_env_advance_ms(&f.m, 4000);
     const struct describe_groups_response_explained_coordinator *c =
         refused(&f, KERR_COORDINATOR_LOAD_IN_PROGRESS);
-    CHECK_EQUAL(c->state, SHARD_FAILING);
-    CHECK_EQUAL(c->failure, SHARD_FAILURE_LOAD);
+    CHECK_EQUAL(c->state, COORDINATOR_FAILING);
+    CHECK_EQUAL(c->failure, COORDINATOR_FAILED_TO_LOAD);
     CHECK(wire_str_is(c->failure_text, err_text(ERR_IO)));
     CHECK_EQUAL(c->retry_ms, env_wall_ms(&f.m.env) + 10000 - 4000);
     fixture_stop(&f);
-    CHECK_EQUAL(refused(&f, KERR_NOT_COORDINATOR)->state, SHARD_IDLE);
+    CHECK_EQUAL(refused(&f, KERR_NOT_COORDINATOR)->state, COORDINATOR_IDLE);
     group_shard_start(f.shard);
     fixture_load(&f);
     fixture_deinit(&f);

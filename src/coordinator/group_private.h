@@ -13,23 +13,13 @@
 #include "wire/batch_reader.h"
 #include "wire/writer.h"
 
-/* On the wire, too (schema/api/describe_groups.api): numbers never change their meaning. */
 enum shard_state {
-    SHARD_IDLE = 0,
-    SHARD_LOADING = 1,
-    SHARD_ACTIVE = 2,
-    SHARD_FAILING = 3,  /* a write failed: when none is under way any more the log is read again */
-    SHARD_STOPPING = 4, /* the same, and then it is idle */
+    SHARD_IDLE,
+    SHARD_LOADING,
+    SHARD_ACTIVE,
+    SHARD_FAILING,  /* a write failed: when none is under way any more the log is read again */
+    SHARD_STOPPING, /* the same, and then it is idle */
     SHARD_STATE_COUNT
-};
-
-/* On the wire as well. */
-enum shard_failure {
-    SHARD_FAILURE_NONE = 0,
-    SHARD_FAILURE_WRITE = 1,  /* the log refused a write */
-    SHARD_FAILURE_LOAD = 2,   /* the log could not be read */
-    SHARD_FAILURE_MEMORY = 3, /* no memory for what is on its way into the log */
-    SHARD_FAILURE_COUNT
 };
 
 struct group_shard {
@@ -39,10 +29,10 @@ struct group_shard {
     struct group_settings settings;
     struct shard_log log;
     enum shard_state state;
-    int64_t state_since_ms;     /* wall time */
-    enum shard_failure failure; /* the last one */
-    int64_t failure_ms;         /* wall time */
-    const char *failure_text;   /* a literal */
+    int64_t state_since_ms;           /* wall time */
+    enum coordinator_failure failure; /* the last one */
+    int64_t failure_ms;               /* wall time */
+    const char *failure_text;         /* a literal */
     struct map groups;
     struct list writes; /* under way, in the order of the log */
 

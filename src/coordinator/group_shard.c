@@ -37,7 +37,8 @@ static void set_state(struct group_shard *shard, enum shard_state state)
     shard->state_since_ms = group_shard_now_ms(shard);
 }
 
-static void note_failure(struct group_shard *shard, enum shard_failure failure, const char *text)
+static void note_failure(struct group_shard *shard, enum coordinator_failure failure,
+                         const char *text)
 {
     shard->failure = failure;
     shard->failure_ms = group_shard_now_ms(shard);
@@ -261,7 +262,7 @@ void group_shard_written(struct group_shard *shard, struct shard_write *written)
             log_warn(shard->env,
                      "__consumer_offsets-%d: a write failed (%s): its groups are read anew",
                      shard->index, kerr_name(write->error));
-            note_failure(shard, SHARD_FAILURE_WRITE, kerr_name(write->error));
+            note_failure(shard, COORDINATOR_FAILED_TO_WRITE, kerr_name(write->error));
             set_state(shard, SHARD_FAILING);
             drop_all(shard, answer_of(write->error));
         }
@@ -276,7 +277,7 @@ void group_shard_written(struct group_shard *shard, struct shard_write *written)
 void group_shard_give_up(struct group_shard *shard, enum kerr error)
 {
     ASSERT(shard->state == SHARD_ACTIVE);
-    note_failure(shard, SHARD_FAILURE_MEMORY, err_text(ERR_NO_MEMORY));
+    note_failure(shard, COORDINATOR_FAILED_FOR_MEMORY, err_text(ERR_NO_MEMORY));
     set_state(shard, SHARD_FAILING);
     drop_all(shard, error);
     load_or_stop(shard);
@@ -451,7 +452,7 @@ void group_shard_loaded(struct group_shard *shard, enum err e)
                   "__consumer_offsets-%d could not be read: %s: its groups are not served; tried "
                   "again in %d s",
                   shard->index, err_text(e), RELOAD_MS / 1000);
-        note_failure(shard, SHARD_FAILURE_LOAD, err_text(e));
+        note_failure(shard, COORDINATOR_FAILED_TO_LOAD, err_text(e));
         set_state(shard, SHARD_FAILING);
         drop_groups(shard, KERR_NOT_COORDINATOR);
         loop_timer_start(shard->loop, &shard->reload_timer,
