@@ -258,8 +258,8 @@ static void add_last_request(const struct telling *t,
         strbuf_puts(t->out, beginning(t));
     } else {
         const char *request = group_why_request(m->last_request, name);
-        strbuf_printf(t->out, ", whose last request was %s %s ", *request == 'O' ? "an" : "a",
-                      request);
+        strbuf_printf(t->out, ", whose last request was %s %s ",
+                      *request == 'O' || *request == 'A' ? "an" : "a", request);
         add_age(t, m->last_request_ms);
         strbuf_puts(t->out, " ago");
     }
@@ -282,16 +282,16 @@ static int by_silence(const void *a, const void *b)
            ((*x)->last_request_ms < (*y)->last_request_ms);
 }
 
-/* Those that `wanted` says, the most silent first. */
+typedef bool member_wanted_fn(const struct telling *t,
+                              const struct describe_groups_response_explained_member *m);
+
+/* Those that are wanted, the most silent first. */
 struct member_choice {
     const struct describe_groups_response_explained_member **items; /* mem_free */
     int32_t count;
 };
 
-static struct member_choice
-choose(const struct telling *t,
-       bool (*wanted)(const struct telling *t,
-                      const struct describe_groups_response_explained_member *m))
+static struct member_choice choose(const struct telling *t, member_wanted_fn *wanted)
 {
     int32_t all = MAX(t->x->members.count, 0);
     struct member_choice choice = {mem_alloc(((size_t)all + 1) * sizeof(choice.items[0])), 0};
@@ -303,11 +303,9 @@ choose(const struct telling *t,
     return choice;
 }
 
-/* "Waiting for M, whose ...; it is removed in ..." One line each. Returns how many. */
-static int32_t
-tell_members(const struct telling *t, const char *verb,
-             bool (*wanted)(const struct telling *t,
-                            const struct describe_groups_response_explained_member *m))
+/* "It waits for M, whose ...; it is removed in ...", a line for each of the first few. Returns how
+ * many are wanted. */
+static int32_t tell_members(const struct telling *t, const char *verb, member_wanted_fn *wanted)
 {
     struct member_choice choice = choose(t, wanted);
     for (int32_t i = 0; i < MIN(choice.count, NAMED_MAX); i++) {

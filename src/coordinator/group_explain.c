@@ -111,7 +111,7 @@ static int16_t awaited_request(const struct group_member *member)
 static int64_t deadline_ns(const struct group_member *member)
 {
     const struct group *group = member->group;
-    if (!member->is_pending && !group_member_may_be_given_up(member))
+    if (!group_member_may_be_given_up(member))
         return INT64_MAX;
     int64_t end_ns = member->expire_ns;
     bool is_absent = group->state == GROUP_PREPARING && !member->is_pending &&
