@@ -353,11 +353,13 @@ TEST(what_clients_say_cannot_move_the_cursor)
     f.group.group_id = wire_str_of("o\x1b[2J");
     add(&f, "c\x1b")->awaited_request = JOIN;
     f.x.begun = &f.begun;
-    event_init(&f.begun, GROUP_EVENT_LEFT, NOW_MS);
+    event_init(&f.begun, GROUP_EVENT_REMOVED, NOW_MS);
+    f.begun.group_instance_id = f.begun.client_id = f.begun.client_host = wire_str_of("\x1b");
+    f.begun.by_client_id = f.begun.by_client_host = wire_str_of("\x1b");
     f.begun.reason = wire_str_of("\x1b\n\r");
     check_has(&f, "o?[2J is ");
     check_has(&f, "It waits for c? (");
-    check_has(&f, "left (\"???\")");
+    check_has(&f, "when c9 (instance ?, client ?, ?) went by a LeaveGroup of ? (?) (\"???\")");
     end(&f);
 }
 

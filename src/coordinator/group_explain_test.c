@@ -394,6 +394,10 @@ TEST(an_id_that_nobody_has_come_back_with_is_waited_for)
     CHECK_EQUAL(m->awaited_request, JOIN);
     CHECK_EQUAL(m->last_request, JOIN);
     CHECK_EQUAL(m->deadline_ms, x->now_ms + SESSION_MS - 1000);
+    mem_env_advance_ms(&f.m, SESSION_MS);
+    x = explain(&f);
+    CHECK_EQUAL(x->members.count, 1);
+    CHECK(x->gone == NULL); /* it was no member yet */
     fixture_deinit(&f);
 }
 
@@ -495,6 +499,22 @@ TEST(an_empty_group_tells_when_its_offsets_expire)
     fixture_deinit(&f);
 }
 
+TEST(what_a_group_with_members_forgets_is_not_reckoned)
+{
+    struct group_fixture f;
+    member_id id;
+    fixture_init(&f, NULL);
+    struct fixture_call *join = fixture_join(&f, &(struct join_args){.metadata = "@other"});
+    mem_env_advance_ms(&f.m, 2 * FIXTURE_START_MS);
+    fixture_id(join, id);
+    fixture_sync_all(&f, 1, 1, &id);
+    fixture_commit_offsets(&f, &(struct commit_args){.member = id, .generation = 1});
+    CHECK(group_expiry_of(fixture_group(&f, "g")).first_ms > 0); /* nobody reads its topic */
+    CHECK_EQUAL(explain(&f)->first_expiry_ms, -1);
+    CHECK_EQUAL(explain(&f)->last_expiry_ms, -1);
+    fixture_deinit(&f);
+}
+
 TEST(a_group_that_is_not_there_is_explained_by_its_coordinator_alone)
 {
     struct group_fixture f;
@@ -563,6 +583,24 @@ TEST(a_shard_that_loads_says_since_when_and_what_failed)
     fixture_deinit(&f);
 }
 
+TEST(a_group_is_known_since_all_of_its_log_was_read)
+{
+    struct group_fixture f;
+    member_id ids[1];
+    begin(&f, 1, ids);
+    f.load_by_hand = true;
+    group_shard_give_up(f.shard, KERR_COORDINATOR_NOT_AVAILABLE);
+    for (size_t i = 0; i < f.batch_count; i++)
+        CHECK_EQUAL(group_shard_replay(f.shard, f.batches[i].data, f.batches[i].len), ERR_OK);
+    mem_env_advance_ms(&f.m, 3000); /* other groups are read meanwhile */
+    f.is_loading = false;
+    group_shard_loaded(f.shard, ERR_OK);
+    const struct describe_groups_response_explanation *x = explain(&f);
+    CHECK_EQUAL(x->known_since_ms, x->now_ms);
+    CHECK_EQUAL(x->coordinator.state_since_ms, x->now_ms);
+    fixture_deinit(&f);
+}
+
 TEST(a_shard_whose_log_cannot_be_read_says_when_it_tries_again)
 {
     struct group_fixture f;
@@ -609,6 +647,21 @@ TEST(explaining_survives_each_failure_of_memory)
         CHECK_EQUAL(call->describe->explanation == NULL, failed);
     }
     CHECK(n > 2); /* one did fail */
+    fixture_deinit(&f);
+}
+
+TEST(without_memory_a_refusal_stays_one)
+{
+    struct group_fixture f;
+    fixture_init(&f, NULL);
+    f.load_by_hand = true;
+    group_shard_give_up(f.shard, KERR_COORDINATOR_NOT_AVAILABLE);
+    mem_fail_at(1);
+    struct fixture_call *call = fixture_explain(&f, NULL);
+    mem_fail_at(0);
+    CHECK_EQUAL(call->op.error, KERR_COORDINATOR_LOAD_IN_PROGRESS);
+    CHECK(call->describe->explanation == NULL);
+    fixture_load(&f);
     fixture_deinit(&f);
 }
 
