@@ -11,7 +11,7 @@
 static const struct cli_command commands[] = {
     {"serve", "run a broker", cli_serve},
     {"topic", "create, list, describe and delete topics", cli_topic},
-    {"group", "list, describe, delete and reset consumer groups", cli_group},
+    {"group", "list, describe, explain, delete and reset consumer groups", cli_group},
     {"produce", "send lines to a topic", cli_produce},
     {"consume", "read records of a topic", cli_consume},
 };

@@ -9,6 +9,7 @@ static cli_command_fn group_offsets;
 static const struct cli_command commands[] = {
     {"list", "name all groups", cli_group_list},
     {"describe", "show members, offsets and lag", cli_group_describe},
+    {"why", "say why a group is in the state it is in", cli_group_why},
     {"delete", "delete groups without members, with their offsets", cli_group_delete},
     {"reset", "set the offsets of a group without members", cli_group_reset},
     {"offsets", "delete offsets", group_offsets},

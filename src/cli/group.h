@@ -11,6 +11,7 @@
 
 cli_command_fn cli_group_list;
 cli_command_fn cli_group_describe;
+cli_command_fn cli_group_why;
 cli_command_fn cli_group_delete;
 cli_command_fn cli_group_reset;
 cli_command_fn cli_group_offsets_delete;

@@ -20,7 +20,13 @@
 
 enum { FAKE_PORT = 9092, FAKE_CALLS = 8, FAKE_REQUEST_BYTES = 4096, FAKE_TIMEOUT_MS = 1000 };
 
-enum { KEY_LIST_OFFSETS = 2, KEY_METADATA = 3, KEY_API_VERSIONS = 18, KEY_CREATE_TOPICS = 19 };
+enum {
+    KEY_LIST_OFFSETS = 2,
+    KEY_METADATA = 3,
+    KEY_DESCRIBE_GROUPS = 15,
+    KEY_API_VERSIONS = 18,
+    KEY_CREATE_TOPICS = 19,
+};
 
 struct fake_call {
     struct client_call call;
@@ -154,7 +160,7 @@ static inline void fake_say_versions(struct fake *f)
 {
     struct api_versions_response_api_version served[] = {
         {KEY_LIST_OFFSETS, 0, 1},    {KEY_METADATA, 0, 5}, {KEY_API_VERSIONS, 0, 4},
-        {KEY_CREATE_TOPICS, 90, 99}, {999, 0, 1},
+        {KEY_CREATE_TOPICS, 90, 99}, {999, 0, 1},          {KEY_DESCRIBE_GROUPS, 0, 6},
     };
     struct api_versions_response response;
     wire_defaults(&api_versions_response_layout, &response);

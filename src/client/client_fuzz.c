@@ -7,6 +7,7 @@
  * Thread: main.
  */
 #include "client/client_fake.h"
+#include "wire/describe_groups.h"
 #include "wire/list_offsets.h"
 #include "wire/metadata.h"
 
@@ -24,15 +25,22 @@ static int make_calls(struct fake *f, int count)
 {
     struct metadata_request metadata;
     struct list_offsets_request offsets;
+    struct describe_groups_request groups;
     wire_defaults(&metadata_request_layout, &metadata);
     wire_defaults(&list_offsets_request_layout, &offsets);
+    wire_defaults(&describe_groups_request_layout, &groups);
+    groups.include_explanation = true;
+    const struct {
+        int16_t key;
+        const void *request;
+    } kinds[] = {
+        {KEY_METADATA, &metadata}, {KEY_LIST_OFFSETS, &offsets}, {KEY_DESCRIBE_GROUPS, &groups}};
     int made = 0;
     for (int i = 0; i < count; i++) {
-        bool is_odd = i % 2 == 1;
+        size_t kind = (size_t)i % ARRAY_COUNT(kinds);
         f->calls[i].call.done = on_done;
         enum err e =
-            client_conn_call(f->conn, &f->calls[i].call, is_odd ? KEY_LIST_OFFSETS : KEY_METADATA,
-                             is_odd ? (const void *)&offsets : (const void *)&metadata);
+            client_conn_call(f->conn, &f->calls[i].call, kinds[kind].key, kinds[kind].request);
         if (e != ERR_OK)
             break;
         made++;

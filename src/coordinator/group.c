@@ -177,6 +177,8 @@ void group_free(struct group *group)
     map_deinit(&group->by_id);
     map_deinit(&group->by_instance);
     offset_table_deinit(&group->offsets);
+    group_event_unref(group->begun);
+    group_event_unref(group->gone);
     mem_free(group->protocol_type);
     mem_free(group->protocol);
     mem_free(group->leader);

@@ -23,6 +23,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "coordinator/group_event.h"
 #include "coordinator/group_op.h"
 #include "coordinator/offset_table.h"
 #include "env/env.h"
@@ -77,7 +78,8 @@ struct group_member {
     bool is_pending;   /* was given its id and has not come back with it. KIP-394 */
     bool is_new;       /* has not had an answer to its join yet */
     bool awaits_sync;  /* of this generation its SyncGroup has not come */
-    int64_t heard_ns;  /* monotonic: when it last said anything */
+    uint8_t asked_api; /* its last request; 0: none since it was loaded */
+    int64_t asked_ns;  /* monotonic: when that came */
     int64_t expire_ns; /* monotonic: when it is given up; the timer may fire earlier */
     struct loop_timer timer;
 };
@@ -88,6 +90,7 @@ struct group {
     enum group_state state;
     enum group_state previous_state;
     int64_t state_since_ms; /* wall time */
+    int64_t known_since_ms; /* wall time: since it was made, or loaded */
     int32_t generation;
     char *protocol_type; /* NULL: not known yet */
     char *protocol;      /* NULL: none chosen */
@@ -109,7 +112,11 @@ struct group {
     struct offset_table offsets;
     bool has_record;   /* the log has a GroupMetadata record of it */
     bool is_unwritten; /* it became empty, and that could not be written yet */
+    bool is_loaded;    /* it was read from the log, not made since */
     uint32_t write_count;
+    uint32_t rebalance_count;  /* begun since known_since_ms */
+    struct group_event *begun; /* why the last of them began; NULL: none has, or no memory */
+    struct group_event *gone;  /* the member that went last; NULL: none has, or no memory */
     uint32_t id_len;
     char id[];
 };

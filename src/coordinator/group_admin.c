@@ -18,7 +18,7 @@
 
 enum { NOT_FOUND_IS_TOLD_SINCE = 6 };
 
-static struct wire_str copy_text(struct group_op *op, const char *text)
+struct wire_str group_answer_text(struct group_op *op, const char *text)
 {
     if (text == NULL)
         return wire_str_of(NULL);
@@ -44,10 +44,10 @@ static void fill_member(struct group_op *op, const struct group_member *member,
                         struct describe_groups_response_described_group_member *row)
 {
     const struct group *group = member->group;
-    row->member_id = copy_text(op, member->id);
-    row->group_instance_id = copy_text(op, member->instance_id);
-    row->client_id = copy_text(op, member->client_id);
-    row->client_host = copy_text(op, member->client_host);
+    row->member_id = group_answer_text(op, member->id);
+    row->group_instance_id = group_answer_text(op, member->instance_id);
+    row->client_id = group_answer_text(op, member->client_id);
+    row->client_host = group_answer_text(op, member->client_host);
     const char *protocol = group->state == GROUP_STABLE ? group->protocol : NULL;
     struct wire_bytes metadata = group_member_metadata(member, protocol);
     row->member_metadata = copy_bytes(op, metadata.data, metadata.len);
@@ -64,7 +64,7 @@ static void fill_not_found(struct group_op *op,
     response->error_message = wire_str_of("there is no such group");
 }
 
-void group_op_describe(struct group_shard *shard, struct group_op *op)
+void group_fill_described(const struct group_shard *shard, struct group_op *op)
 {
     const struct wire_str *id = op->request;
     struct describe_groups_response_described_group *response = op->response;
@@ -72,14 +72,13 @@ void group_op_describe(struct group_shard *shard, struct group_op *op)
     response->group_id = *id;
     if (group == NULL) {
         fill_not_found(op, response);
-        group_shard_finish(shard, op);
         return;
     }
     bool is_stable = group->state == GROUP_STABLE;
     response->group_state = wire_str_of(group_state_name(group->state));
     response->protocol_type =
-        copy_text(op, group->protocol_type != NULL ? group->protocol_type : "");
-    response->protocol_data = copy_text(op, is_stable ? group->protocol : "");
+        group_answer_text(op, group->protocol_type != NULL ? group->protocol_type : "");
+    response->protocol_data = group_answer_text(op, is_stable ? group->protocol : "");
     if (wire_array_new(op->arena, &describe_groups_response_described_group_member_layout,
                        group->member_count, &response->members) != ERR_OK)
         op->error = KERR_COORDINATOR_NOT_AVAILABLE;
@@ -88,6 +87,11 @@ void group_op_describe(struct group_shard *shard, struct group_op *op)
          node = node->next)
         fill_member(op, container_of(node, struct group_member, link),
                     &response->members.items[n++]);
+}
+
+void group_op_describe(struct group_shard *shard, struct group_op *op)
+{
+    group_fill_described(shard, op);
     group_shard_finish(shard, op);
 }
 
@@ -146,9 +150,9 @@ void group_op_list(struct group_shard *shard, struct group_op *op)
         if (op->error != KERR_NONE || !is_state_wanted(&request->states_filter, group->state))
             continue;
         struct list_groups_response_listed_group *row = &response->groups.items[n++];
-        row->group_id = copy_text(op, group->id);
+        row->group_id = group_answer_text(op, group->id);
         row->protocol_type =
-            copy_text(op, group->protocol_type != NULL ? group->protocol_type : "");
+            group_answer_text(op, group->protocol_type != NULL ? group->protocol_type : "");
         row->group_state = wire_str_of(group_state_name(group->state));
         row->group_type = wire_str_of("classic");
     }

@@ -137,6 +137,22 @@ static void look(struct loop_timer *timer)
         plan_at(group, next_ms == INT64_MAX ? now_ms + MS_MAX : next_ms);
 }
 
+struct group_expiry group_expiry_of(const struct group *group)
+{
+    struct group_expiry expiry = {-1, -1};
+    LIST_FOR_EACH (node, &group->offsets.topics) {
+        const struct offset_topic *topic = container_of(node, struct offset_topic, link);
+        if (is_kept(group, topic))
+            continue;
+        LIST_FOR_EACH (inner, &topic->partitions) {
+            int64_t at_ms = due_ms(group, container_of(inner, struct committed_offset, link));
+            expiry.first_ms = expiry.first_ms < 0 ? at_ms : MIN(expiry.first_ms, at_ms);
+            expiry.last_ms = MAX(expiry.last_ms, at_ms);
+        }
+    }
+    return expiry;
+}
+
 void group_expiry_plan(struct group *group)
 {
     if (heap_contains(&group->expiry_timer.node) || group->state == GROUP_DEAD)

@@ -133,6 +133,7 @@ struct join_args {
     int32_t session_ms;    /* 0: 10,000 */
     int32_t rebalance_ms;  /* 0: 60,000 */
     int16_t version;       /* 0: 3, which needs no second step */
+    const char *reason;    /* NULL: none. KIP-800 */
 };
 struct fixture_call *fixture_join(struct group_fixture *f, const struct join_args *args);
 
@@ -152,6 +153,8 @@ struct member_args {
     const char *member;
     const char *instance;
     int32_t generation;
+    const char *reason; /* of a LeaveGroup, as is what follows */
+    const char *client; /* of the first one; NULL: "client" */
 };
 struct fixture_call *fixture_heartbeat(struct group_fixture *f, const struct member_args *args);
 /* One member; the generation is not looked at. */
@@ -187,6 +190,8 @@ int64_t fixture_committed(struct group_fixture *f, const char *group, const char
 struct fixture_call *fixture_delete_offsets(struct group_fixture *f, const char *group,
                                             const char *topic, int32_t partition);
 struct fixture_call *fixture_describe(struct group_fixture *f, const char *group);
+/* The same with an explanation; also when the shard is not active. */
+struct fixture_call *fixture_explain(struct group_fixture *f, const char *group);
 /* Filters may be NULL. */
 struct fixture_call *fixture_list(struct group_fixture *f, const char *state, const char *type);
 struct fixture_call *fixture_delete(struct group_fixture *f, const char *group);

@@ -158,6 +158,7 @@ struct fixture_call *fixture_join(struct group_fixture *f, const struct join_arg
     request->protocol_type = text_or(call, args->type, "consumer");
     request->session_timeout_ms = args->session_ms != 0 ? args->session_ms : 10000;
     request->rebalance_timeout_ms = args->rebalance_ms != 0 ? args->rebalance_ms : 60000;
+    request->reason = text(call, args->reason);
     set_protocols(call, request, args);
     call->op.version = args->version != 0 ? args->version : 3;
     call->op.client_id = client_id(call, args->client);
@@ -219,8 +220,9 @@ struct fixture_call *fixture_leave_many(struct group_fixture *f, const struct me
     for (int32_t i = 0; i < count; i++) {
         request->members.items[i].member_id = text_or(call, args[i].member, "");
         request->members.items[i].group_instance_id = text(call, args[i].instance);
-        request->members.items[i].reason = wire_str_of(NULL);
+        request->members.items[i].reason = text(call, args[i].reason);
     }
+    call->op.client_id = client_id(call, args[0].client);
     return submit(f, call);
 }
 
@@ -362,6 +364,16 @@ struct fixture_call *fixture_describe(struct group_fixture *f, const char *group
 {
     return ask_of_group(f, group, group_op_describe,
                         &describe_groups_response_described_group_layout);
+}
+
+struct fixture_call *fixture_explain(struct group_fixture *f, const char *group)
+{
+    struct fixture_call *call =
+        call_new(f, group_op_explain, NULL, &describe_groups_response_described_group_layout);
+    *(struct wire_str *)call->request = text_or(call, group, "g");
+    call->op.version = 6;
+    call->op.refused = group_op_explain_refused;
+    return submit(f, call);
 }
 
 struct fixture_call *fixture_delete(struct group_fixture *f, const char *group)

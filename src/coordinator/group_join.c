@@ -104,7 +104,8 @@ static void answer_current(struct group *group, struct group_member *member, str
 {
     if (!group_fill_joined(group, member, op, false))
         op->error = KERR_COORDINATOR_NOT_AVAILABLE;
-    group_member_heard(member);
+    group_member_asked(member, GROUP_API_JOIN);
+    group_member_renew(member);
     group_shard_finish(group->shard, op);
 }
 
@@ -136,13 +137,21 @@ static bool update(struct group_member *member, struct group_op *op)
     return true;
 }
 
+static struct group_cause cause_of(enum group_event_kind kind, const struct group_member *member,
+                                   const struct group_op *op)
+{
+    const struct join_group_request *request = op->request;
+    return (struct group_cause){kind, member, op, request->reason};
+}
+
 static void update_and_rebalance(struct group_member *member, struct group_op *op,
-                                 const char *reason)
+                                 enum group_event_kind kind)
 {
     struct group *group = member->group;
-    member->heard_ns = loop_now_ns(group->shard->loop);
+    struct group_cause cause = cause_of(kind, member, op);
+    group_member_asked(member, GROUP_API_JOIN);
     if (update(member, op))
-        group_rebalance(group, reason);
+        group_rebalance(group, &cause);
     else
         group_shard_refuse(group->shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
 }
@@ -213,10 +222,11 @@ static void add_member(struct group *group, struct group_op *op, struct wire_str
         group_text_set(&group->leader, id); /* without memory the next round elects one */
     member->is_new = true;
     group->has_new_member |= group->is_initial;
-    member->heard_ns = loop_now_ns(shard->loop);
+    group_member_asked(member, GROUP_API_JOIN);
     park(member, op);
     group_member_expect(member, NEW_MEMBER_TIMEOUT_MS);
-    group_rebalance(group, "a member joined");
+    struct group_cause cause = cause_of(GROUP_EVENT_JOINED, member, op);
+    group_rebalance(group, &cause);
 }
 
 /* KIP-394. */
@@ -230,6 +240,7 @@ static void require_id(struct group *group, struct group_op *op, struct wire_str
         group_shard_refuse(group->shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
         return;
     }
+    group_member_asked(member, GROUP_API_JOIN);
     group_member_expect(member, request->session_timeout_ms);
     refuse(group->shard, op, KERR_MEMBER_ID_REQUIRED, id);
 }
@@ -269,7 +280,8 @@ static void replace_in_stable(struct group_member *member, struct group_op *op,
     group->joining_count--;
     if (error != KERR_NONE) {
         /* The log has the other id: the next generation brings it up to date. */
-        group_rebalance(group, "a static member's new id could not be written");
+        struct group_cause cause = cause_of(GROUP_EVENT_REPLACED_UNWRITTEN, member, op);
+        group_rebalance(group, &cause);
         group_shard_refuse(shard, op, error);
         return;
     }
@@ -307,12 +319,14 @@ static void replace_static(struct group_member *member, struct group_op *op)
     member->session_timeout_ms = request->session_timeout_ms;
     member->rebalance_timeout_ms = request->rebalance_timeout_ms;
     park(member, op);
-    group_member_heard(member);
+    group_member_asked(member, GROUP_API_JOIN);
+    group_member_renew(member);
+    struct group_cause cause = cause_of(GROUP_EVENT_REPLACED, member, op);
     const char *next = group->state == GROUP_STABLE ? group_vote(group) : NULL;
     if (next != NULL && strcmp(next, group->protocol) == 0)
         replace_in_stable(member, op, leader_before);
     else
-        group_rebalance(group, "a static member came back");
+        group_rebalance(group, &cause);
 }
 
 /* ---- the request */
@@ -348,21 +362,20 @@ static void join_known(struct group *group, struct group_member *member, struct 
     bool is_same = group_member_supports_the_same(member, &request->protocols);
     switch (group->state) {
     case GROUP_PREPARING:
-        update_and_rebalance(member, op, "a member joined again");
+        update_and_rebalance(member, op, GROUP_EVENT_UNKNOWN); /* it is under way */
         break;
     case GROUP_COMPLETING:
         /* It may not have got its answer. */
         if (is_same)
             answer_current(group, member, op);
         else
-            update_and_rebalance(member, op, "a member has changed what it supports");
+            update_and_rebalance(member, op, GROUP_EVENT_CHANGED);
         break;
     case GROUP_STABLE:
         /* A leader joins again when something else asks for a new assignment: partitions, say. */
         if (group_is_leader(group, member) || !is_same)
             update_and_rebalance(member, op,
-                                 is_same ? "the leader joined again"
-                                         : "a member has changed what it supports");
+                                 is_same ? GROUP_EVENT_LEADER_JOINED : GROUP_EVENT_CHANGED);
         else
             answer_current(group, member, op);
         break;
@@ -410,8 +423,11 @@ static void turn_away(struct group *group, struct group_op *op)
 {
     const struct join_group_request *request = op->request;
     struct group_member *member = group_member_find(group, request->member_id);
-    if (member != NULL && !member->is_pending)
+    if (member != NULL && !member->is_pending) {
+        struct group_cause cause = cause_of(GROUP_EVENT_NO_ROOM, member, op);
+        group_note_gone(&cause, 0);
         group_member_take_out(member);
+    }
     refuse(group->shard, op, KERR_GROUP_MAX_SIZE_REACHED, wire_str_of(""));
 }
 

@@ -37,9 +37,10 @@ static enum kerr check_commit(struct group *group, const struct offset_commit_re
         group_check_member(group, request->member_id, request->group_instance_id, &member);
     if (error != KERR_NONE)
         return error;
+    group_member_asked(member, GROUP_API_OFFSET_COMMIT);
     if (request->generation_id_or_member_epoch != group->generation && !CANARY(ZOMBIE_COMMIT))
         return KERR_ILLEGAL_GENERATION;
-    group_member_heard(member);
+    group_member_renew(member);
     return group->state == GROUP_COMPLETING ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE;
 }
 

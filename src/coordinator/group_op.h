@@ -23,6 +23,9 @@ typedef void group_op_fn(struct group_shard *shard, struct group_op *op);
 
 struct group_op {
     group_op_fn *run;
+    /* NULL, or called before done when the shard is not active: may fill in the response. `error`
+     * stays. */
+    group_op_fn *refused;
     void (*done)(struct group_op *op); /* exactly once, on the shard's loop; may free it */
     void *request;                     /* decoded: what `run` expects; lives until done */
     void *response;                    /* with defaults; `run` fills it in */
@@ -36,20 +39,23 @@ struct group_op {
 
     struct list link; /* internal */
     bool is_parked;   /* internal */
+    int64_t came_ns;  /* internal: monotonic, when it was submitted */
 };
 
 /* What `run` may be: request and response are the types in front. None of them looks at the
  * group id's rules (empty, null): handlers do. */
-group_op_fn group_op_join;           /* join_group_request, _response */
-group_op_fn group_op_sync;           /* sync_group_request, _response */
-group_op_fn group_op_heartbeat;      /* heartbeat_request, _response */
-group_op_fn group_op_leave;          /* leave_group_request in the form of v3, _response */
-group_op_fn group_op_commit_offsets; /* offset_commit_request; the response has a row for each of
-                                      * the request's, those with an error are passed over */
-group_op_fn group_op_fetch_offsets;  /* offset_fetch_request_group, _response_group */
-group_op_fn group_op_delete_offsets; /* offset_delete_request, _response: as with commits */
-group_op_fn group_op_describe;       /* wire_str, describe_groups_response_described_group */
-group_op_fn group_op_list;           /* list_groups_request, _response */
-group_op_fn group_op_delete;         /* wire_str, delete_groups_response_deletable_group_result */
+group_op_fn group_op_join;            /* join_group_request, _response */
+group_op_fn group_op_sync;            /* sync_group_request, _response */
+group_op_fn group_op_heartbeat;       /* heartbeat_request, _response */
+group_op_fn group_op_leave;           /* leave_group_request in the form of v3, _response */
+group_op_fn group_op_commit_offsets;  /* offset_commit_request; the response has a row for each of
+                                       * the request's, those with an error are passed over */
+group_op_fn group_op_fetch_offsets;   /* offset_fetch_request_group, _response_group */
+group_op_fn group_op_delete_offsets;  /* offset_delete_request, _response: as with commits */
+group_op_fn group_op_describe;        /* wire_str, describe_groups_response_described_group */
+group_op_fn group_op_explain;         /* the same, with an explanation; waits for no write */
+group_op_fn group_op_explain_refused; /* `refused` of that: explains the shard */
+group_op_fn group_op_list;            /* list_groups_request, _response */
+group_op_fn group_op_delete;          /* wire_str, delete_groups_response_deletable_group_result */
 
 #endif

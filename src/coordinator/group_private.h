@@ -29,6 +29,10 @@ struct group_shard {
     struct group_settings settings;
     struct shard_log log;
     enum shard_state state;
+    int64_t state_since_ms;           /* wall time */
+    enum coordinator_failure failure; /* the last one */
+    int64_t failure_ms;               /* wall time */
+    const char *failure_text;         /* a literal */
     struct map groups;
     struct list writes; /* under way, in the order of the log */
 
@@ -85,20 +89,51 @@ enum err group_record_offset_gone(struct group *group, struct wire_str topic, in
 /* One record of the log. ERR_CORRUPT, ERR_UNSUPPORTED (a later version), ERR_NO_MEMORY. */
 enum err group_records_replay(struct group_shard *shard, const struct record *record) MUST_USE;
 
+/* ---- group_admin.c */
+
+/* A copy that lives as long as the answer; null for NULL. No memory: op->error says so. */
+struct wire_str group_answer_text(struct group_op *op, const char *text);
+/* What DescribeGroups tells; op->error: no memory. */
+void group_fill_described(const struct group_shard *shard, struct group_op *op);
+
 /* ---- group_rebalance.c */
 
-/* Somebody came, changed or went: a new round of joining begins or, where one is under way, may be
+/* Requests of members, by their numbers in the protocol. */
+enum group_api {
+    GROUP_API_OFFSET_COMMIT = 8,
+    GROUP_API_JOIN = 11,
+    GROUP_API_HEARTBEAT = 12,
+    GROUP_API_SYNC = 14,
+};
+
+/* Why a rebalance begins, or a member goes. */
+struct group_cause {
+    enum group_event_kind kind;
+    const struct group_member *member; /* NULL: no certain one */
+    const struct group_op *op;         /* the JoinGroup or LeaveGroup that did it; NULL: none did */
+    struct wire_str reason;            /* what that gave */
+};
+
+/* Somebody came or changed: a new round of joining begins or, where one is under way, may be
  * complete now. */
-void group_rebalance(struct group *group, const char *reason);
+void group_rebalance(struct group *group, const struct group_cause *cause);
+/* The same when somebody went: group->gone says why. */
+void group_rebalance_gone(struct group *group);
 /* A round of joining that is under way may be complete now. */
 void group_rebalance_maybe_complete(struct group *group);
+/* It is out at expire_ns if nothing is heard of it until then; else it waits for us. */
+bool group_member_may_be_given_up(const struct group_member *member);
+/* A request of the member has come: this API's. */
+void group_member_asked(struct group_member *member, enum group_api api);
 /* The member's time begins anew. */
-void group_member_heard(struct group_member *member);
+void group_member_renew(struct group_member *member);
 void group_member_expect(struct group_member *member, int64_t within_ms);
 /* Out of the group, with answers to what it has parked; then rebalances where that is due. */
-void group_member_gone(struct group_member *member, const char *reason);
+void group_member_gone(struct group_member *member, enum group_event_kind kind);
 /* The same without the rebalance. */
 void group_member_take_out(struct group_member *member);
+/* It is about to go: becomes group->gone. `before`: so many went just now for the same reason. */
+void group_note_gone(const struct group_cause *cause, int32_t before);
 /* Timers of a group that was read from the log. */
 void group_rebalance_loaded(struct group *group);
 void group_stop_timers(struct group *group);
@@ -119,6 +154,13 @@ void group_fill_join_error(struct group_op *op, enum kerr error, struct wire_str
 
 /* False: no memory, nothing changed. */
 bool group_forget_topic(struct group *group, struct wire_str topic);
+
+/* When the first and the last offset of it is forgotten; -1: not as things are. Walks over all
+ * offsets. */
+struct group_expiry {
+    int64_t first_ms, last_ms;
+};
+struct group_expiry group_expiry_of(const struct group *group);
 
 /* The group may have become worth forgetting: looks again when that is due. */
 void group_expiry_plan(struct group *group);

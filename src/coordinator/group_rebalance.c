@@ -50,7 +50,7 @@ void group_stop_timers(struct group *group)
 
 /* New members can be given up while their JoinGroup is parked: they have no id to send heartbeats
  * with. All others that wait for us need not. */
-static bool may_be_given_up(const struct group_member *member)
+bool group_member_may_be_given_up(const struct group_member *member)
 {
     return member->is_new || (member->join == NULL && member->sync == NULL);
 }
@@ -65,11 +65,11 @@ static void member_timer_fired(struct loop_timer *timer)
         return;
     }
     group_check(group);
-    if (!member->is_pending && !may_be_given_up(member))
+    if (!member->is_pending && !group_member_may_be_given_up(member))
         return; /* begins anew when it is answered */
     log_info(group->shard->env, "group %s: member %s was not heard of in time and is out",
              group->id, member->id);
-    group_member_gone(member, "a member was not heard of in time");
+    group_member_gone(member, GROUP_EVENT_SESSION_OVER);
 }
 
 /* A later end only moves the mark; the timer looks at it when it fires. */
@@ -83,13 +83,48 @@ void group_member_expect(struct group_member *member, int64_t within_ms)
         loop_timer_start(loop, &member->timer, member->expire_ns);
 }
 
-void group_member_heard(struct group_member *member)
+void group_member_renew(struct group_member *member)
 {
-    member->heard_ns = loop_now_ns(member->group->shard->loop);
     group_member_expect(member, member->session_timeout_ms);
 }
 
+void group_member_asked(struct group_member *member, enum group_api api)
+{
+    member->asked_api = (uint8_t)api;
+    member->asked_ns = loop_now_ns(member->group->shard->loop);
+}
+
+/* ---- what happened */
+
+static struct group_event *event_of(const struct group *group, const struct group_cause *cause)
+{
+    struct group_event_options options = {
+        .kind = cause->kind,
+        .member = cause->member,
+        .reason = cause->reason,
+        .by = cause->kind == GROUP_EVENT_REMOVED ? cause->op : NULL,
+        .at_ms = now_ms(group),
+    };
+    return group_event_new(&options);
+}
+
+/* Takes the reference. */
+static void set_event(struct group_event **to, struct group_event *event)
+{
+    group_event_unref(*to);
+    *to = event;
+}
+
 /* ---- going */
+
+void group_note_gone(const struct group_cause *cause, int32_t before)
+{
+    struct group *group = cause->member->group;
+    if (before == 0)
+        set_event(&group->gone, event_of(group, cause));
+    else if (group->gone != NULL)
+        group->gone->others = before;
+}
 
 void group_member_take_out(struct group_member *member)
 {
@@ -113,14 +148,16 @@ void group_member_take_out(struct group_member *member)
         group_shard_finish(group->shard, sync);
 }
 
-void group_member_gone(struct group_member *member, const char *reason)
+void group_member_gone(struct group_member *member, enum group_event_kind kind)
 {
     struct group *group = member->group;
     bool was_pending = member->is_pending;
+    if (!was_pending)
+        group_note_gone(&(struct group_cause){.kind = kind, .member = member, .reason.len = -1}, 0);
     group_member_take_out(member);
     if (group->state == GROUP_STABLE || group->state == GROUP_COMPLETING) {
         if (!was_pending)
-            group_rebalance(group, reason);
+            group_rebalance_gone(group);
     } else {
         group_rebalance_maybe_complete(group);
     }
@@ -159,7 +196,7 @@ void group_answer_sync(struct group_member *member, enum kerr error)
     response->error_code = (int16_t)error;
     if (error == KERR_NONE && !fill_synced(member, op))
         op->error = KERR_COORDINATOR_NOT_AVAILABLE; /* no memory for this answer */
-    group_member_heard(member);
+    group_member_renew(member);
     group_shard_finish(member->group->shard, op);
 }
 
@@ -193,17 +230,20 @@ void group_member_synced(struct group_member *member)
 static void sync_timer_fired(struct loop_timer *timer)
 {
     struct group *group = container_of(timer, struct group, sync_timer);
+    int32_t count = 0;
     if (group->state != GROUP_COMPLETING && group->state != GROUP_STABLE)
         return;
     LIST_FOR_EACH_SAFE (node, &group->members) {
         struct group_member *member = container_of(node, struct group_member, link);
         if (!member->awaits_sync)
             continue;
+        struct group_cause cause = {GROUP_EVENT_NOT_SYNCED, member, NULL, {NULL, -1}};
+        group_note_gone(&cause, count++);
         log_info(group->shard->env, "group %s: member %s sent no SyncGroup in time and is out",
                  group->id, member->id);
         group_member_take_out(member);
     }
-    group_rebalance(group, "members sent no SyncGroup in time");
+    group_rebalance_gone(group);
     group_check(group);
 }
 
@@ -223,7 +263,7 @@ static void answer_joins(struct group *group)
         group->joining_count--;
         if (!group_fill_joined(group, member, op, false))
             op->error = KERR_COORDINATOR_NOT_AVAILABLE;
-        group_member_heard(member);
+        group_member_renew(member);
         group_shard_finish(group->shard, op);
     }
     group->sync_timer.fire = sync_timer_fired;
@@ -248,10 +288,13 @@ static void write_empty(struct group *group)
 /* Dynamic members that have not joined again are out. */
 static void drop_absent(struct group *group)
 {
+    int32_t count = 0;
     LIST_FOR_EACH_SAFE (node, &group->members) {
         struct group_member *member = container_of(node, struct group_member, link);
         if (member->join != NULL || member->instance_id != NULL)
             continue;
+        struct group_cause cause = {GROUP_EVENT_NOT_JOINED, member, NULL, {NULL, -1}};
+        group_note_gone(&cause, count++);
         log_info(group->shard->env, "group %s: member %s did not join again in time and is out",
                  group->id, member->id);
         group_member_take_out(member);
@@ -305,12 +348,17 @@ void group_rebalance_maybe_complete(struct group *group)
         complete_join(group);
 }
 
-void group_rebalance(struct group *group, const char *reason)
+static bool is_round_under_way(const struct group *group)
 {
-    if (group->state == GROUP_PREPARING || group->state == GROUP_DEAD) {
-        group_rebalance_maybe_complete(group);
-        return;
-    }
+    return group->state == GROUP_PREPARING || group->state == GROUP_DEAD;
+}
+
+/* A new round, for the reason that group->begun has. */
+static void begin_round(struct group *group)
+{
+    const struct group_event *begun = group->begun;
+    ASSERT(!is_round_under_way(group));
+    group->rebalance_count++;
     if (group->state == GROUP_COMPLETING) {
         LIST_FOR_EACH (node, &group->members)
             group_bytes_free(&container_of(node, struct group_member, link)->assignment);
@@ -322,7 +370,8 @@ void group_rebalance(struct group *group, const char *reason)
     group->is_unwritten = false; /* the next generation is written in any case */
     group_set_state(group, GROUP_PREPARING, now_ms(group));
     log_info(group->shard->env, "group %s: rebalance after generation %d: %s", group->id,
-             group->generation, reason);
+             group->generation,
+             group_event_kind_text(begun != NULL ? begun->kind : GROUP_EVENT_UNKNOWN));
     group->join_timer.fire = join_timer_fired;
     if (group->is_initial) {
         int32_t delay_ms = group->shard->settings.initial_rebalance_delay_ms;
@@ -337,13 +386,35 @@ void group_rebalance(struct group *group, const char *reason)
     }
 }
 
+void group_rebalance(struct group *group, const struct group_cause *cause)
+{
+    if (is_round_under_way(group)) {
+        group_rebalance_maybe_complete(group);
+        return;
+    }
+    set_event(&group->begun, event_of(group, cause));
+    begin_round(group);
+}
+
+void group_rebalance_gone(struct group *group)
+{
+    if (is_round_under_way(group)) {
+        group_rebalance_maybe_complete(group);
+        return;
+    }
+    set_event(&group->begun, group_event_ref(group->gone));
+    begin_round(group);
+}
+
 void group_rebalance_loaded(struct group *group)
 {
+    struct group_cause too_many = {GROUP_EVENT_TOO_MANY, NULL, NULL, {NULL, -1}};
+    group->known_since_ms = now_ms(group);
     LIST_FOR_EACH (node, &group->members)
-        group_member_heard(container_of(node, struct group_member, link));
+        group_member_renew(container_of(node, struct group_member, link));
     if (group->member_count == 0 || group->offsets.offsets.count > 0)
         group_expiry_plan(group);
     if (group->member_count > group->shard->settings.members_max)
-        group_rebalance(group, "it has more members than group.max.size");
+        group_rebalance(group, &too_many);
     group_check(group);
 }

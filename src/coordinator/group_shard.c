@@ -34,6 +34,15 @@ static void set_state(struct group_shard *shard, enum shard_state state)
     };
     ASSERT(is_allowed[shard->state][state]);
     shard->state = state;
+    shard->state_since_ms = group_shard_now_ms(shard);
+}
+
+static void note_failure(struct group_shard *shard, enum coordinator_failure failure,
+                         const char *text)
+{
+    shard->failure = failure;
+    shard->failure_ms = group_shard_now_ms(shard);
+    shard->failure_text = text;
 }
 
 struct group_shard *group_shard_new(const struct group_shard_options *options)
@@ -53,6 +62,7 @@ struct group_shard *group_shard_new(const struct group_shard_options *options)
     wire_writer_init(&shard->value, INT32_MAX);
     batch_reader_init(&shard->reader, RECORD_BYTES_MAX);
     shard->reload_timer.fire = reload;
+    shard->state_since_ms = group_shard_now_ms(shard);
     return shard;
 }
 
@@ -113,6 +123,8 @@ struct group *group_shard_make(struct group_shard *shard, struct wire_str id)
     if (group == NULL)
         return NULL;
     group->state_since_ms = group_shard_now_ms(shard);
+    group->known_since_ms = group->state_since_ms;
+    group->is_loaded = shard->is_loading; /* the state is the loop's to look at */
     map_insert(&shard->groups, &group->node, hash_of(id));
     return group;
 }
@@ -250,6 +262,7 @@ void group_shard_written(struct group_shard *shard, struct shard_write *written)
             log_warn(shard->env,
                      "__consumer_offsets-%d: a write failed (%s): its groups are read anew",
                      shard->index, kerr_name(write->error));
+            note_failure(shard, COORDINATOR_FAILED_TO_WRITE, kerr_name(write->error));
             set_state(shard, SHARD_FAILING);
             drop_all(shard, answer_of(write->error));
         }
@@ -264,6 +277,7 @@ void group_shard_written(struct group_shard *shard, struct shard_write *written)
 void group_shard_give_up(struct group_shard *shard, enum kerr error)
 {
     ASSERT(shard->state == SHARD_ACTIVE);
+    note_failure(shard, COORDINATOR_FAILED_FOR_MEMORY, err_text(ERR_NO_MEMORY));
     set_state(shard, SHARD_FAILING);
     drop_all(shard, error);
     load_or_stop(shard);
@@ -309,6 +323,7 @@ struct shard_write *group_shard_write(struct group_shard *shard, enum kerr *erro
         return NULL;
     }
     list_push_back(&shard->writes, &write->link);
+    write->begun_ns = loop_now_ns(shard->loop);
     shard->log.append(shard->log.arg, write);
     return write;
 }
@@ -341,9 +356,12 @@ void group_shard_submit(struct group_shard *shard, struct group_op *op)
     list_init(&op->link);
     op->error = KERR_NONE;
     op->is_parked = false;
+    op->came_ns = loop_now_ns(shard->loop);
     if (shard->state != SHARD_ACTIVE) {
         bool is_loading = shard->state == SHARD_LOADING || shard->state == SHARD_FAILING;
         op->error = is_loading ? KERR_COORDINATOR_LOAD_IN_PROGRESS : KERR_NOT_COORDINATOR;
+        if (op->refused != NULL)
+            op->refused(shard, op);
         op->done(op);
         return;
     }
@@ -434,6 +452,7 @@ void group_shard_loaded(struct group_shard *shard, enum err e)
                   "__consumer_offsets-%d could not be read: %s: its groups are not served; tried "
                   "again in %d s",
                   shard->index, err_text(e), RELOAD_MS / 1000);
+        note_failure(shard, COORDINATOR_FAILED_TO_LOAD, err_text(e));
         set_state(shard, SHARD_FAILING);
         drop_groups(shard, KERR_NOT_COORDINATOR);
         loop_timer_start(shard->loop, &shard->reload_timer,

@@ -50,7 +50,8 @@ struct shard_write {
 
     /* The shard's own. */
     struct list link;
-    struct list ops; /* done when this is committed */
+    struct list ops;  /* done when this is committed */
+    int64_t begun_ns; /* monotonic */
     bool is_finished;
     /* A write that something follows from; NULL: nothing. The group stays until then. */
     void (*committed)(struct group *group, const struct shard_write *write);

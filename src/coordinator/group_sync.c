@@ -77,8 +77,10 @@ static bool take_assignments(struct group *group, const struct sync_group_reques
     return true;
 }
 
-static void write_assignments(struct group *group, const struct sync_group_request *request)
+static void write_assignments(const struct group_member *leader,
+                              const struct sync_group_request *request)
 {
+    struct group *group = leader->group;
     struct group_shard *shard = group->shard;
     enum kerr error = KERR_COORDINATOR_NOT_AVAILABLE;
     struct shard_write *write = NULL;
@@ -89,8 +91,9 @@ static void write_assignments(struct group *group, const struct sync_group_reque
     if (write == NULL) {
         if (error == KERR_MESSAGE_TOO_LARGE)
             error = KERR_UNKNOWN_SERVER_ERROR;
+        struct group_cause cause = {GROUP_EVENT_ASSIGNMENT_UNWRITTEN, leader, NULL, {NULL, -1}};
         group_answer_syncs(group, error);
-        group_rebalance(group, "the assignment could not be written");
+        group_rebalance(group, &cause);
         return;
     }
     group->has_record = true;
@@ -116,18 +119,19 @@ void group_op_sync(struct group_shard *shard, struct group_op *op)
     struct group *group = group_shard_find(shard, request->group_id);
     struct group_member *member = NULL;
     enum kerr error = group != NULL ? check_sync(group, request, &member) : KERR_UNKNOWN_MEMBER_ID;
+    if (member != NULL)
+        group_member_asked(member, GROUP_API_SYNC);
     if (error != KERR_NONE) {
         refuse_sync(shard, op, error);
         return;
     }
     group_check(group);
-    member->heard_ns = loop_now_ns(shard->loop);
     park(member, op);
     group_member_synced(member);
     if (group->state == GROUP_STABLE)
         group_answer_sync(member, KERR_NONE);
     else if (group_is_leader(group, member))
-        write_assignments(group, request);
+        write_assignments(member, request);
     group_check(group);
 }
 
@@ -142,10 +146,12 @@ void group_op_heartbeat(struct group_shard *shard, struct group_op *op)
     enum kerr error = group != NULL ? group_check_member(group, request->member_id,
                                                          request->group_instance_id, &member)
                                     : KERR_UNKNOWN_MEMBER_ID;
+    if (member != NULL)
+        group_member_asked(member, GROUP_API_HEARTBEAT);
     if (error == KERR_NONE && request->generation_id != group->generation)
         error = KERR_ILLEGAL_GENERATION;
     if (error == KERR_NONE) {
-        group_member_heard(member);
+        group_member_renew(member);
         if (group->state == GROUP_PREPARING)
             error = KERR_REBALANCE_IN_PROGRESS;
     }
@@ -170,6 +176,21 @@ static enum kerr find_leaver(const struct group *group,
     return *member != NULL ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
 }
 
+/* A member leaves by itself, over its own connection; whoever names an instance alone, or several
+ * members, or calls itself something else, is an administrator. */
+static enum group_event_kind leave_kind(const struct group_op *op,
+                                        const struct leave_group_request_member_identity *who,
+                                        const struct group_member *member)
+{
+    const struct leave_group_request *request = op->request;
+    struct wire_str client_id = op->client_id;
+    if (wire_str_is_null(client_id))
+        client_id = wire_str_of("");
+    bool is_own = who->member_id.len > 0 && request->members.count == 1 &&
+                  wire_str_is(client_id, member->client_id);
+    return is_own ? GROUP_EVENT_LEFT : GROUP_EVENT_REMOVED;
+}
+
 void group_op_leave(struct group_shard *shard, struct group_op *op)
 {
     const struct leave_group_request *request = op->request;
@@ -180,7 +201,7 @@ void group_op_leave(struct group_shard *shard, struct group_op *op)
         group_shard_refuse(shard, op, KERR_COORDINATOR_NOT_AVAILABLE);
         return;
     }
-    bool has_left = false;
+    int32_t left = 0;
     for (int32_t i = 0; i < request->members.count; i++) {
         const struct leave_group_request_member_identity *who = &request->members.items[i];
         struct leave_group_response_member_response *row = &response->members.items[i];
@@ -191,11 +212,12 @@ void group_op_leave(struct group_shard *shard, struct group_op *op)
         row->error_code = (int16_t)error;
         if (error != KERR_NONE)
             continue;
+        struct group_cause cause = {leave_kind(op, who, member), member, op, who->reason};
+        group_note_gone(&cause, left++);
         group_member_take_out(member);
-        has_left = true;
     }
-    if (has_left && group->state != GROUP_EMPTY)
-        group_rebalance(group, "members left");
+    if (left > 0 && group->state != GROUP_EMPTY)
+        group_rebalance_gone(group);
     if (group != NULL)
         group_check(group);
     group_shard_finish(shard, op);

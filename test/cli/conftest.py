@@ -83,7 +83,8 @@ def binary():
 def broker(binary, tmp_path_factory):
     with KlammServer(binary, directory=tmp_path_factory.mktemp("broker") / "b",
                      klamm__admin__listener="127.0.0.1:0",
-                     group__initial__rebalance__delay__ms=0) as klamm:
+                     group__initial__rebalance__delay__ms=0,
+                     group__min__session__timeout__ms=500) as klamm:
         yield klamm
 
 

@@ -65,7 +65,7 @@ def committed(cli, group):
 
 @pytest.mark.parametrize("words", [
     ["group", "--help"], ["group", "list", "-h"], ["group", "describe", "--help"],
-    ["group", "delete", "--help"], ["group", "reset", "--help"], ["group", "offsets", "--help"],
+    ["group", "why", "--help"], ["group", "delete", "--help"], ["group", "reset", "--help"], ["group", "offsets", "--help"],
     ["group", "offsets", "delete", "--help"]])
 def test_help(cli, words):
     done = cli.good(*words)
@@ -86,6 +86,8 @@ def test_the_command_is_in_the_help(cli):
     (["list", "--state", ""], 'no state ""'),
     (["describe", "--nonsense"], 'no option "--nonsense"'),
     (["describe", "x", "--lag=1"], "--lag takes no value"),
+    (["why"], "name of a group is missing"),
+    (["why", "a", "b"], '"b" is one word too many'),
     (["delete"], "name of a group is missing"),
     (["reset"], "name of a group is missing"),
     (["reset", "a", "b"], '"b" is one word too many'),

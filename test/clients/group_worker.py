@@ -2,7 +2,7 @@
 """A program that is one member of a consumer group, by one of three client libraries.
 
     group_worker.py '{"family": "aiokafka", "bootstrap": ..., "topic": ..., "group": ...,
-                      "instance": ..., "session_ms": ...}'
+                      "instance": ..., "session_ms": ...}'   # and for confluent "client", "heartbeat_ms"
 
 It commits what it has read, says on standard output, a line of JSON each, `{"assigned": [partition]}` and
 `{"records": [[partition, offset, value]]}`, the latter once it is committed, and leaves when standard
@@ -27,7 +27,8 @@ class Confluent:
         self.library = confluent_kafka
         config = {"bootstrap.servers": told["bootstrap"], "group.id": told["group"],
                   "session.timeout.ms": told["session_ms"], "fetch.wait.max.ms": 50,
-                  "heartbeat.interval.ms": told["session_ms"] // HEARTBEATS,
+                  "client.id": told.get("client", "rdkafka"),
+                  "heartbeat.interval.ms": told.get("heartbeat_ms", told["session_ms"] // HEARTBEATS),
                   "partition.assignment.strategy": told.get("strategy", "range"),
                   "enable.auto.commit": False, "auto.offset.reset": "earliest", "log_level": 0}
         if told["instance"]:

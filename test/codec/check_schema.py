@@ -7,6 +7,8 @@ check_schema.py [schema directory]
 schema/api is held against kafka-clients, the records of __consumer_offsets against the group
 coordinator. Both sides are laid out version by version, as the list of fields that this version has, and
 must be equal in every fact: name, type, null, tag, default, key, ignorable, compact form.
+Left out are the tagged fields that are Klamm's own, with what is below them: those with tags from
+schema.TAG_OURS_MIN on. They are named at the end.
 Every API of the jar must be in schema/api or in LEFT_OUT. Ends with 1 after printing each
 difference.
 """
@@ -31,6 +33,8 @@ LEFT_OUT = {52: "Vote", 53: "BeginQuorumEpoch", 54: "EndQuorumEpoch", 58: "Envel
             94: "UnregisterController"}
 
 EVER = 32767
+
+klamm_fields = set()
 
 
 def parse_json(text):
@@ -105,7 +109,10 @@ def ours(message, version):
     def layout(struct):
         out = []
         for f in struct.plain_fields() + struct.tagged_fields():
-            if not has(f.versions, version) or (f.tag or 0) >= schema.TAG_OURS_MIN:
+            if not has(f.versions, version):
+                continue
+            if (f.tag or 0) >= schema.TAG_OURS_MIN:
+                klamm_fields.add(f"{message.name}.{f.name}")
                 continue
             out.append({
                 "name": f.name, "type": ("[]" if f.is_array else "") + f.kind,
@@ -220,7 +227,8 @@ def main():
     print("\n".join(comparison.problems), end="\n" if comparison.problems else "")
     print(f"schema: {len(apis)} APIs, {comparison.messages} messages in {comparison.versions} "
           f"versions, {comparison.fields} fields compared with Kafka {kafka.VERSION}: "
-          f"{len(comparison.problems)} differences")
+          f"{len(comparison.problems)} differences; Klamm's own: "
+          f"{', '.join(sorted(klamm_fields)) or 'none'}")
     sys.exit(1 if comparison.problems or comparison.fields == 0 else 0)
 
 
