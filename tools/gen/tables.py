@@ -202,7 +202,8 @@ class Metric:
 
 
 def load_metrics(schema):
-    sections = ("process", "network", "requests", "memory", "topics", "partitions", "log", "threads", "cluster")
+    sections = ("process", "network", "requests", "memory", "topics", "partitions", "log", "threads", "groups",
+                "cluster")
     rows = read_table(f"{schema}/metrics.table", 4, sections)
     buckets = {r.cells[0]: r.cells[1].split() for r in rows if r.section == "buckets"}
     return [Metric(r, buckets) for r in rows if r.section != "buckets"], buckets
