@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/macros.h"
 #include "broker/broker_private.h"
 #include "env/logger.h"
@@ -26,9 +27,9 @@ bool broker_logger_is_ours(const struct broker *broker, struct wire_str resource
     return wire_str_is(resource_name, config_broker_name(broker->node_id, self));
 }
 
-const char *broker_logger_level(const struct broker *broker)
+const char *broker_logger_level(const struct broker *broker, enum log_area area)
 {
-    int level = atomic_load(&env_logger(broker->env)->level);
+    int level = logger_level(env_logger(broker->env), area);
     for (size_t i = 0; i < ARRAY_COUNT(levels); i++) {
         if ((int)levels[i].level == level)
             return levels[i].name;
@@ -36,34 +37,94 @@ const char *broker_logger_level(const struct broker *broker)
     return levels[0].name;
 }
 
-/* One change, looked at and not made: *level is what it would be. */
-static enum kerr judge(const struct incremental_alter_configs_request_alterable_config *config,
-                       int *level, const char **message)
+/* What shall become of each logger. */
+struct logger_plan {
+    struct {
+        bool is_changed;
+        bool follows_root;
+        enum log_level level;
+    } areas[LOG_AREA_COUNT];
+};
+
+static bool find_area(struct wire_str name, enum log_area *area)
 {
-    if (config->config_operation != OP_SET && config->config_operation != OP_DELETE) {
-        *message = "a log level can only be set";
-        return KERR_INVALID_REQUEST;
-    }
-    if (!wire_str_is(config->name, BROKER_LOGGER_NAME)) {
-        *message = "there is no logger but " BROKER_LOGGER_NAME;
-        return KERR_INVALID_CONFIG;
-    }
-    if (config->config_operation == OP_DELETE) {
-        *message = "the level of " BROKER_LOGGER_NAME " can be changed, not taken away";
-        return KERR_INVALID_REQUEST;
-    }
-    if (config->value.len < 0) {
-        *message = "a level without a value";
-        return KERR_INVALID_REQUEST;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(levels); i++) {
-        if (wire_str_is(config->value, levels[i].name)) {
-            *level = (int)levels[i].level;
-            return KERR_NONE;
+    for (int i = 0; i < LOG_AREA_COUNT; i++) {
+        if (wire_str_is(name, log_area_name((enum log_area)i))) {
+            *area = (enum log_area)i;
+            return true;
         }
     }
-    *message = "the levels are ERROR, WARN, INFO and DEBUG (FATAL is ERROR, TRACE is DEBUG)";
-    return KERR_INVALID_CONFIG;
+    return false;
+}
+
+static bool find_level(struct wire_str name, enum log_level *level)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(levels); i++) {
+        if (wire_str_is(name, levels[i].name)) {
+            *level = levels[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum kerr plan_one(struct logger_plan *plan,
+                          const struct incremental_alter_configs_request_alterable_config *config,
+                          const char **message)
+{
+    enum log_area area = LOG_AREA_ROOT;
+    bool is_set = config->config_operation == OP_SET;
+    if (!is_set && config->config_operation != OP_DELETE) {
+        *message = "a log level can only be set or deleted";
+        return KERR_INVALID_REQUEST;
+    }
+    if (!find_area(config->name, &area)) {
+        *message = "there is no logger of this name; DescribeConfigs tells them all";
+        return KERR_INVALID_CONFIG;
+    }
+    if (!is_set && area == LOG_AREA_ROOT) {
+        *message = "the level of root can be changed, not taken away";
+        return KERR_INVALID_REQUEST;
+    }
+    plan->areas[area].is_changed = true;
+    plan->areas[area].follows_root = !is_set;
+    if (is_set && !find_level(config->value, &plan->areas[area].level)) {
+        *message = "the levels are ERROR, WARN, INFO and DEBUG (FATAL is ERROR, TRACE is DEBUG)";
+        return KERR_INVALID_CONFIG;
+    }
+    return KERR_NONE;
+}
+
+/* What is wrong with the request whatever the loggers are. As in Kafka this goes first. */
+static const char *
+fault_of(const struct incremental_alter_configs_request_alter_configs_resource *r)
+{
+    if (r->configs.count > LIMIT_CONFIGS_PER_TOPIC)
+        return "too many configs for one resource"; /* each is compared with all */
+    for (int32_t i = 0; i < r->configs.count; i++) {
+        const struct incremental_alter_configs_request_alterable_config *config =
+            &r->configs.items[i];
+        if (config->config_operation != OP_DELETE && wire_str_is_null(config->value))
+            return "a level without a value";
+        for (int32_t j = 0; j < i; j++) {
+            if (wire_str_equal(config->name, r->configs.items[j].name))
+                return "a config is in the request more than once";
+        }
+    }
+    return NULL;
+}
+
+static void carry_out(struct logger *logger, const struct logger_plan *plan)
+{
+    for (int i = 0; i < LOG_AREA_COUNT; i++) {
+        enum log_area area = (enum log_area)i;
+        if (!plan->areas[i].is_changed)
+            continue;
+        if (plan->areas[i].follows_root)
+            logger_follow_root(logger, area);
+        else
+            logger_set_level(logger, area, plan->areas[i].level);
+    }
 }
 
 enum kerr
@@ -71,21 +132,20 @@ broker_logger_alter(struct broker *broker,
                     const struct incremental_alter_configs_request_alter_configs_resource *r,
                     bool validate_only, const char **message)
 {
-    int level = atomic_load(&env_logger(broker->env)->level);
+    struct logger_plan plan = {0};
     if (!broker_logger_is_ours(broker, r->resource_name)) {
         *message = "a logger is named by the number of this broker";
         return KERR_INVALID_REQUEST;
     }
-    if (r->configs.count > 1) {
-        *message = "a config is in the request more than once";
+    *message = fault_of(r);
+    if (*message != NULL)
         return KERR_INVALID_REQUEST;
-    }
     for (int32_t i = 0; i < r->configs.count; i++) {
-        enum kerr error = judge(&r->configs.items[i], &level, message);
+        enum kerr error = plan_one(&plan, &r->configs.items[i], message);
         if (error != KERR_NONE)
             return error;
     }
     if (!validate_only)
-        atomic_store(&env_logger(broker->env)->level, level);
+        carry_out(env_logger(broker->env), &plan);
     return KERR_NONE;
 }

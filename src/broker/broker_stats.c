@@ -57,6 +57,11 @@ const struct broker_stats *broker_stats(const struct broker *broker)
     return &broker->stats;
 }
 
+const struct group_stats *broker_group_stats(const struct broker *broker)
+{
+    return &broker->groups.stats;
+}
+
 const struct net_stats *broker_net_stats(const struct broker *broker)
 {
     return net_server_stats(broker->net);

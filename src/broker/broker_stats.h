@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/histogram.h"
+#include "coordinator/group_stats.h"
 #include "net/net.h"
 #include "replica/replica_set.h"
 
@@ -43,6 +44,7 @@ struct broker_stats {
 /* Borrowed for the broker's life. */
 const struct broker_stats *broker_stats(const struct broker *broker);
 const struct net_stats *broker_net_stats(const struct broker *broker);
+const struct group_stats *broker_group_stats(const struct broker *broker);
 struct replica_set *broker_replicas(const struct broker *broker);
 
 struct broker_gauges {

@@ -44,6 +44,7 @@ const struct handler broker_handlers[] = {
     {.key = 44, .run = handle_incremental_alter_configs},
     {.key = 47, .run = handle_offset_delete},
     {.key = 60, .run = handle_describe_cluster},
+    {.key = 74, .run = handle_list_config_resources},
     {.key = 75, .run = handle_describe_topic_partitions},
 };
 const uint16_t broker_handler_count = ARRAY_COUNT(broker_handlers);

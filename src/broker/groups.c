@@ -206,6 +206,7 @@ static struct group_homes *homes_new(struct groups *groups, int32_t count)
             .index = i,
             .settings = settings_of(broker),
             .log = {.arg = home, .append = home_append, .load = home_load},
+            .stats = &groups->stats,
         };
         home->shard = group_shard_new(&options);
     }

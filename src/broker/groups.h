@@ -17,6 +17,7 @@
 #include "broker/request.h"
 #include "coordinator/group_op.h"
 #include "coordinator/group_shard.h"
+#include "coordinator/group_stats.h"
 
 struct broker;
 struct group_home;
@@ -33,6 +34,7 @@ enum groups_state {
 
 struct groups {
     struct broker *broker;
+    struct group_stats stats;            /* of all shards */
     _Atomic(struct group_homes *) homes; /* NULL: none yet; stays until the broker is freed */
     enum groups_state state;             /* all below: the first loop's */
     struct uuid topic_id;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * handle_describe_configs: what is in force for topics and for this broker, and where it comes
+ * handle_describe_configs: what is in force for topics, groups and this broker, and where it comes
  * from; what is set for all brokers (""); how much is logged (API 32).
  *
  * All keys of the tables are told, but for internal ones that nobody has set. Sentences about a key
- * are there for those that work here. Other resources do not exist in this build: INVALID_REQUEST.
+ * are there for those that work here and for those of groups, which say that they do not yet. Other
+ * resources (client metrics) do not exist in this build: INVALID_REQUEST.
  *
  * Thread: the request's reactor.
  */
@@ -17,6 +18,7 @@
 #include "broker/broker_private.h"
 #include "broker/handlers.h"
 #include "metadata/config_dynamic.h"
+#include "metadata/config_group.h"
 #include "metadata/topic_name.h"
 #include "wire/describe_configs.h"
 
@@ -28,8 +30,8 @@ struct describe_op {
     struct arena arena; /* the answer's; larger than the request's own */
     const struct describe_configs_request_describe_configs_resource *asked;
     struct describe_configs_response_describe_configs_result *result;
-    const struct config_set *topic; /* NULL: the broker is described */
-    struct config_layers layers;    /* in force by the request's image */
+    const struct config_set *own; /* of the topic or group; the broker has none */
+    struct config_layers layers;  /* in force by the request's image */
 };
 
 static void result_fail(struct describe_op *op, enum kerr error, const char *message)
@@ -76,7 +78,8 @@ static bool fill_row(struct describe_op *op, const struct config_described *desc
     bool is_hidden = config_is_sensitive(def);
     row->name = wire_str_of(def->name);
     row->value = wire_str_of(is_hidden ? NULL : described->text);
-    row->read_only = op->topic == NULL && def->update == CONFIG_UPDATE_STATIC;
+    row->read_only =
+        op->asked->resource_type == RESOURCE_BROKER && def->update == CONFIG_UPDATE_STATIC;
     row->config_source = (int8_t)described->source;
     row->is_sensitive = is_hidden;
     row->config_type = (int8_t)def->type;
@@ -99,12 +102,44 @@ static bool is_wanted(const struct describe_op *op, const char *name)
     return false;
 }
 
+/* The keys of a type of resource. */
+static const struct config_def *defs_of(int8_t type, int *count)
+{
+    if (type == RESOURCE_TOPIC) {
+        *count = (int)CONFIG_TOPIC_COUNT;
+        return config_topic_defs;
+    }
+    if (type == RESOURCE_GROUP) {
+        *count = (int)CONFIG_GROUP_COUNT;
+        return config_group_defs;
+    }
+    ASSERT(type == RESOURCE_BROKER);
+    *count = (int)CONFIG_BROKER_COUNT;
+    return config_broker_defs;
+}
+
+static enum err describe_key(struct describe_op *op, int key, struct config_described *out)
+{
+    if (op->asked->resource_type == RESOURCE_TOPIC)
+        return config_topic_describe(op->own, &op->layers, key, &op->arena, out);
+    if (op->asked->resource_type == RESOURCE_GROUP)
+        return config_group_describe(op->own, &op->layers, key, &op->arena, out);
+    return config_broker_describe(&op->layers, key, &op->arena, out);
+}
+
+/* An internal key is told only where somebody has set it; a group's only where it has itself. */
+static bool is_told(const struct describe_op *op, const struct config_described *described)
+{
+    if (!described->def->is_internal)
+        return true;
+    return op->asked->resource_type == RESOURCE_GROUP ? described->source == CONFIG_SOURCE_GROUP
+                                                      : described->source != CONFIG_SOURCE_DEFAULT;
+}
+
 static bool describe_keys(struct describe_op *op)
 {
-    const struct config_layers *layers = &op->layers;
-    bool is_topic = op->topic != NULL;
-    const struct config_def *defs = is_topic ? config_topic_defs : config_broker_defs;
-    int count = is_topic ? (int)CONFIG_TOPIC_COUNT : (int)CONFIG_BROKER_COUNT;
+    int count = 0;
+    const struct config_def *defs = defs_of(op->asked->resource_type, &count);
     struct describe_configs_response_describe_configs_resource_result_array *rows =
         &op->result->configs;
     if (wire_array_new(&op->arena,
@@ -116,13 +151,10 @@ static bool describe_keys(struct describe_op *op)
         struct config_described described;
         if (!is_wanted(op, defs[key].name))
             continue;
-        enum err e = is_topic
-                         ? config_topic_describe(op->topic, layers, key, &op->arena, &described)
-                         : config_broker_describe(layers, key, &op->arena, &described);
-        if (e != ERR_OK)
+        if (describe_key(op, key, &described) != ERR_OK)
             return false;
-        if (defs[key].is_internal && described.source == CONFIG_SOURCE_DEFAULT)
-            continue; /* told only where somebody has set it */
+        if (!is_told(op, &described))
+            continue;
         if (!fill_row(op, &described, &rows->items[rows->count++]))
             return false;
     }
@@ -144,8 +176,27 @@ static bool describe_topic(struct describe_op *op)
                     kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
         return true;
     }
-    op->topic = topic_config_set(topic);
+    op->own = topic_config_set(topic);
     return describe_keys(op);
+}
+
+/* By its id, whether there is such a group or not. */
+static bool describe_group(struct describe_op *op)
+{
+    struct wire_str name = op->asked->resource_name;
+    if (name.len <= 0) {
+        result_fail(op, KERR_INVALID_REQUEST, "a group is named by its id, which is not empty");
+        return true;
+    }
+    struct config_set set;
+    config_set_init(&set);
+    bool is_good =
+        config_group_of_image(request_image(op->rq), name.data, (size_t)name.len, &set) == ERR_OK;
+    op->own = &set;
+    is_good = is_good && describe_keys(op); /* copies what it shows */
+    op->own = NULL;
+    config_set_deinit(&set);
+    return is_good;
 }
 
 /* What is set for all brokers, and nothing else of them. */
@@ -181,7 +232,6 @@ static bool describe_defaults(struct describe_op *op)
 static bool describe_broker(struct describe_op *op)
 {
     char self[CONFIG_BROKER_NAME_SIZE];
-    op->topic = NULL;
     if (wire_str_is(op->asked->resource_name, ""))
         return describe_defaults(op);
     if (wire_str_is(op->asked->resource_name, config_broker_name(op->rq->broker->node_id, self)))
@@ -199,15 +249,21 @@ static bool describe_logger(struct describe_op *op)
         result_fail(op, KERR_INVALID_REQUEST, "a logger is named by the number of this broker");
         return true;
     }
-    if (!is_wanted(op, BROKER_LOGGER_NAME))
-        return true;
     if (wire_array_new(&op->arena,
-                       &describe_configs_response_describe_configs_resource_result_layout, 1,
-                       rows) != ERR_OK)
+                       &describe_configs_response_describe_configs_resource_result_layout,
+                       LOG_AREA_COUNT, rows) != ERR_OK)
         return false;
-    rows->items[0].name = wire_str_of(BROKER_LOGGER_NAME);
-    rows->items[0].value = wire_str_of(broker_logger_level(op->rq->broker));
-    rows->items[0].config_source = BROKER_LOGGER_SOURCE;
+    rows->count = 0;
+    for (int area = 0; area < LOG_AREA_COUNT; area++) {
+        const char *name = log_area_name((enum log_area)area);
+        if (!is_wanted(op, name))
+            continue;
+        struct describe_configs_response_describe_configs_resource_result *row =
+            &rows->items[rows->count++];
+        row->name = wire_str_of(name);
+        row->value = wire_str_of(broker_logger_level(op->rq->broker, (enum log_area)area));
+        row->config_source = BROKER_LOGGER_SOURCE;
+    }
     return true;
 }
 
@@ -221,7 +277,9 @@ static bool describe_resource(struct describe_op *op)
         return describe_broker(op);
     if (op->asked->resource_type == RESOURCE_BROKER_LOGGER)
         return describe_logger(op);
-    result_fail(op, KERR_INVALID_REQUEST, "only topics and brokers have configs here");
+    if (op->asked->resource_type == RESOURCE_GROUP)
+        return describe_group(op);
+    result_fail(op, KERR_INVALID_REQUEST, "only topics, brokers and groups have configs here");
     return true;
 }
 

@@ -35,6 +35,7 @@ struct page {
     const struct net_stats *net;
     const struct broker_stats *stats;
     const struct log_stats *log;
+    const struct group_stats *groups;
     struct partition_row *rows; /* by topic and index */
     size_t row_count;
     size_t row_capacity;
@@ -72,6 +73,7 @@ static void page_init(struct page *page, struct env *env, struct broker *broker,
     env_process_stats(env, &page->process);
     page->net = broker_net_stats(broker);
     page->stats = broker_stats(broker);
+    page->groups = broker_group_stats(broker);
     page->log = replica_set_log_stats(broker_replicas(broker));
     replica_set_each(broker_replicas(broker), collect_row, page);
     if (page->row_count > 0)
@@ -159,6 +161,25 @@ static void put_refused(struct page *page)
         put_labelled(page, METRIC_REQUESTS_REFUSED_TOTAL,
                      broker_refusal_name((enum broker_refusal)i),
                      (double)load(&page->stats->refused[i]));
+}
+
+static double gauge(const _Atomic int64_t *value)
+{
+    return (double)atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void put_groups(struct page *page)
+{
+    for (int i = 0; i < GROUP_STATE_COUNT; i++)
+        put_labelled(page, METRIC_GROUPS, group_state_name((enum group_state)i),
+                     gauge(&page->groups->groups[i]));
+}
+
+static void put_group_partitions(struct page *page)
+{
+    static const char *const names[GROUP_PARTITION_STATE_COUNT] = {"loading", "active", "failed"};
+    for (int i = 0; i < GROUP_PARTITION_STATE_COUNT; i++)
+        put_labelled(page, METRIC_GROUP_PARTITIONS, names[i], gauge(&page->groups->partitions[i]));
 }
 
 static void put_apis(struct page *page, enum metric metric)
@@ -321,6 +342,16 @@ static double plain_value(const struct page *page, enum metric metric)
         return (double)gauges->replicas.recovered_bytes;
     case METRIC_LOG_TRUNCATED_BYTES_TOTAL:
         return (double)gauges->replicas.cut_bytes;
+    case METRIC_GROUP_OFFSETS:
+        return gauge(&page->groups->offsets);
+    case METRIC_GROUP_OFFSETS_COMMITTED_TOTAL:
+        return (double)load(&page->groups->offsets_committed);
+    case METRIC_GROUP_OFFSETS_EXPIRED_TOTAL:
+        return (double)load(&page->groups->offsets_expired);
+    case METRIC_GROUP_OFFSETS_DELETED_TOTAL:
+        return (double)load(&page->groups->offsets_deleted);
+    case METRIC_GROUP_REBALANCES_TOTAL:
+        return (double)load(&page->groups->rebalances);
     case METRIC_CONTROLLER:
         return gauges->is_controller;
     case METRIC_BROKERS:
@@ -361,6 +392,15 @@ static void put_row(struct page *page, enum metric metric)
     case METRIC_PARTITION_LOG_SIZE_BYTES:
     case METRIC_PARTITION_LEADER_EPOCH:
         put_partitions(page, metric);
+        break;
+    case METRIC_GROUPS:
+        put_groups(page);
+        break;
+    case METRIC_GROUP_PARTITIONS:
+        put_group_partitions(page);
+        break;
+    case METRIC_GROUP_LOAD_SECONDS:
+        put_histogram(page, metric, "", &page->groups->load_time);
         break;
     case METRIC_LOG_APPEND_SECONDS:
         put_histogram(page, metric, "", &page->log->append_time);

@@ -160,7 +160,8 @@ TEST(controller_on_real_threads)
     CHECK(mkdtemp(dir) != NULL);
     struct logger logger = {.level = LOG_ERROR, .write = write_nothing};
     struct real_env *real = NULL;
-    CHECK_EQUAL(real_env_new(&(struct real_env_options){2, &logger}, &real), ERR_OK);
+    CHECK_EQUAL(real_env_new(&(struct real_env_options){.workers = 2, .logger = &logger}, &real),
+                ERR_OK);
     static struct node n;
     n = (struct node){.env = real_env_env(real), .start = {.node_id = 1, .is_controller = true}};
     CHECK_EQUAL(real_loop_new(real, &n.loop), ERR_OK);

@@ -106,9 +106,16 @@ bool decision_config_bool(const struct decision *d, int broker_key)
 void decision_put_configs(struct decision *d, int8_t resource_type, struct wire_str name,
                           const struct config_set *old, const struct config_set *wanted)
 {
-    bool is_topic = resource_type == RESOURCE_TOPIC;
-    ASSERT(is_topic ? name.len > 0 : resource_type == RESOURCE_BROKER);
-    int count = is_topic ? (int)CONFIG_TOPIC_COUNT : (int)CONFIG_BROKER_COUNT;
+    const struct config_def *defs = config_broker_defs;
+    int count = (int)CONFIG_BROKER_COUNT;
+    ASSERT(resource_type == RESOURCE_BROKER || name.len > 0);
+    if (resource_type == RESOURCE_TOPIC) {
+        defs = config_topic_defs;
+        count = (int)CONFIG_TOPIC_COUNT;
+    } else if (resource_type == RESOURCE_GROUP) {
+        defs = config_group_defs;
+        count = (int)CONFIG_GROUP_COUNT;
+    }
     for (int key = 0; key < count; key++) {
         const char *before = config_set_get(old, key);
         const char *after = config_set_get(wanted, key);
@@ -118,8 +125,7 @@ void decision_put_configs(struct decision *d, int8_t resource_type, struct wire_
         record_start(&record, METADATA_CONFIG);
         record.config.resource_type = resource_type;
         record.config.resource_name = name;
-        record.config.key =
-            wire_str_of((is_topic ? config_topic_defs : config_broker_defs)[key].name);
+        record.config.key = wire_str_of(defs[key].name);
         record.config.value = wire_str_of(after);
         decision_put(d, &record);
     }

@@ -83,7 +83,7 @@ enum err decide_create_partitions(struct decision *d,
     MUST_USE;
 
 /* IncrementalAlterConfigs and the older AlterConfigs (which replaces all); of topics and brokers,
- * and of all brokers (""). Other resources: INVALID_REQUEST. */
+ * of all brokers (""), and of groups. Other resources: INVALID_REQUEST. */
 enum err decide_incremental_alter_configs(struct decision *d,
                                           const struct incremental_alter_configs_request *request,
                                           struct arena *arena,

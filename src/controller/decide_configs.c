@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * decide_configs: IncrementalAlterConfigs and AlterConfigs, for topics, single brokers, and all
- * brokers (""). Each resource is changed as a whole or not at all.
+ * decide_configs: IncrementalAlterConfigs and AlterConfigs, for topics, single brokers, all
+ * brokers (""), and groups. Each resource is changed as a whole or not at all.
  *
  * Thread: any.
  */
@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "controller/decide_private.h"
 #include "metadata/config_dynamic.h"
+#include "metadata/config_group.h"
 #include "metadata/topic_name.h"
 #include "wire/alter_configs.h"
 #include "wire/codec.h"
@@ -18,11 +19,24 @@
 
 enum alter_op { ALTER_SET = 0, ALTER_DELETE = 1, ALTER_APPEND = 2, ALTER_SUBTRACT = 3 };
 
+struct alteration;
+
+/* What is special to a type of resource. */
+struct alter_kind {
+    const struct config_def *defs;
+    int (*find)(const char *name, size_t len);
+    enum err (*put)(struct config_set *set, const char *name, size_t name_len, const char *text,
+                    size_t len, struct strbuf *why);
+    struct verdict (*begin)(struct alteration *a); /* fills a->now */
+    enum kerr bad_config;
+};
+
 /* One resource in either form of the request. */
 struct alteration {
     struct decision *d;
     struct arena *arena;
     int8_t type;
+    const struct alter_kind *kind; /* NULL: of this type nothing can be changed */
     struct wire_str name;
     bool starts_empty;        /* what is not named loses its value */
     struct config_set now;    /* what it has */
@@ -36,13 +50,7 @@ static bool is_topic(const struct alteration *a)
 
 static int find_key(const struct alteration *a, struct wire_str name)
 {
-    size_t len = (size_t)MAX(name.len, 0);
-    return is_topic(a) ? config_topic_find(name.data, len) : config_broker_find(name.data, len);
-}
-
-static const struct config_def *def_of(const struct alteration *a, int key)
-{
-    return is_topic(a) ? &config_topic_defs[key] : &config_broker_defs[key];
+    return a->kind->find(name.data, (size_t)MAX(name.len, 0));
 }
 
 #define NO_MEMORY verdict_of(KERR_UNKNOWN_SERVER_ERROR, "out of memory")
@@ -51,8 +59,7 @@ static struct verdict bad_config(struct alteration *a, enum err e, struct strbuf
 {
     if (e == ERR_NO_MEMORY)
         return NO_MEMORY;
-    return verdict_printf(a->arena, is_topic(a) ? KERR_INVALID_CONFIG : KERR_INVALID_REQUEST, "%s",
-                          strbuf_text(why));
+    return verdict_printf(a->arena, a->kind->bad_config, "%s", strbuf_text(why));
 }
 
 static struct verdict set_value(struct alteration *a, struct wire_str name, const char *text,
@@ -60,9 +67,7 @@ static struct verdict set_value(struct alteration *a, struct wire_str name, cons
 {
     struct strbuf why;
     strbuf_init(&why);
-    enum err e = is_topic(a)
-                     ? config_topic_put(&a->wanted, name.data, (size_t)name.len, text, len, &why)
-                     : config_broker_put(&a->wanted, name.data, (size_t)name.len, text, len, &why);
+    enum err e = a->kind->put(&a->wanted, name.data, (size_t)name.len, text, len, &why);
     struct verdict v = e == ERR_OK ? VERDICT_GOOD : bad_config(a, e, &why);
     strbuf_deinit(&why);
     return v;
@@ -105,10 +110,12 @@ static struct verdict change_list(struct alteration *a, struct wire_str name, st
                                   enum alter_op op)
 {
     int key = find_key(a, name);
-    bool is_good = key >= 0 && (is_topic(a) || config_broker_is_dynamic(key));
-    if (is_good && def_of(a, key)->type != CONFIG_LIST)
-        return verdict_printf(a->arena, KERR_INVALID_CONFIG, "%s is not a list",
-                              def_of(a, key)->name);
+    bool is_good = key >= 0 && (a->type != RESOURCE_BROKER || config_broker_is_dynamic(key));
+    /* Kafka takes no key of groups for a list, whatever its type says. */
+    if (is_good && (a->kind->defs[key].type != CONFIG_LIST || a->type == RESOURCE_GROUP))
+        return verdict_printf(a->arena, KERR_INVALID_CONFIG,
+                              "%s is not a list that can be changed in part",
+                              a->kind->defs[key].name);
     if (!is_good || words.len > LIMIT_CONFIG_VALUE_BYTES)
         return set_value(a, name, words.data, (size_t)words.len); /* says what is wrong */
     char *change = arena_copy_text(a->arena, words.len > 0 ? words.data : "", (size_t)words.len);
@@ -189,14 +196,43 @@ static struct verdict begin_broker(struct alteration *a)
     return e == ERR_OK ? VERDICT_GOOD : NO_MEMORY;
 }
 
+/* By its id, whether there is such a group or not. */
+static struct verdict begin_group(struct alteration *a)
+{
+    if (a->name.len <= 0)
+        return verdict_of(KERR_INVALID_REQUEST, "there are no defaults of all groups to change");
+    if (memchr(a->name.data, '\0', (size_t)a->name.len) != NULL)
+        return verdict_of(KERR_INVALID_REQUEST, "a group id with a NUL has no configs");
+    enum err e = config_group_of_image(a->d->image, a->name.data, (size_t)a->name.len, &a->now);
+    return e == ERR_OK ? VERDICT_GOOD : NO_MEMORY;
+}
+
+static const struct alter_kind *kind_of(int8_t type)
+{
+    static const struct alter_kind topic = {config_topic_defs, config_topic_find, config_topic_put,
+                                            begin_topic, KERR_INVALID_CONFIG};
+    static const struct alter_kind broker = {config_broker_defs, config_broker_find,
+                                             config_broker_put, begin_broker, KERR_INVALID_REQUEST};
+    static const struct alter_kind group = {config_group_defs, config_group_find, config_group_put,
+                                            begin_group, KERR_INVALID_CONFIG};
+    switch (type) {
+    case RESOURCE_TOPIC:
+        return &topic;
+    case RESOURCE_BROKER:
+        return &broker;
+    case RESOURCE_GROUP:
+        return &group;
+    default:
+        return NULL;
+    }
+}
+
 static struct verdict alteration_begin(struct alteration *a)
 {
-    struct verdict v =
-        verdict_of(KERR_INVALID_REQUEST, "only the configs of topics and brokers can be changed");
-    if (is_topic(a))
-        v = begin_topic(a);
-    else if (a->type == RESOURCE_BROKER)
-        v = begin_broker(a);
+    if (a->kind == NULL)
+        return verdict_of(KERR_INVALID_REQUEST,
+                          "only the configs of topics, brokers and groups can be changed");
+    struct verdict v = a->kind->begin(a);
     if (v.code == KERR_NONE && !a->starts_empty && config_set_copy(&a->now, &a->wanted) != ERR_OK)
         v = NO_MEMORY;
     return v;
@@ -208,6 +244,8 @@ static enum err check_all(const struct alteration *a, struct strbuf *why)
     struct config_layers layers = *a->d->layers; /* borrowed as they are, but for one */
     if (is_topic(a))
         return config_topic_check(&a->wanted, &layers, why);
+    if (a->type == RESOURCE_GROUP)
+        return config_group_check(&a->wanted, &layers, why);
     if (a->name.len > 0)
         layers.broker = a->wanted;
     else
@@ -261,15 +299,18 @@ struct alter_rows {
     struct arena *arena;
     struct name_table topics; /* how often each is named */
     struct name_table brokers;
+    struct name_table groups;
     bool is_replacing;
 };
 
 /* NULL: nobody counts this resource. */
 static struct name_table *table_of(struct alter_rows *rows, int8_t type, struct wire_str name)
 {
-    if (name.len < 0 || (type != RESOURCE_TOPIC && type != RESOURCE_BROKER))
+    if (name.len < 0 || kind_of(type) == NULL)
         return NULL;
-    return type == RESOURCE_TOPIC ? &rows->topics : &rows->brokers;
+    return type == RESOURCE_TOPIC    ? &rows->topics
+           : type == RESOURCE_BROKER ? &rows->brokers
+                                     : &rows->groups;
 }
 
 static bool is_repeated(struct alter_rows *rows, int8_t type, struct wire_str name)
@@ -300,6 +341,7 @@ static void alter_all(struct decision *d, struct alter_rows *rows)
             .d = d,
             .arena = rows->arena,
             .type = r->resource_type,
+            .kind = kind_of(r->resource_type),
             .name = r->resource_name,
             .starts_empty = rows->is_replacing,
         };
@@ -333,6 +375,7 @@ static enum err alter_configs(struct decision *d, struct alter_rows *rows, struc
     rows->arena = arena;
     name_table_init(&rows->topics, arena, seed, false);
     name_table_init(&rows->brokers, arena, seed, false);
+    name_table_init(&rows->groups, arena, seed, false);
     e = count_names(rows);
     if (e == ERR_OK) {
         alter_all(d, rows);
@@ -340,6 +383,7 @@ static enum err alter_configs(struct decision *d, struct alter_rows *rows, struc
     }
     name_table_deinit(&rows->topics);
     name_table_deinit(&rows->brokers);
+    name_table_deinit(&rows->groups);
     return e;
 }
 

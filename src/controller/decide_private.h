@@ -48,7 +48,8 @@ struct uuid decision_new_id(struct decision *d);
 int64_t decision_config_long(const struct decision *d, int broker_key);
 bool decision_config_bool(const struct decision *d, int broker_key);
 
-/* Writes Config records of a topic or broker that lead from `old` to `wanted`, key by key. */
+/* Writes Config records of a topic, broker or group that lead from `old` to `wanted`, key by key.
+ */
 void decision_put_configs(struct decision *d, int8_t resource_type, struct wire_str name,
                           const struct config_set *old, const struct config_set *wanted);
 

@@ -748,9 +748,42 @@ TEST(alter_configs_of_brokers_says_what_is_wrong)
         CHECK_EQUAL(c.record_count, 0);
     }
     struct alter none = {"x", SET, "y"};
-    CHECK_EQUAL(alter_resource(&c, RESOURCE_GROUP, "g", &none, 0), KERR_INVALID_REQUEST);
     CHECK_EQUAL(alter_resource(&c, RESOURCE_CLIENT_METRICS, "m", &none, 0), KERR_INVALID_REQUEST);
     CHECK_EQUAL(alter_resource(&c, RESOURCE_BROKER, "1", &none, 0), KERR_NONE);
+    cluster_close(&c);
+}
+
+static int alter_group(struct cluster *c, const char *id, const char *key, int8_t op,
+                       const char *value)
+{
+    struct alter one = {key, op, value};
+    return alter_resource(c, RESOURCE_GROUP, id, &one, 1);
+}
+
+TEST(alter_configs_of_groups)
+{
+    struct cluster c;
+    cluster_open(&c, 1);
+    static const char key[] = "consumer.session.timeout.ms";
+    static const char tags[] = "streams.rack.aware.assignment.tags";
+    CHECK_EQUAL(alter_group(&c, "of nobody", key, SET, " 50000 "), 0);
+    struct config_pairs pairs = image_configs(c.image, RESOURCE_GROUP, "of nobody");
+    CHECK_TEXT(config_pairs_find(pairs, key), " 50000 ");
+    CHECK_EQUAL(alter_group(&c, "of nobody", key, SET, "44999"), KERR_INVALID_CONFIG);
+    CHECK_EQUAL(alter_group(&c, "of nobody", "no.such.key", SET, "1"), KERR_INVALID_CONFIG);
+    CHECK_EQUAL(alter_group(&c, "of nobody", "no.such.key", DELETE, NULL), 0);
+    CHECK_EQUAL(alter_group(&c, "of nobody", key, SET, NULL), KERR_INVALID_REQUEST);
+    CHECK_EQUAL(alter_group(&c, "of nobody", tags, SET, "a,b"), 0);
+    CHECK_EQUAL(alter_group(&c, "of nobody", tags, APPEND, "c"), KERR_INVALID_CONFIG);
+    CHECK_EQUAL(alter_group(&c, "", key, SET, "50000"), KERR_INVALID_REQUEST);
+    CHECK_EQUAL(c.record_count, 0);
+    CHECK_EQUAL(alter_group(&c, "of nobody", tags, DELETE, NULL), 0);
+    CHECK_EQUAL(alter_group(&c, "of nobody", key, DELETE, NULL), 0);
+    CHECK_EQUAL(image_configs(c.image, RESOURCE_GROUP, "of nobody").count, 0);
+    /* What the broker allows it is asked for, not what it had by itself. */
+    set_broker_config(&c, CONFIG_BROKER_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS, "1000");
+    CHECK_EQUAL(alter_group(&c, "g", key, SET, "44999"), 0);
+    CHECK_EQUAL(alter_group(&c, "g", key, SET, "5000"), KERR_INVALID_CONFIG); /* a heartbeat */
     cluster_close(&c);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "coordinator/group_private.h"
 #include "coordinator/group_subscription.h"
 
 enum { MEMBER_SEED = 0x6d65, INSTANCE_SEED = 0x696e };
@@ -151,6 +152,8 @@ struct group *group_new(struct group_shard *shard, struct wire_str id)
     map_init(&group->by_id);
     map_init(&group->by_instance);
     offset_table_init(&group->offsets);
+    group->offsets.total = &shard->stats->offsets;
+    group_stats_move(&shard->stats->groups[GROUP_EMPTY], 1);
     return group;
 }
 
@@ -170,6 +173,7 @@ static void member_free(struct group_member *member)
 void group_free(struct group *group)
 {
     ASSERT(group->write_count == 0);
+    group_stats_move(&group->shard->stats->groups[group->state], -1);
     MAP_FOR_EACH (node, &group->by_id) {
         map_remove(&group->by_id, node);
         member_free(container_of(node, struct group_member, by_id));
@@ -185,6 +189,13 @@ void group_free(struct group *group)
     mem_free(group);
 }
 
+static void change_state(struct group *group, enum group_state state)
+{
+    group_stats_move(&group->shard->stats->groups[group->state], -1);
+    group_stats_move(&group->shard->stats->groups[state], 1);
+    group->state = state;
+}
+
 void group_set_state(struct group *group, enum group_state state, int64_t now_wall_ms)
 {
     static const bool is_allowed[GROUP_STATE_COUNT][GROUP_STATE_COUNT] = {
@@ -194,9 +205,18 @@ void group_set_state(struct group *group, enum group_state state, int64_t now_wa
         [GROUP_STABLE] = {[GROUP_PREPARING] = true, [GROUP_DEAD] = true},
     };
     ASSERT(is_allowed[group->state][state]);
+    if (group->state == GROUP_COMPLETING && state == GROUP_STABLE)
+        group_stats_add(&group->shard->stats->rebalances, 1);
     group->previous_state = group->state;
-    group->state = state;
+    change_state(group, state);
     group->state_since_ms = now_wall_ms;
+}
+
+void group_load_state(struct group *group, enum group_state state)
+{
+    ASSERT(group->shard->is_loading && group->state != GROUP_DEAD);
+    group->previous_state = GROUP_EMPTY;
+    change_state(group, state);
 }
 
 /* ---- members */

@@ -134,6 +134,8 @@ void group_check_counts(const struct group *group);
 void group_check(const struct group *group);
 
 void group_set_state(struct group *group, enum group_state state, int64_t now_wall_ms);
+/* As the log says, whatever it was before. */
+void group_load_state(struct group *group, enum group_state state);
 
 /* ---- members */
 

@@ -130,6 +130,7 @@ static void look(struct loop_timer *timer)
     group->is_unwritten = false;
     if (count > 0)
         log_info(shard->env, "group %s: %u committed offsets have expired", group->id, count);
+    group_stats_add(&shard->stats->offsets_expired, count);
     forget_due(group, now_ms);
     if (goes)
         group_shard_remove(shard, group);

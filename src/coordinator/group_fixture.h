@@ -68,6 +68,7 @@ struct group_fixture {
     struct mem_env m;
     struct loop *loop;
     struct group_shard *shard;
+    struct group_stats stats;
     struct list calls;
 
     /* The log: batches in order, those under way with their write. */
@@ -116,6 +117,9 @@ char *fixture_replayed_dump(struct group_fixture *f);
 /* CHECKs that they are equal. Nothing may be under way, every group has to be empty or stable. */
 void fixture_check_replay(struct group_fixture *f);
 /* Whether it may be called. */
+/* The counters that move are what a walk over all groups gives. */
+void fixture_check_stats(const struct group_fixture *f);
+
 bool fixture_is_at_rest(const struct group_fixture *f);
 /* All groups keep their invariants. */
 void fixture_check_groups(const struct group_fixture *f);

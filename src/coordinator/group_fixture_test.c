@@ -166,6 +166,7 @@ void fixture_init(struct group_fixture *f, const struct group_settings *settings
         .index = 7,
         .settings = settings != NULL ? *settings : fixture_settings(),
         .log = {.arg = f, .append = log_append, .load = log_load},
+        .stats = &f->stats,
     };
     f->shard = group_shard_new(&options);
     group_shard_start(f->shard);
@@ -226,11 +227,13 @@ static void append_nothing(void *arg, struct shard_write *write)
 char *fixture_replayed_dump(struct group_fixture *f)
 {
     int stopped = 0;
+    struct group_stats stats = {0};
     struct group_shard_options options = {
         .loop = f->loop,
         .index = 7,
         .settings = f->shard->settings,
         .log = {.arg = f, .append = append_nothing, .load = load_nothing},
+        .stats = &stats,
     };
     struct group_shard *shard = group_shard_new(&options);
     group_shard_start(shard);
@@ -241,6 +244,9 @@ char *fixture_replayed_dump(struct group_fixture *f)
     group_shard_stop(shard, on_stopped, &stopped);
     CHECK_EQUAL(stopped, 1);
     group_shard_free(shard);
+    for (int i = 0; i < GROUP_STATE_COUNT; i++)
+        CHECK_EQUAL(stats.groups[i], 0);
+    CHECK_EQUAL(stats.offsets, 0);
     return text;
 }
 
@@ -252,6 +258,32 @@ void fixture_check_replay(struct group_fixture *f)
     CHECK_TEXT(live, replayed);
     mem_free(live);
     mem_free(replayed);
+}
+
+void fixture_check_stats(const struct group_fixture *f)
+{
+    int64_t groups[GROUP_STATE_COUNT] = {0}, offsets = 0;
+    MAP_FOR_EACH (node, &f->shard->groups) {
+        const struct group *group = container_of(node, struct group, node);
+        groups[group->state]++;
+        LIST_FOR_EACH (topic, &group->offsets.topics) {
+            LIST_FOR_EACH (link, &container_of(topic, struct offset_topic, link)->partitions)
+                offsets++;
+        }
+    }
+    for (int i = 0; i < GROUP_DEAD; i++)
+        CHECK_EQUAL(f->stats.groups[i], groups[i]);
+    int64_t dead = f->stats.groups[GROUP_DEAD];
+    CHECK(dead >= 0 && (dead == 0 || !list_is_empty(&f->shard->writes)));
+    /* The offsets of a group that goes are there as long as it. */
+    CHECK(f->stats.offsets == offsets || (f->stats.offsets > offsets && dead > 0));
+    int64_t partitions[GROUP_PARTITION_STATE_COUNT] = {
+        f->shard->state == SHARD_LOADING,
+        f->shard->state == SHARD_ACTIVE,
+        f->shard->state == SHARD_FAILING,
+    };
+    for (int i = 0; i < GROUP_PARTITION_STATE_COUNT; i++)
+        CHECK_EQUAL(f->stats.partitions[i], partitions[i]);
 }
 
 bool fixture_is_at_rest(const struct group_fixture *f)

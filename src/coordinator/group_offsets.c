@@ -99,7 +99,10 @@ static enum err record_row(struct commit *c, const struct offset_put *put)
 
 static enum err put_row(struct commit *c, const struct offset_put *put)
 {
-    return offset_table_put(&c->group->offsets, put) ? ERR_OK : ERR_NO_MEMORY;
+    if (!offset_table_put(&c->group->offsets, put))
+        return ERR_NO_MEMORY;
+    group_stats_add(&c->group->shard->stats->offsets_committed, 1);
+    return ERR_OK;
 }
 
 /* As Java counts: a character outside the basic plane, four bytes in UTF-8, is two. */
@@ -326,6 +329,7 @@ static enum err delete_rows(struct group *group, const struct offset_delete_requ
 static void forget_rows(struct group *group, const struct offset_delete_request *request,
                         const struct offset_delete_response *response)
 {
+    size_t before = group->offsets.offsets.count;
     for (int32_t t = 0; t < request->topics.count; t++) {
         const struct offset_delete_request_topic *asked = &request->topics.items[t];
         for (int32_t p = 0; p < asked->partitions.count; p++) {
@@ -334,6 +338,7 @@ static void forget_rows(struct group *group, const struct offset_delete_request 
                                     asked->partitions.items[p].partition_index);
         }
     }
+    group_stats_add(&group->shard->stats->offsets_deleted, before - group->offsets.offsets.count);
 }
 
 void group_op_delete_offsets(struct group_shard *shard, struct group_op *op)

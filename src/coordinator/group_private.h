@@ -9,6 +9,7 @@
 
 #include "coordinator/group.h"
 #include "coordinator/group_shard.h"
+#include "coordinator/group_stats.h"
 #include "wire/batch_builder.h"
 #include "wire/batch_reader.h"
 #include "wire/writer.h"
@@ -28,6 +29,7 @@ struct group_shard {
     int32_t index;
     struct group_settings settings;
     struct shard_log log;
+    struct group_stats *stats;
     enum shard_state state;
     int64_t state_since_ms;           /* wall time */
     enum coordinator_failure failure; /* the last one */
@@ -44,6 +46,7 @@ struct group_shard {
 
     /* Loading. */
     bool is_loading; /* set and cleared by the loop while nobody loads */
+    int64_t load_began_ns;
     struct batch_reader reader;
     uint64_t unknown_records; /* of kinds of group that are not built */
     struct loop_timer reload_timer;

@@ -211,6 +211,7 @@ static void step(struct driver *d)
 static void check(struct driver *d)
 {
     fixture_check_groups(&d->f);
+    fixture_check_stats(&d->f);
     for (int i = 0; i < CLIENTS; i++)
         listen(&d->clients[i]);
     fixture_forget_calls(&d->f);
@@ -226,6 +227,7 @@ static void check(struct driver *d)
 TEST(replaying_equals_living)
 {
     int checks = 0, stable = 0;
+    uint64_t rebalances = 0, expired = 0, deleted = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct driver d;
         print_message("seed %llu\n", (unsigned long long)seed);
@@ -235,11 +237,15 @@ TEST(replaying_equals_living)
             check(&d);
         }
         checks += d.checks;
+        rebalances += d.f.stats.rebalances;
+        expired += d.f.stats.offsets_expired;
+        deleted += d.f.stats.offsets_deleted;
         stable += d.stable;
         fixture_deinit(&d.f);
     }
     /* It has not passed because there was nothing to see. */
     CHECK(checks > 500);
     CHECK(stable > 100);
+    CHECK(rebalances > 100 && expired > 0 && deleted > 0);
     print_message("%d comparisons, %d with a stable group\n", checks, stable);
 }

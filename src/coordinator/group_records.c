@@ -203,8 +203,7 @@ static void forget_members(struct group *group)
         group_remove_member(group, container_of(node, struct group_member, by_id));
     ASSERT(group->member_count == 0);
     ASSERT(group->leader == NULL);
-    group->state = GROUP_EMPTY;
-    group->previous_state = GROUP_EMPTY;
+    group_load_state(group, GROUP_EMPTY);
     group->has_record = false;
 }
 
@@ -274,7 +273,7 @@ static enum err replay_group(struct group_shard *shard, const struct group_metad
     if (e == ERR_OK && !set_leader(group, value.leader))
         e = ERR_NO_MEMORY;
     group->generation = value.generation;
-    group->state = group->member_count > 0 ? GROUP_STABLE : GROUP_EMPTY;
+    group_load_state(group, group->member_count > 0 ? GROUP_STABLE : GROUP_EMPTY);
     if (value.current_state_timestamp >= 0)
         group->state_since_ms = value.current_state_timestamp;
     group->has_record = true;

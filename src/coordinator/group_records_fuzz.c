@@ -20,6 +20,7 @@ int fuzz_group_records(const uint8_t *data, size_t size);
 enum { WRITES_MAX = 64, MEMBERS_MAX = 4, RECORDS_MAX = 24, MESSAGE_BYTES_MAX = 4096 };
 
 struct fuzz {
+    struct group_stats stats;
     struct mem_env m;
     struct loop *loop;
     struct group_shard *shard;
@@ -75,6 +76,7 @@ static void start(struct fuzz *f)
                      .retention_check_ms = 60000,
                      .batch_bytes_max = 1 << 20},
         .log = {.arg = f, .append = append, .load = load},
+        .stats = &f->stats,
     };
     f->shard = group_shard_new(&options);
     group_shard_start(f->shard);

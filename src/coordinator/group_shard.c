@@ -23,6 +23,19 @@ enum { GROUP_SEED = 0x6772, RELOAD_MS = 10000, RECORD_BYTES_MAX = 64 * 1024 * 10
 
 static void reload(struct loop_timer *timer);
 
+static void count_partition(struct group_shard *shard, int64_t by)
+{
+    static const int8_t counted_as[SHARD_STATE_COUNT] = {
+        [SHARD_IDLE] = -1,
+        [SHARD_LOADING] = GROUP_PARTITION_LOADING,
+        [SHARD_ACTIVE] = GROUP_PARTITION_ACTIVE,
+        [SHARD_FAILING] = GROUP_PARTITION_FAILED,
+        [SHARD_STOPPING] = -1,
+    };
+    if (counted_as[shard->state] >= 0)
+        group_stats_move(&shard->stats->partitions[counted_as[shard->state]], by);
+}
+
 static void set_state(struct group_shard *shard, enum shard_state state)
 {
     static const bool is_allowed[SHARD_STATE_COUNT][SHARD_STATE_COUNT] = {
@@ -33,7 +46,9 @@ static void set_state(struct group_shard *shard, enum shard_state state)
         [SHARD_STOPPING] = {[SHARD_IDLE] = true},
     };
     ASSERT(is_allowed[shard->state][state]);
+    count_partition(shard, -1);
     shard->state = state;
+    count_partition(shard, 1);
     shard->state_since_ms = group_shard_now_ms(shard);
 }
 
@@ -48,12 +63,14 @@ static void note_failure(struct group_shard *shard, enum coordinator_failure fai
 struct group_shard *group_shard_new(const struct group_shard_options *options)
 {
     ASSERT(options->log.append != NULL && options->log.load != NULL);
+    ASSERT(options->stats != NULL);
     struct group_shard *shard = mem_alloc(sizeof(*shard));
     shard->loop = options->loop;
     shard->env = loop_env(options->loop);
     shard->index = options->index;
     shard->settings = options->settings;
     shard->log = options->log;
+    shard->stats = options->stats;
     map_init(&shard->groups);
     list_init(&shard->writes);
     list_init(&shard->forgotten);
@@ -235,6 +252,7 @@ static void load(struct group_shard *shard)
     set_state(shard, SHARD_LOADING);
     shard->unknown_records = 0;
     shard->is_loading = true;
+    shard->load_began_ns = loop_now_ns(shard->loop);
     shard->log.load(shard->log.arg);
 }
 
@@ -465,6 +483,7 @@ void group_shard_loaded(struct group_shard *shard, enum err e)
                  "version does not serve were passed over",
                  shard->index, (unsigned long long)shard->unknown_records);
     set_state(shard, SHARD_ACTIVE);
+    time_histogram_add(&shard->stats->load_time, loop_now_ns(shard->loop) - shard->load_began_ns);
     for (struct list *link; (link = list_pop_front(&shard->forgotten)) != NULL;) {
         struct forgotten_topic *topic = container_of(link, struct forgotten_topic, link);
         forget_topic(shard, topic->name);

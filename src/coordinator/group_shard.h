@@ -29,6 +29,7 @@
 
 struct group;
 struct group_shard;
+struct group_stats;
 
 struct group_settings {
     int32_t session_timeout_min_ms; /* group.min.session.timeout.ms */
@@ -74,6 +75,7 @@ struct group_shard_options {
     int32_t index; /* of the partition */
     struct group_settings settings;
     struct shard_log log;
+    struct group_stats *stats; /* zeroed at first; may be that of many shards, and outlives them */
 };
 
 struct group_shard *group_shard_new(const struct group_shard_options *options);

@@ -24,6 +24,13 @@ void offset_table_init(struct offset_table *table)
     list_init(&table->topics);
     map_init(&table->topics_by_name);
     map_init(&table->offsets);
+    table->total = NULL;
+}
+
+static void count(struct offset_table *table, int64_t by)
+{
+    if (table->total != NULL)
+        atomic_fetch_add_explicit(table->total, by, memory_order_relaxed);
 }
 
 static void topic_free_if_empty(struct offset_table *table, struct offset_topic *topic)
@@ -37,6 +44,7 @@ static void topic_free_if_empty(struct offset_table *table, struct offset_topic 
 
 static void offset_free(struct offset_table *table, struct committed_offset *offset)
 {
+    count(table, -1);
     map_remove(&table->offsets, &offset->node);
     list_remove(&offset->link);
     mem_free(offset->metadata);
@@ -102,6 +110,7 @@ static struct committed_offset *offset_new(struct offset_table *table, struct of
     offset->partition = partition;
     map_insert(&table->offsets, &offset->node, hash_of_offset(topic, partition));
     list_push_back(&topic->partitions, &offset->link);
+    count(table, 1);
     return offset;
 }
 

@@ -7,6 +7,8 @@
 #ifndef COORDINATOR_OFFSET_TABLE_H
 #define COORDINATOR_OFFSET_TABLE_H
 
+#include <stdatomic.h>
+
 #include "base/list.h"
 #include "base/map.h"
 #include "base/uuid.h"
@@ -37,7 +39,8 @@ struct offset_topic {
 struct offset_table {
     struct list topics;
     struct map topics_by_name;
-    struct map offsets; /* by topic and partition */
+    struct map offsets;     /* by topic and partition */
+    _Atomic int64_t *total; /* of many tables; NULL: nobody counts */
 };
 
 void offset_table_init(struct offset_table *table);

@@ -41,6 +41,31 @@ static void keep_line(struct logger *logger, enum log_level level, const char *l
     snprintf(long_line, sizeof(long_line), "%s", line);
 }
 
+/* Its lines belong to root, as those of all programs. */
+TEST(each_area_has_a_level_of_its_own_or_roots)
+{
+    struct mem_env m;
+    mem_env_init(&m);
+    logger_set_level(&m.logger, LOG_AREA_ROOT, LOG_WARN);
+    for (int area = 0; area < LOG_AREA_COUNT; area++)
+        CHECK_EQUAL(logger_level(&m.logger, (enum log_area)area), LOG_WARN);
+    logger_set_level(&m.logger, LOG_AREA_NET, LOG_DEBUG);
+    logger_set_level(&m.logger, LOG_AREA_LOG, LOG_ERROR); /* not taken for root's */
+    CHECK_EQUAL(logger_level(&m.logger, LOG_AREA_NET), LOG_DEBUG);
+    CHECK_EQUAL(logger_level(&m.logger, LOG_AREA_LOG), LOG_ERROR);
+    CHECK_EQUAL(logger_level(&m.logger, LOG_AREA_STORE), LOG_WARN);
+    log_info(&m.env, "not seen");
+    CHECK_EQUAL(m.log_lines[LOG_INFO], 0);
+    logger_follow_root(&m.logger, LOG_AREA_NET);
+    logger_set_level(&m.logger, LOG_AREA_ROOT, LOG_INFO);
+    CHECK_EQUAL(logger_level(&m.logger, LOG_AREA_NET), LOG_INFO);
+    CHECK_EQUAL(logger_level(&m.logger, LOG_AREA_LOG), LOG_ERROR);
+    log_info(&m.env, "seen");
+    CHECK_EQUAL(m.log_lines[LOG_INFO], 1);
+    CHECK_TEXT(log_area_name(LOG_AREA_ROOT), "root");
+    mem_env_deinit(&m);
+}
+
 TEST(a_long_log_line_is_cut)
 {
     struct logger logger = {.level = LOG_INFO, .write = keep_line};

@@ -38,8 +38,6 @@ static void escape(char *out, size_t size, const char *text)
 void logger_printf(struct logger *logger, enum log_level level, const char *format, ...)
 {
     ASSERT((size_t)level < sizeof(level_names) / sizeof(level_names[0]));
-    if ((int)level > logger->level)
-        return;
     char text[LOG_TEXT_BYTES_MAX];
     va_list args;
     va_start(args, format);
@@ -53,6 +51,39 @@ void logger_printf(struct logger *logger, enum log_level level, const char *form
     if (is_cut && strlen(line) >= 4)
         memcpy(line + strlen(line) - 3, "...", 3);
     logger->write(logger, level, line);
+}
+
+void logger_set_level(struct logger *logger, enum log_area area, enum log_level level)
+{
+    if (area == LOG_AREA_ROOT)
+        atomic_store(&logger->level, (int)level);
+    else
+        atomic_store(&logger->areas[area], (int)level + 1);
+}
+
+void logger_follow_root(struct logger *logger, enum log_area area)
+{
+    ASSERT(area != LOG_AREA_ROOT);
+    atomic_store(&logger->areas[area], LOG_FOLLOWS_ROOT);
+}
+
+const char *log_area_name(enum log_area area)
+{
+    static const char *const names[LOG_AREA_COUNT] = {
+        [LOG_AREA_ROOT] = "root",
+        [LOG_AREA_BROKER] = "broker",
+        [LOG_AREA_CLI] = "cli",
+        [LOG_AREA_CONSOLE] = "console",
+        [LOG_AREA_CONTROLLER] = "controller",
+        [LOG_AREA_COORDINATOR] = "coordinator",
+        [LOG_AREA_ENV] = "env",
+        [LOG_AREA_LOG] = "log",
+        [LOG_AREA_NET] = "net",
+        [LOG_AREA_REPLICA] = "replica",
+        [LOG_AREA_STORE] = "store",
+    };
+    ASSERT(area < LOG_AREA_COUNT);
+    return names[area];
 }
 
 bool log_level_parse(const char *text, enum log_level *out)

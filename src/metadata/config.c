@@ -54,6 +54,11 @@ int config_topic_find(const char *name, size_t len)
     return find_def(config_topic_defs, CONFIG_TOPIC_COUNT, name, len);
 }
 
+int config_group_find(const char *name, size_t len)
+{
+    return find_def(config_group_defs, CONFIG_GROUP_COUNT, name, len);
+}
+
 /* Levenshtein's distance, row by row. Both names are at most NEAREST_NAME_MAX long. */
 static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
@@ -101,6 +106,11 @@ const char *config_broker_nearest(const char *name)
 const char *config_topic_nearest(const char *name)
 {
     return nearest_name(config_topic_defs, CONFIG_TOPIC_COUNT, name);
+}
+
+const char *config_group_nearest(const char *name)
+{
+    return nearest_name(config_group_defs, CONFIG_GROUP_COUNT, name);
 }
 
 /* ---- reading values */
@@ -307,6 +317,17 @@ static bool word_is_known(const struct config_def *def, const char *text, size_t
     return false;
 }
 
+/* Where a group begins that has no offset yet (KIP-932, KIP-1106). */
+static bool is_reset(const char *text, size_t len)
+{
+    static const char by_duration[] = "by_duration:";
+    size_t head = sizeof(by_duration) - 1;
+    if (text_is(text, len, "latest") || text_is(text, len, "earliest"))
+        return true;
+    return len > head && memcmp(text, by_duration, head) == 0 &&
+           config_duration_is_valid(text + head, len - head);
+}
+
 static enum err check_text(const struct config_def *def, const char *text, struct strbuf *why)
 {
     const char *trimmed = text;
@@ -314,6 +335,8 @@ static enum err check_text(const struct config_def *def, const char *text, struc
     trim(&trimmed, &len);
     if (def->rule == CONFIG_RULE_NONEMPTY && len == 0)
         return refuse(def, text, why, "must not be empty");
+    if (def->rule == CONFIG_RULE_RESET && !is_reset(trimmed, len))
+        return refuse(def, text, why, "is neither latest, earliest nor by_duration:PnDTnHnMn.nS");
     if (def->words != NULL && !word_is_known(def, trimmed, len))
         return refuse_word(def, text, why);
     return ERR_OK;

@@ -55,9 +55,10 @@ enum config_rule {
     CONFIG_RULE_EACH,
     CONFIG_RULE_NONEMPTY,
     CONFIG_RULE_THROTTLED,
+    CONFIG_RULE_RESET,
 };
 
-/* A broker key that stands in for a topic key; `factor` turns its unit into ours. */
+/* A broker key that stands in for a key of a topic or group; `factor` turns its unit into ours. */
 struct config_synonym {
     uint16_t broker_key;
     int64_t factor;
@@ -66,9 +67,9 @@ struct config_synonym {
 struct config_def {
     const char *name;
     const char *default_text;              /* NULL: none */
-    const char *doc;                       /* NULL unless the key works */
+    const char *doc;                       /* NULL unless the key works or is a group's */
     const char *const *words;              /* of the rules ONE and EACH, NULL at the end */
-    const struct config_synonym *synonyms; /* topic keys only, strongest first */
+    const struct config_synonym *synonyms; /* not of broker keys; strongest first */
     int64_t min, max, also;                /* whole numbers; `also` is allowed outside the bounds */
     double real_min, real_max;
     enum config_type type;
@@ -79,17 +80,20 @@ struct config_def {
     bool is_internal; /* not listed unless it is set */
 };
 
-/* By enum config_broker_key and enum config_topic_key; also in order of their names. */
+/* By enum config_broker_key and so on; also in order of their names. */
 extern const struct config_def config_broker_defs[CONFIG_BROKER_COUNT];
 extern const struct config_def config_topic_defs[CONFIG_TOPIC_COUNT];
+extern const struct config_def config_group_defs[CONFIG_GROUP_COUNT];
 
 /* The key of this name, or -1. `name` need not end in a NUL. */
 int config_broker_find(const char *name, size_t len);
 int config_topic_find(const char *name, size_t len);
+int config_group_find(const char *name, size_t len);
 
 /* The known name nearest to `name` by edit distance; NULL when nothing is near. */
 const char *config_broker_nearest(const char *name);
 const char *config_topic_nearest(const char *name);
+const char *config_group_nearest(const char *name);
 
 /* ERR_INVALID, always: `why` has gained a line which says that the name is not `what` ("a topic
  * config"), and what `nearest` finds. `name` is a client's: it need not end in a NUL. */
@@ -108,6 +112,9 @@ void config_canonical(const struct config_def *def, const char *text, struct str
 enum err config_parse_bool(const char *text, bool *out) MUST_USE;
 enum err config_parse_long(const char *text, int64_t *out) MUST_USE;
 enum err config_parse_double(const char *text, double *out) MUST_USE;
+
+/* A span of time that is not negative, as Java's Duration reads it: "PT1H30M". */
+bool config_duration_is_valid(const char *text, size_t len);
 
 /* Is the value, as shown, the key's default? */
 bool config_is_default(const struct config_def *def, const char *text);

@@ -3,13 +3,7 @@
 #include "metadata/config_topic.h"
 
 #include "base/assert.h"
-
-/* A value in force, before it is turned into the topic's unit. */
-struct found {
-    const char *text; /* NULL: there is none */
-    int64_t factor;
-    enum config_source source;
-};
+#include "metadata/config_private.h"
 
 void config_layers_init(struct config_layers *layers)
 {
@@ -37,9 +31,10 @@ static const char *layer_get(const struct config_layers *layers, enum config_sou
     case CONFIG_SOURCE_DEFAULT:
         return config_broker_defs[key].default_text;
     case CONFIG_SOURCE_TOPIC:
+    case CONFIG_SOURCE_GROUP:
         break;
     }
-    ASSERT(source != CONFIG_SOURCE_TOPIC);
+    ASSERT(source >= CONFIG_SOURCE_BROKER && source <= CONFIG_SOURCE_DEFAULT);
     return NULL;
 }
 
@@ -57,22 +52,22 @@ const char *config_layers_get(const struct config_layers *layers, int broker_key
 
 /* The synonyms go by name first and by layer second: log.retention.ms in the file beats
  * log.retention.hours set while running. */
-static struct found find_value(const struct config_set *topic, const struct config_layers *layers,
-                               int key)
+static struct config_found find_value(const struct config_set *topic,
+                                      const struct config_layers *layers, int key)
 {
     ASSERT(key >= 0 && key < CONFIG_TOPIC_COUNT);
     const struct config_def *def = &config_topic_defs[key];
     const char *own = topic == NULL ? NULL : config_set_get(topic, key);
     if (own != NULL)
-        return (struct found){own, 1, CONFIG_SOURCE_TOPIC};
+        return (struct config_found){own, 1, CONFIG_SOURCE_TOPIC};
     for (int i = 0; i < def->synonym_count; i++) {
         const struct config_synonym *synonym = &def->synonyms[i];
         enum config_source source;
         const char *text = config_layers_get(layers, synonym->broker_key, &source);
         if (text != NULL && source != CONFIG_SOURCE_DEFAULT)
-            return (struct found){text, synonym->factor, source};
+            return (struct config_found){text, synonym->factor, source};
     }
-    return (struct found){def->default_text, 1, CONFIG_SOURCE_DEFAULT};
+    return (struct config_found){def->default_text, 1, CONFIG_SOURCE_DEFAULT};
 }
 
 /* -1 stays -1 in every unit: for ever. */
@@ -95,7 +90,7 @@ struct view {
 
 static int64_t view_long(const struct view *v, enum config_topic_key key)
 {
-    struct found found = find_value(v->topic, v->layers, (int)key);
+    struct config_found found = find_value(v->topic, v->layers, (int)key);
     ASSERT(found.text != NULL);
     int64_t value = 0;
     enum err e = config_parse_long(found.text, &value);
@@ -112,7 +107,7 @@ static int32_t view_int(const struct view *v, enum config_topic_key key)
 
 static bool view_bool(const struct view *v, enum config_topic_key key)
 {
-    struct found found = find_value(v->topic, v->layers, (int)key);
+    struct config_found found = find_value(v->topic, v->layers, (int)key);
     bool value = false;
     enum err e = config_parse_bool(found.text, &value);
     ASSERT(e == ERR_OK);
@@ -216,8 +211,8 @@ enum err config_topic_put(struct config_set *topic, const char *name, size_t nam
 
 /* ---- what clients are shown */
 
-static void add_synonym(struct config_described *out, const char *name, const char *text,
-                        enum config_source source)
+void config_described_add(struct config_described *out, const char *name, const char *text,
+                          enum config_source source)
 {
     ASSERT(out->synonym_count < CONFIG_SYNONYMS_MAX);
     out->synonyms[out->synonym_count++] = (struct config_described_synonym){name, text, source};
@@ -225,20 +220,20 @@ static void add_synonym(struct config_described *out, const char *name, const ch
 
 /* Each layer's value of a broker key. Where the strongest key has no value the defaults
  * of the weaker ones are left out, as in Kafka. */
-static void add_broker_synonyms(const struct config_layers *layers, int key, bool with_default,
-                                struct config_described *out)
+void config_described_add_layers(struct config_described *out, const struct config_layers *layers,
+                                 int key, bool with_default)
 {
     const struct config_def *def = &config_broker_defs[key];
     enum config_source last = with_default ? CONFIG_SOURCE_DEFAULT : CONFIG_SOURCE_STATIC;
     for (enum config_source at = CONFIG_SOURCE_BROKER; at <= last; at++) {
         const char *text = layer_get(layers, at, key);
         if (text != NULL)
-            add_synonym(out, def->name, config_is_sensitive(def) ? NULL : text, at);
+            config_described_add(out, def->name, config_is_sensitive(def) ? NULL : text, at);
     }
 }
 
-static enum err show_value(const struct config_def *def, const struct found *found,
-                           struct arena *arena, const char **out)
+enum err config_show(const struct config_def *def, const struct config_found *found,
+                     struct arena *arena, const char **out)
 {
     *out = NULL;
     if (found->text == NULL || config_is_sensitive(def))
@@ -259,17 +254,17 @@ enum err config_topic_describe(const struct config_set *topic, const struct conf
                                int topic_key, struct arena *arena, struct config_described *out)
 {
     const struct config_def *def = &config_topic_defs[topic_key];
-    struct found found = find_value(topic, layers, topic_key);
+    struct config_found found = find_value(topic, layers, topic_key);
     struct config_described described = {.def = def, .source = found.source};
-    enum err e = show_value(def, &found, arena, &described.text);
+    enum err e = config_show(def, &found, arena, &described.text);
     if (e != ERR_OK)
         return e;
     if (found.source == CONFIG_SOURCE_TOPIC)
-        add_synonym(&described, def->name, described.text, CONFIG_SOURCE_TOPIC);
+        config_described_add(&described, def->name, described.text, CONFIG_SOURCE_TOPIC);
     bool is_first_set = def->synonym_count > 0 &&
                         config_layers_get(layers, def->synonyms[0].broker_key, NULL) != NULL;
     for (int i = 0; i < def->synonym_count; i++)
-        add_broker_synonyms(layers, def->synonyms[i].broker_key, is_first_set, &described);
+        config_described_add_layers(&described, layers, def->synonyms[i].broker_key, is_first_set);
     *out = described;
     return ERR_OK;
 }
@@ -284,7 +279,7 @@ static void add_weaker_synonyms(const struct config_layers *layers, int broker_k
         bool is_weaker = false;
         for (int i = 0; i < def->synonym_count; i++) {
             if (is_weaker)
-                add_broker_synonyms(layers, def->synonyms[i].broker_key, true, out);
+                config_described_add_layers(out, layers, def->synonyms[i].broker_key, true);
             is_weaker |= def->synonyms[i].broker_key == broker_key;
         }
     }
@@ -294,13 +289,13 @@ enum err config_broker_describe(const struct config_layers *layers, int broker_k
                                 struct arena *arena, struct config_described *out)
 {
     const struct config_def *def = &config_broker_defs[broker_key];
-    struct found found = {.factor = 1};
+    struct config_found found = {.factor = 1};
     found.text = config_layers_get(layers, broker_key, &found.source);
     struct config_described described = {.def = def, .source = found.source};
-    enum err e = show_value(def, &found, arena, &described.text);
+    enum err e = config_show(def, &found, arena, &described.text);
     if (e != ERR_OK)
         return e;
-    add_broker_synonyms(layers, broker_key, true, &described);
+    config_described_add_layers(&described, layers, broker_key, true);
     if (found.text != NULL)
         add_weaker_synonyms(layers, broker_key, &described);
     *out = described;

@@ -27,6 +27,7 @@ enum config_source {
     CONFIG_SOURCE_BROKER_DEFAULT = 3, /* set for all brokers while running */
     CONFIG_SOURCE_STATIC = 4,         /* file, environment, command line */
     CONFIG_SOURCE_DEFAULT = 5,
+    CONFIG_SOURCE_GROUP = 8,
 };
 
 /* What is said about the broker's keys, strongest first. */

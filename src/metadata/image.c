@@ -129,13 +129,41 @@ const struct listener_image *broker_listener(const struct broker_image *broker, 
 
 struct config_pairs image_configs(const struct image *image, int8_t resource_type, const char *name)
 {
+    return image_configs_of(image, resource_type, name, strlen(name));
+}
+
+struct config_pairs image_configs_of(const struct image *image, int8_t resource_type,
+                                     const char *name, size_t len)
+{
     ASSERT(resource_type != RESOURCE_TOPIC);
-    struct resource_key key = {resource_type, {name, strlen(name)}};
+    struct resource_key key = {resource_type, {name, len}};
     struct image_item *item = image_tree_find(&image->configs, &key);
     if (item == NULL)
         return (struct config_pairs){NULL, 0};
     struct config_block *block = container_of(item, struct resource_item, item)->configs;
     return (struct config_pairs){block->pairs, block->count};
+}
+
+static const char *resource_at(const struct resource_cursor *cursor, struct image_item *item)
+{
+    if (item == NULL)
+        return NULL;
+    const struct resource_item *resource = container_of(item, struct resource_item, item);
+    return resource->type == cursor->type ? resource->name : NULL;
+}
+
+const char *resource_cursor_first(struct resource_cursor *cursor, const struct image *image,
+                                  int8_t resource_type)
+{
+    ASSERT(resource_type != RESOURCE_TOPIC);
+    struct resource_key key = {resource_type, {"", 0}};
+    cursor->type = resource_type;
+    return resource_at(cursor, image_tree_seek(&image->configs, &key, &cursor->tree));
+}
+
+const char *resource_cursor_next(struct resource_cursor *cursor)
+{
+    return resource_at(cursor, image_tree_next(&cursor->tree));
 }
 
 const char *config_pairs_find(struct config_pairs pairs, const char *key)

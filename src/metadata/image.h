@@ -117,6 +117,21 @@ const struct config_set *topic_config_set(const struct topic_image *topic);
 /* Of anything but topics. A broker's name is its node id in decimal, "" is the default of all. */
 struct config_pairs image_configs(const struct image *image, int8_t resource_type,
                                   const char *name);
+/* The same for a name that need not end in a NUL. */
+struct config_pairs image_configs_of(const struct image *image, int8_t resource_type,
+                                     const char *name, size_t len);
+
+/* Walks the names of one type that have any configs, in byte order; not topics. A name ends in a
+ * NUL and lives as long as the image. */
+struct resource_cursor {
+    struct image_tree_cursor tree; /* internal */
+    int8_t type;
+};
+
+const char *resource_cursor_first(struct resource_cursor *cursor, const struct image *image,
+                                  int8_t resource_type);
+const char *resource_cursor_next(struct resource_cursor *cursor); /* NULL: no more */
+
 /* The value set for `key`, or NULL. */
 const char *config_pairs_find(struct config_pairs pairs, const char *key);
 

@@ -156,6 +156,7 @@ struct resource_item *resource_item_new(const struct resource_key *key,
     resource->type = key->type;
     resource->name_len = key->name.len;
     memcpy(resource->name, key->name.text, key->name.len);
+    resource->name[key->name.len] = '\0';
     return resource;
 }
 

@@ -416,6 +416,32 @@ TEST(image_holds_brokers_and_other_facts)
     wire_writer_deinit(&w);
 }
 
+TEST(names_of_one_type_are_walked)
+{
+    struct wire_writer w;
+    wire_writer_init(&w, 1 << 20);
+    struct image *image = image_new_empty();
+    static const char *const names[] = {"a", "b", "c", "d"};
+    put_config(&w, RESOURCE_BROKER, "", "log.retention.ms", "5");
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        put_config(&w, RESOURCE_GROUP, names[i], "share.isolation.level", "read_committed");
+    put_config(&w, RESOURCE_GROUP, "c", "share.isolation.level", NULL);
+    CHECK_EQUAL(apply(&image, &w, NULL), ERR_OK);
+    struct resource_cursor cursor;
+    CHECK_TEXT(resource_cursor_first(&cursor, image, RESOURCE_GROUP), "a");
+    CHECK_TEXT(resource_cursor_next(&cursor), "b");
+    CHECK_TEXT(resource_cursor_next(&cursor), "d");
+    CHECK(resource_cursor_next(&cursor) == NULL);
+    CHECK_TEXT(resource_cursor_first(&cursor, image, RESOURCE_BROKER), "");
+    CHECK(resource_cursor_next(&cursor) == NULL);
+    CHECK(resource_cursor_first(&cursor, image, RESOURCE_CLIENT_METRICS) == NULL);
+    CHECK_EQUAL(image_configs_of(image, RESOURCE_GROUP, "a and more", 1).count, 1);
+    CHECK_EQUAL(image_configs_of(image, RESOURCE_GROUP, "a and more", 2).count, 0);
+    check_snapshot(image);
+    image_unref(image);
+    wire_writer_deinit(&w);
+}
+
 /* ---- what contradicts the image is refused, and nothing of it stays */
 
 static void check_refused(struct image **image, struct wire_writer *w)

@@ -10,6 +10,7 @@ import confluent_kafka
 import pytest
 
 from test_against_kafka import Peer, all_versions, same, topic, until
+from wire import Closed, Wire, frame
 from kafka_server import KafkaServer
 from klamm import KlammServer
 
@@ -205,7 +206,7 @@ def test_deleted_records_stay_away(server, ack, end):
 
 # ---- AlterConfigs, and configs of brokers
 
-TOPIC, BROKER, LOGGER = 2, 4, 8
+TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
 SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
 
 
@@ -373,40 +374,216 @@ def test_broker_configs_survive_restarts(server):
     assert takes(1500) and not takes(3000)
 
 
+# Kafka's only logger besides root in this set-up, and one of ours.
+LOGGERS = "net", "org.apache.kafka.server.logger.LoggingController"
+
+
+def levels(peer, logger, name="1", keys=("root", "?")):
+    """DescribeConfigs of the two loggers that both have, by our names."""
+    keys = keys and [logger if k == "?" else k for k in keys]
+    answer = peer.ask("DescribeConfigs", 4, {"Resources": [
+        {"ResourceType": LOGGER, "ResourceName": name, "ConfigurationKeys": keys}]})
+    result = answer["Results"][0]
+    result["ErrorMessage"] = None
+    result["Configs"] = [row | {"Name": row["Name"].replace(logger, "?")} for row in result["Configs"]
+                         if row["Name"] in ("root", logger)]
+    return result | {"Configs": sorted(result["Configs"], key=lambda row: row["Name"])}
+
+
 @pytest.mark.parametrize("name", ["1", "2", "", "x"])
-def test_the_logger(peers, name):
-    for configs in ([("root", SET, "DEBUG")], [("kafka.nope", SET, "DEBUG")], [("root", SET, "NOPE")],
-                    [("root", DELETE, None)], [("root", APPEND, "INFO")], [("root", SET, "INFO")],
-                    [("nope", DELETE, None)], [("root", SET, None)], [("root", SET, "info")],
-                    [("root", SET, "INFO"), ("root", SET, "WARN")], []):
+def test_loggers(peers, name):
+    cases = [
+        [("root", SET, "ERROR"), ("?", DELETE, None)], [("?", SET, "DEBUG")], [("root", SET, "WARN")],
+        [("?", DELETE, None)], [("root", SET, "INFO")], [("?", DELETE, "x")], [("?", SET, "WARN"), ("root", SET, "ERROR")],
+        [("root", SET, "INFO"), ("?", DELETE, None)], [("root", DELETE, None)], [("root", DELETE, "x"), ("nope", SET, "x")],
+        [("root", APPEND, "INFO")], [("?", SUBTRACT, "INFO")], [("nope", APPEND, "zzz")], [("?", 9, "INFO")],
+        [("nope", SET, "DEBUG")], [("nope", DELETE, None)], [("", SET, "INFO")], [("ROOT", SET, "INFO")],
+        [("?", SET, v) for v in ("NOPE",)], [("?", SET, "")], [("?", SET, "debug")], [("root", SET, " INFO")],
+        [("root", SET, "OFF")], [("?", SET, None)], [("nope", SET, None)], [("nope", SET, "x"), ("?", SET, None)],
+        [("?", SET, "DEBUG"), ("nope", SET, "INFO")], [("root", SET, "DEBUG"), ("?", SET, "x")],
+        [("root", SET, "INFO"), ("root", SET, "WARN")], [("?", SET, "INFO"), ("?", DELETE, None)],
+        [("?", SET, "ERROR"), ("root", DELETE, None)], [],
+    ]
+    for configs in cases:
         for only in (True, False):
-            same(peers, "IncrementalAlterConfigs", 1, ValidateOnly=only,
-                 Resources=[changed(LOGGER, name, *configs)])
-            levels = []
-            for peer in peers:
-                answer = peer.ask("DescribeConfigs", 4, {"Resources": [
-                    {"ResourceType": LOGGER, "ResourceName": name, "ConfigurationKeys": ["root"]}]})
-                result = answer["Results"][0]
-                result["ErrorMessage"] = None
-                levels.append(result)
-            if name != "1":
-                assert levels[0] == levels[1]
-            for row in (*levels[0]["Configs"], *levels[1]["Configs"]):
-                row["Value"] = None  # Kafka's logger here does not change its level
-            assert levels[0] == levels[1]
+            codes, told_levels = [], []
+            for peer, logger in zip(peers, LOGGERS):
+                renamed = [(logger if n == "?" else n, o, v) for n, o, v in configs]
+                answer = peer.ask("IncrementalAlterConfigs", 1, {
+                    "ValidateOnly": only, "Resources": [changed(LOGGER, name, *renamed)]})
+                codes.append(answer["Responses"][0]["ErrorCode"])
+                told_levels.append([levels(peer, logger, name), levels(peer, logger, "1", None),
+                                    levels(peer, logger, "1", ["root", "nope"])])
+            assert codes[0] == codes[1], configs
+            assert told_levels[0] == told_levels[1] or configs == cases[0] and only, configs
+        for config in [("root", "INFO")], []:
+            same(peers, "AlterConfigs", 2, ValidateOnly=True, Resources=[replaced(LOGGER, name, *config)])
 
 
-def test_a_level_of_the_logger_is_in_force(server):
+def test_the_loggers_are_the_folders_of_the_source(server):
+    """And root. FATAL and TRACE are the nearest levels of ours; a restart forgets them all."""
     klamm = server().start()
     peer = Peer(klamm.bootstrap)
-    for level in ("ERROR", "DEBUG", "WARN"):
-        for only in (False, True):
-            answer = peer.ask("IncrementalAlterConfigs", 1, {"ValidateOnly": only, "Resources": [
-                changed(LOGGER, "1", ("root", SET, "INFO" if only else level))]})
-            assert answer["Responses"][0]["ErrorCode"] == 0
+
+    def shown():
         answer = peer.ask("DescribeConfigs", 4, {"Resources": [
             {"ResourceType": LOGGER, "ResourceName": "1", "ConfigurationKeys": None}]})
-        assert [(c["Name"], c["Value"]) for c in answer["Results"][0]["Configs"]] == [("root", level)]
+        return {c["Name"]: c["Value"] for c in answer["Results"][0]["Configs"]}
+
+    def alter(*configs):
+        answer = peer.ask("IncrementalAlterConfigs", 1, {"Resources": [changed(LOGGER, "1", *configs)]})
+        assert answer["Responses"][0]["ErrorCode"] == 0
+
+    areas = {"broker", "cli", "console", "controller", "coordinator", "env", "log", "net", "replica", "store"}
+    assert shown() == dict.fromkeys(areas | {"root"}, "INFO")
+    alter(("net", SET, "TRACE"), ("log", SET, "FATAL"), ("root", SET, "WARN"))
+    assert shown() == dict.fromkeys(areas | {"root"}, "WARN") | {"net": "DEBUG", "log": "ERROR"}
+    alter(("net", DELETE, None))
+    assert shown()["net"] == "WARN"
+    klamm.stop()
+    klamm.start()
+    peer = Peer(klamm.bootstrap)
+    assert set(shown().values()) == {"INFO"}
+
+
+def test_a_level_of_a_logger_is_in_force(server):
+    """The lines of one area come and go, those of the others stay."""
+    klamm = server().start()
+    peer = Peer(klamm.bootstrap)
+
+    def says(area_level, root_level):
+        answer = peer.ask("IncrementalAlterConfigs", 1, {"Resources": [
+            changed(LOGGER, "1", ("broker", SET, area_level), ("root", SET, root_level))]})
+        assert answer["Responses"][0]["ErrorCode"] == 0
+        before = len(klamm.lines)
+        with Wire(klamm.bootstrap) as wire, pytest.raises(Closed):
+            wire.send(frame(999, 0, 1, b"", False))  # broker says so at INFO before it closes
+            wire.receive()
+        return lambda: any("API key 999" in line for line in klamm.lines[before:])
+
+    loud = says("INFO", "ERROR")
+    until(loud, lambda: klamm.lines[-5:])
+    says("WARN", "DEBUG")
+    loud = says("DEBUG", "ERROR")
+    until(loud, lambda: klamm.lines[-5:])
+    assert sum("API key 999" in line for line in klamm.lines) == 2
+
+
+# ---- configs of groups
+
+GROUP_CASES = [
+    [("consumer.session.timeout.ms", SET, " 50000 "), ("share.renew.acknowledge.enable", SET, " FALSE ")],
+    [("consumer.session.timeout.ms", SET, "44999")], [("consumer.session.timeout.ms", SET, "x")],
+    [("consumer.heartbeat.interval.ms", SET, "+7000"), ("streams.num.standby.replicas", SET, "2")],
+    [("streams.num.standby.replicas", SET, "3")], [("share.delivery.count.limit", SET, "11")],
+    [("consumer.session.timeout.ms", SET, None)], [("nope", SET, "1")], [("nope", DELETE, None)], [("", SET, "1")],
+    [("consumer.session.timeout.ms", APPEND, "1")], [("streams.rack.aware.assignment.tags", APPEND, "c")],
+    [("streams.rack.aware.assignment.tags", SET, " a , b ")], [("streams.rack.aware.assignment.tags", SUBTRACT, "a")],
+    [("streams.rack.aware.assignment.tags", SET, "a,a")], [("share.auto.offset.reset", SET, "by_duration:PT1H")],
+    [("share.auto.offset.reset", SET, "by_duration:-PT1H")], [("share.isolation.level", SET, "READ_COMMITTED")],
+    [("streams.assignor.name", SET, " sticky "), ("errors.deadletterqueue.topic.name", SET, " dlq ")],
+    [("streams.assignor.name", SET, "x")], [("errors.deadletterqueue.topic.name", SET, "__x")],
+    [("streams.task.offset.interval.ms", SET, "20000"), ("consumer.assignor.offload.enable", SET, "false")],  # internal
+    [("consumer.session.timeout.ms", SET, "50000"), ("consumer.session.timeout.ms", SET, "50001")],
+    [("consumer.session.timeout.ms", SET, "51000"), ("nope", SET, "50001")], [],
+    [("consumer.session.timeout.ms", DELETE, None), ("consumer.heartbeat.interval.ms", DELETE, "x")],
+]
+
+
+def test_configs_of_groups(peers):
+    for configs in GROUP_CASES:
+        for only in (True, False):
+            same(peers, "IncrementalAlterConfigs", 1, ValidateOnly=only, Resources=[changed(GROUP, "g1", *configs)])
+        same_told(peers, GROUP, "g1")
+    row = told(peers[0], GROUP, "g1")["share.auto.offset.reset"]
+    assert (row["Value"], row["ConfigSource"]) == ("by_duration:PT1H", 8)
+    same_told(peers, GROUP, "g1", ["consumer.session.timeout.ms", "nope"])
+    same_told(peers, GROUP, "of nobody")
+    for name in ("", "a b", "a/b", "..", "x" * 300, "\u00e4"):
+        same(peers, "IncrementalAlterConfigs", 1, Resources=[
+            changed(GROUP, name, ("consumer.heartbeat.interval.ms", SET, "6000"))])
+        if name:
+            same_told(peers, GROUP, name)
+        same(peers, "DescribeConfigs", 4, Resources=[{"ResourceType": GROUP, "ResourceName": ""}])
+
+
+@pytest.mark.parametrize("version", all_versions("AlterConfigs"))
+def test_alter_configs_of_groups(peers, version):
+    for configs in ([("consumer.session.timeout.ms", "55000")], [("share.session.timeout.ms", "50000")], [("nope", "1")],
+                    [("consumer.session.timeout.ms", None)], [("consumer.session.timeout.ms", "1")],
+                    [("share.session.timeout.ms", "50000"), ("nope", "1")], []):
+        for only in (True, False):
+            same(peers, "AlterConfigs", version, ValidateOnly=only, Resources=[replaced(GROUP, "g2", *configs)])
+        same_told(peers, GROUP, "g2")
+    same(peers, "AlterConfigs", version, Resources=[replaced(GROUP, ""), replaced(TOPIC, "first")])
+
+
+def test_names_of_what_has_configs(peers):
+    def listed(peer, version, *types):
+        answer = peer.ask("ListConfigResources", version, {"ResourceTypes": list(types)} if version else {})
+        rows = sorted((r["ResourceType"], r["ResourceName"]) for r in answer["ConfigResources"])
+        return answer["ErrorCode"], [r for r in rows if r[1] not in only_kafkas]
+
+    only_kafkas = set()
+    for peer in peers:  # whatever other tests have left
+        for kind, name in listed(peer, 1, GROUP)[1]:
+            peer.ask("AlterConfigs", 2, {"Resources": [replaced(kind, name)]})
+    for step in ([("list-a", "6000"), ("list-b", "6000")], [("list-a", None)], [("list-b", None)]):
+        for name, value in step:
+            config = ("consumer.heartbeat.interval.ms", DELETE if value is None else SET, value)
+            same(peers, "IncrementalAlterConfigs", 1, Resources=[changed(GROUP, name, config)])
+        for types in ((GROUP,), (), (TOPIC,), (BROKER,), (LOGGER,), (METRICS,), (GROUP, BROKER), (TOPIC, TOPIC), (0,), (99,),
+                      (GROUP, -1), (1,)):
+            ours = listed(peers[0], 1, *types)
+            until(lambda: listed(peers[1], 1, *types) == ours, lambda: (ours, listed(peers[1], 1, *types)))
+    assert listed(peers[0], 0) == listed(peers[1], 0) == (0, [])
+
+
+def test_configs_of_groups_say_that_nobody_reads_them(peers):
+    answer = peers[0].ask("DescribeConfigs", 4, {"IncludeDocumentation": True, "Resources": [
+        {"ResourceType": GROUP, "ResourceName": "g"}]})
+    for row in answer["Results"][0]["Configs"]:
+        assert row["Documentation"].endswith("(kept, without effect yet)")
+
+
+def test_configs_of_groups_survive_restarts(server):
+    klamm = server(group__consumer__session__timeout__ms=46000, group__consumer__max__session__timeout__ms=50000).start()
+    peer = Peer(klamm.bootstrap)
+    key, other = "consumer.session.timeout.ms", "share.auto.offset.reset"
+
+    def alter(name, *configs):
+        return peer.ask("IncrementalAlterConfigs", 1, {"Resources": [changed(GROUP, name, *configs)]})["Responses"][0]["ErrorCode"]
+
+    assert alter("g", (key, SET, "50001")) == 40
+    assert alter("g", (key, SET, "50000"), (other, SET, "earliest")) == 0
+    assert alter("h", (key, SET, "49000")) == 0
+    for end in (klamm.stop, klamm.kill):
+        end()
+        klamm.start()
+        peer = Peer(klamm.bootstrap)
+        row = told(peer, GROUP, "g")[key]
+        assert [(s["Name"], s["Value"], s["Source"]) for s in row["Synonyms"]] == [
+            (key, "50000", 8), ("group." + key, "46000", 4), ("group." + key, "45000", 5)]
+        assert told(peer, GROUP, "g")[other]["ConfigSource"] == 8
+        row = told(peer, GROUP, "none")[key]
+        assert (row["Value"], row["ConfigSource"]) == ("46000", 4)
+        listed = peer.ask("ListConfigResources", 1, {"ResourceTypes": [GROUP]})["ConfigResources"]
+        assert [r["ResourceName"] for r in listed] == (["g", "h"] if end == klamm.stop else ["g"])
+        assert alter("h", (key, DELETE, None)) == 0
+    assert alter("g\0h", (key, SET, "49000")) == 42
+
+
+def test_client_metrics_are_no_resource(peers):
+    """Kafka keeps subscriptions; here no client would ever be told of one (KIP-714 is not served)."""
+    klamm = peers[0]
+    for api, resource in (("IncrementalAlterConfigs", changed(METRICS, "m", ("interval.ms", SET, "1000"))),
+                          ("AlterConfigs", replaced(METRICS, "m", ("interval.ms", "1000")))):
+        answer = klamm.ask(api, 1, {"Resources": [resource]})
+        assert answer["Responses"][0]["ErrorCode"] == 42
+    answer = klamm.ask("DescribeConfigs", 4, {"Resources": [{"ResourceType": METRICS, "ResourceName": "m"}]})
+    assert answer["Results"][0]["ErrorCode"] == 42
+    assert not {71, 72} & {k["ApiKey"] for k in klamm.ask("ApiVersions", 4, {
+        "ClientSoftwareName": "x", "ClientSoftwareVersion": "1"})["ApiKeys"]}
 
 
 # ---- ListOffsets

@@ -262,6 +262,7 @@ SAMPLES = {
             {"Name": "log.retention.ms", "Value": "86400000"}]}]}),
     "DeleteRecords": (2, {"TimeoutMs": 1000, "Topics": [{"Name": "fuzz", "Partitions": [
         {"PartitionIndex": 0, "Offset": 0}]}]}),
+    "ListConfigResources": (1, {"ResourceTypes": [2, 32]}),
     "CreatePartitions": (3, {"ValidateOnly": True, "TimeoutMs": 1000, "Topics": [
         {"Name": "fuzz", "Count": 2, "Assignments": [{"BrokerIds": [1]}]}]}),
 }
@@ -296,7 +297,7 @@ ABSURD_COUNTS = {
                                          ("CreateTopics", 7), ("FindCoordinator", 4),
                                          ("CreatePartitions", 3), ("DeleteRecords", 2),
                                          ("AlterConfigs", 2), ("DescribeLogDirs", 5),
-                                         ("DescribeTopicPartitions", 0)])
+                                         ("DescribeTopicPartitions", 0), ("ListConfigResources", 1)])
 def test_absurd_counts(victim, api, version, count):
     before = b"\0" if api == "FindCoordinator" else b""
     assert is_closed(victim, frame(APIS[api].key, version, 1, before + ABSURD_COUNTS[count], True))

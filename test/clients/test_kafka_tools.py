@@ -96,6 +96,14 @@ def test_groups(tools, topic):
     assert "GroupIdNotFoundException" in tools.run(GROUPS, "--describe", "--group", group)
 
 
+def test_configs_of_groups(tools, topic):
+    """All groups that have any are found by ListConfigResources."""
+    tools.run("ConfigCommand", "--alter", "--entity-type", "groups", "--entity-name", topic,
+              "--add-config", "consumer.session.timeout.ms=50000")
+    shown = tools.run("ConfigCommand", "--describe", "--entity-type", "groups")
+    assert topic in shown and "consumer.session.timeout.ms=50000" in shown
+
+
 def test_what_the_broker_serves(tools):
     shown = tools.run("BrokerApiVersionsCommand")
     for name in ("Produce(0)", "Fetch(1)", "JoinGroup(11)", "OffsetCommit(8)"):

@@ -3,7 +3,7 @@
 """Holds schema/*.table against what Kafka's jars say.
 
 compare.py facts FILE          FILE is the output of KafkaFacts
-compare.py values SEED COUNT   prints random topic configs, "key<TAB>value", for both sides to judge
+compare.py values SEED COUNT   prints random configs of topics and groups, "kind<TAB>key<TAB>value", for both sides to judge
 """
 
 import pathlib
@@ -38,6 +38,8 @@ def read_rule(text, kind):
         return f"{how} {words[2].replace(',', '')}"
     if text.startswith("[partitionId]"):
         return "throttled"
+    if text.startswith("[latest, earliest, by_duration:"):
+        return "reset"
     return "nonempty" if text == "non-empty string" else "-"
 
 
@@ -87,9 +89,10 @@ def compare_broker(c, configs, facts):
             c.expect(f"{name} set how", MODES[ours[name].mode], mode)
 
 
-def compare_topic(c, configs, facts):
+def compare_with_synonyms(c, what, configs, facts):
+    """Keys of topics or groups."""
     ours = {x.name: x for x in configs if x.section == "kafka"}
-    c.names("topic keys", ours, [f[0] for f in facts])
+    c.names(f"{what} keys", ours, [f[0] for f in facts])
     for name, kind, default, internal, rule, synonyms in facts:
         if name in ours:
             compare_config(c, ours[name], kind, default, internal, rule)
@@ -97,7 +100,7 @@ def compare_topic(c, configs, facts):
 
 
 def compare_facts(path):
-    facts = {"error": [], "broker": [], "topic": []}
+    facts = {"error": [], "broker": [], "topic": [], "group": []}
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             kind, *fields = line.rstrip("\n").split("\t")
@@ -105,16 +108,18 @@ def compare_facts(path):
     c, t = Comparison(), tables.Tables(SCHEMA)
     compare_errors(c, t.errors, facts["error"])
     compare_broker(c, t.broker, facts["broker"])
-    compare_topic(c, t.topic, facts["topic"])
+    compare_with_synonyms(c, "topic", t.topic, facts["topic"])
+    compare_with_synonyms(c, "group", t.group, facts["group"])
     for failure in c.failures:
         print(failure)
     print(f"tables: {len(facts['error'])} errors, {len(facts['broker'])} broker keys, {len(facts['topic'])} topic keys, "
-          f"{c.count} comparisons, {len(c.failures)} failed")
+          f"{len(facts['group'])} group keys, {c.count} comparisons, {len(c.failures)} failed")
     return 1 if c.failures else 0
 
 
 WORDS = ["", "*", "0", "1", "-1", "+7", "00", "2147483647", "2147483648", "-2147483649", "9223372036854775807",
          "9223372036854775808", "0.5", "1e-1", ".25", "1.", "true", "False", "gzip", "producer", "compact", "delete",
+         "by_duration:PT1H", "by_duration:-P-1D", "by_duration:P1DT2H3M4.5S", "by_duration:PT1H-61M", "__x", "sticky",
          "CreateTime", "LogAppendTime", "0:1", "12:34", "1:", ":1", "1:2:3", "x", "1 2", "0x10", "1_000", "1,5"]
 
 
@@ -122,16 +127,37 @@ def random_value(r, config):
     near = [str(b + d) for b in (config.rule.low, config.rule.high, config.rule.also) if b is not None for d in (-1, 0, 1)]
     pool = WORDS + 4 * (near + config.rule.words + ([config.default] if config.default else []))
     parts = [r.choice(pool) for _ in range(r.choice((1, 1, 1, 2, 3)))]
+    if config.rule.name == "reset" and r.random() < 0.7:
+        parts = ["by_duration:" + random_duration(r)]
+    if config.name.endswith((".session.timeout.ms", ".heartbeat.interval.ms", ".standby.replicas")):
+        parts = [str(r.choice((1, 2, 3, 7, 8, 4999, 5000, 5001, 19999, 20000, 20001, 44000, 44001, 44999, 45000, 60000, 60001)))]
     blank = lambda: r.choice(("", "", "", " ", "  "))  # noqa: E731
     return blank() + (blank() + "," + blank()).join(parts) + blank()
 
 
+def random_duration(r):
+    """Often almost one."""
+    def number():
+        return r.choice(("", "", "-", "+")) + str(r.choice((0, 1, 59, 61, 10**12, 2**63 - 1, 2**63)))
+    days = number() + "D" if r.random() < 0.4 else ""
+    times = "".join(number() + unit for unit in "HM" if r.random() < 0.4)
+    if r.random() < 0.4:
+        times += number() + r.choice(("", "", ".", ".5", ",25", ".123456789", ".1234567890")) + "S"
+    text = r.choice(("", "", "-", "+")) + "P" + days + ("T" + times if times or r.random() < 0.1 else "")
+    if r.random() < 0.2:
+        at = r.randrange(len(text) + 1)
+        text = text[:at] + r.choice("PTDHMS+-. 1x") + text[at + r.randrange(2):]
+    return text.lower() if r.random() < 0.2 else text
+
+
 def print_values(seed, count):
     r = random.Random(seed)
-    configs = [c for c in tables.Tables(SCHEMA).topic if c.section == "kafka"]
+    t = tables.Tables(SCHEMA)
+    configs = [c for c in t.topic + t.group if c.section == "kafka"]
     for _ in range(count):
         config = r.choice(configs)
-        print(f"{config.name}\t{random_value(r, config)}")
+        kind = r.choice(("group", "loose")) if config.kind == "group" else config.kind
+        print(f"{kind}\t{config.name}\t{random_value(r, config)}")
     return 0
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh BUILD_DIR [SEED [COUNT]]: our tables of facts against Kafka's jars.
 #
-# 1. error codes, broker keys and topic keys, field by field;
-# 2. random values of topic keys, judged and shown by both;
+# 1. error codes, keys of brokers, topics and groups, field by field;
+# 2. random values of keys of topics and groups, judged and shown by both;
 # 3. the documents made from the tables are those in docs/.
 set -eu
 

@@ -19,6 +19,7 @@ INT_MAX = 2**31 - 1
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 TYPES = ("boolean", "string", "int", "short", "long", "double", "list", "class", "password")
 TYPE_BOUNDS = {"int": (-(2**31), INT_MAX), "short": (-(2**15), 2**15 - 1), "long": (LONG_MIN, LONG_MAX)}
+WAITING = " (kept, without effect yet)"  # behind the description of a key whose status is later
 STATUSES = ("works", "later", "ignored", "security")
 
 
@@ -112,7 +113,7 @@ class Rule:
         elif words:
             self.name = {"one": "one", "one-nocase": "one_nocase", "each": "each"}[words[1]]
             self.words = words[2].split()
-        elif text in ("nonempty", "throttled"):
+        elif text in ("nonempty", "throttled", "reset"):
             self.name = text
         elif text != "-":
             row.fail(f"cannot read the rule {text!r}")
@@ -120,28 +121,30 @@ class Rule:
 
 
 class Config:
-    """A key of configs.table or topic-configs.table."""
+    """A key of configs.table, topic-configs.table or group-configs.table."""
 
-    def __init__(self, row, is_topic):
+    def __init__(self, row, kind):
         self.name, self.type, default, mode, valid, self.status, doc = row.cells
-        self.section, self.place, self.is_topic = row.section, row.place, is_topic
+        self.section, self.place, self.kind = row.section, row.place, kind
         self.row = row
         if self.type not in TYPES:
             row.fail(f"unknown type {self.type}")
         if self.status not in STATUSES:
             row.fail(f"unknown status {self.status}")
-        if (doc == "-") == (self.status == "works"):
-            row.fail("a key that works has a description, others have none")
+        if (doc == "-") == (self.status == "works" or kind == "group"):
+            row.fail("a key that works has a description, and one of groups; others have none")
         ours = re.fullmatch(r"(.*?) \[kafka: (.*)\]", default)
         self.kafka_default = self.read_default(ours[2] if ours else default)
         self.default = self.read_default(ours[1] if ours else default)
         self.deviates = bool(ours)
         self.rule = Rule(row, self.type, valid)
         self.doc = None if doc == "-" else doc
+        if self.doc and self.status == "later":
+            self.doc += WAITING
         # Keys that this Kafka does not have by itself are told only where a file still sets them.
         self.is_internal = "internal" in mode.split() or row.section in ("authorizer", "gone")
         self.mode = mode.replace("internal", "").strip() or "-"
-        self.synonyms = self.read_synonyms() if is_topic else []
+        self.synonyms = [] if kind == "broker" else self.read_synonyms()
 
     @staticmethod
     def read_default(text):
@@ -157,7 +160,7 @@ class Config:
         return found
 
     def check(self, broker_names):
-        if not self.is_topic and self.mode not in ("static", "broker", "cluster"):
+        if self.kind == "broker" and self.mode not in ("static", "broker", "cluster"):
             self.row.fail(f"unknown way of setting: {self.mode}")
         for name, _ in self.synonyms:
             if name not in broker_names:
@@ -166,15 +169,17 @@ class Config:
 
 def load_configs(schema):
     sections = ("kafka", "authorizer", "gone", "klamm")
-    broker = [Config(r, False) for r in read_table(f"{schema}/configs.table", 7, sections)]
-    topic = [Config(r, True) for r in read_table(f"{schema}/topic-configs.table", 7, ("kafka", "klamm"))]
+    broker = [Config(r, "broker") for r in read_table(f"{schema}/configs.table", 7, sections)]
+    topic = [Config(r, "topic") for r in read_table(f"{schema}/topic-configs.table", 7, ("kafka", "klamm"))]
+    group = [Config(r, "group") for r in read_table(f"{schema}/group-configs.table", 7, ("kafka",))]
     names = {c.name for c in broker}
-    if len(names) != len(broker) or len({c.name for c in topic}) != len(topic):
-        raise TableError("a config stands twice in its table")
-    for config in broker + topic:
-        config.check(names)
-    by_name = lambda config: config.name  # noqa: E731
-    return sorted(broker, key=by_name), sorted(topic, key=by_name)
+    for configs in (broker, topic, group):
+        if len({c.name for c in configs}) != len(configs):
+            raise TableError("a config stands twice in its table")
+        for config in configs:
+            config.check(names)
+        configs.sort(key=lambda config: config.name)
+    return broker, topic, group
 
 
 # ---- metrics, limits, glossary
@@ -197,7 +202,8 @@ class Metric:
 
 
 def load_metrics(schema):
-    sections = ("process", "network", "requests", "memory", "topics", "partitions", "log", "threads", "cluster")
+    sections = ("process", "network", "requests", "memory", "topics", "partitions", "log", "threads", "groups",
+                "cluster")
     rows = read_table(f"{schema}/metrics.table", 4, sections)
     buckets = {r.cells[0]: r.cells[1].split() for r in rows if r.section == "buckets"}
     return [Metric(r, buckets) for r in rows if r.section != "buckets"], buckets
@@ -246,7 +252,7 @@ def make_kerr_c(tables):
 def make_config_keys_h(tables):
     out = head("config_keys: the numbers of the configuration keys.")
     out += "#ifndef METADATA_CONFIG_KEYS_H\n#define METADATA_CONFIG_KEYS_H\n\n"
-    for kind, configs in (("broker", tables.broker), ("topic", tables.topic)):
+    for kind, configs in tables.configs_by_kind():
         out += f"enum config_{kind}_key {{\n"
         for config in configs:
             out += f"    CONFIG_{kind.upper()}_{upper(config.name)},\n"
@@ -272,7 +278,7 @@ def config_initialiser(config, words):
         f".status = CONFIG_{config.status.upper()}",
         f".rule = CONFIG_RULE_{rule.name.upper()}",
     ]
-    if not config.is_topic:
+    if config.kind == "broker":
         lines.append(f".update = CONFIG_UPDATE_{config.mode.upper()}")
     if whole:
         lines.append(f".min = {c_long(low)}, .max = {c_long(high)}")
@@ -282,7 +288,7 @@ def config_initialiser(config, words):
     if rule.words:
         lines.append(f".words = {words[tuple(rule.words)]}")
     if config.synonyms:
-        lines.append(f".synonyms = synonyms_of_{upper(config.name).lower()}")
+        lines.append(f".synonyms = {config.kind}_synonyms_of_{upper(config.name).lower()}")
         lines.append(f".synonym_count = {len(config.synonyms)}")
     if config.is_internal:
         lines.append(".is_internal = true")
@@ -293,20 +299,21 @@ def make_config_defs_c(tables):
     out = head("config_defs: every configuration key.")
     out += '#include "metadata/config.h"\n\n#include <math.h>\n\n'
     words = {}
-    for config in tables.broker + tables.topic:
+    for config in tables.broker + tables.topic + tables.group:
         key = tuple(config.rule.words)
         if key and key not in words:
             words[key] = f"words_{len(words)}"
             texts = ", ".join(c_text(w) for w in key)
             out += f"static const char *const {words[key]}[] = {{{texts}, NULL}};\n"
     out += "\n"
-    for config in tables.topic:
+    for config in tables.topic + tables.group:
         if config.synonyms:
-            out += f"static const struct config_synonym synonyms_of_{upper(config.name).lower()}[] = {{\n"
+            name = f"{config.kind}_synonyms_of_{upper(config.name).lower()}"
+            out += f"static const struct config_synonym {name}[] = {{\n"
             for name, factor in config.synonyms:
                 out += f"    {{CONFIG_BROKER_{upper(name)}, {factor}}},\n"
             out += "};\n"
-    for kind, configs in (("broker", tables.broker), ("topic", tables.topic)):
+    for kind, configs in tables.configs_by_kind():
         out += f"\nconst struct config_def config_{kind}_defs[CONFIG_{kind.upper()}_COUNT] = {{\n"
         out += "".join(config_initialiser(config, words) for config in configs) + "};\n"
     return out
@@ -409,7 +416,8 @@ def show_rule(config):
     text = re.sub(r"^each (.*)", lambda m: "any of " + ", ".join(m[1].split()), text)
     text = re.sub(r"^(-?[\d.]+?)\.\.$", r"\1 or more", text)
     text = re.sub(r"^(-?[\d.]+?)\.\.(-?[\d.]+)", r"\1 to \2", text)
-    return {"-": "", "nonempty": "not empty", "throttled": "* or partition:broker, ..."}.get(text, text)
+    return {"-": "", "nonempty": "not empty", "throttled": "* or partition:broker, ...",
+            "reset": "latest, earliest, by_duration:PnDTnHnMn.nS"}.get(text, text)
 
 
 def key_list(configs):
@@ -417,7 +425,7 @@ def key_list(configs):
 
 
 def make_configs_md(tables):
-    out = doc_head("Configuration", "configs.table and topic-configs.table", CONFIGS_LEAD)
+    out = doc_head("Configuration", "configs.table, topic-configs.table and group-configs.table", CONFIGS_LEAD)
     works = [c for c in tables.broker if c.status == "works"]
     for title, section in (("Klamm's own keys", "klamm"), ("Kafka's keys that work", "kafka")):
         out += f"\n## {title}\n" + md_table("key", "type", "default", "valid", "what it does")
@@ -430,6 +438,11 @@ def make_configs_md(tables):
         if c.status == "works":
             synonyms = ", ".join(f"`{name}`" for name, _ in c.synonyms)
             out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c), synonyms, c.doc)
+    out += GROUP_CONFIGS_LEAD
+    out += md_table("key", "type", "default", "valid", "broker key", "what it is for")
+    for c in tables.group:
+        out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c),
+                      ", ".join(f"`{name}`" for name, _ in c.synonyms), c.doc.removesuffix(WAITING))
     for title, status, lead in CONFIG_LISTS:
         out += f"\n## {title}\n\n{lead}\n\n"
         out += key_list(c for c in tables.broker if c.status == status)
@@ -447,6 +460,14 @@ is not on this page stops the start, and the message names the nearest key that 
 Two defaults differ from Kafka's: data goes to `./data`, and `node.id` may be left out (an empty directory becomes node 1, and
 the number is kept there). Listeners named in `controller.listener.names` are not opened: there is no KRaft quorum here. A topic's
 source in DescribeConfigs is that of the value in force, also where it comes from `log.retention.hours` and the like."""
+
+GROUP_CONFIGS_LEAD = """
+## Group keys
+
+Set per group id, also before there is such a group; the broker's key stands in where a group has no value of its own, and its
+`min` and `max` keys bound the value. They are kept, shown and listed, and have no effect yet: the groups that read them
+(KIP-848, share groups, streams groups) are not built.
+"""
 
 CONFIG_LISTS = (
     ("Accepted, not built yet", "later", "Accepted with a warning: they mean something, but this build does not act on them."),
@@ -508,10 +529,13 @@ DOC_OUTPUTS = {
 class Tables:
     def __init__(self, schema):
         self.errors = load_errors(schema)
-        self.broker, self.topic = load_configs(schema)
+        self.broker, self.topic, self.group = load_configs(schema)
         self.metrics, self.buckets = load_metrics(schema)
         self.limits = load_limits(schema)
         self.glossary = load_glossary(schema)
+
+    def configs_by_kind(self):
+        return ("broker", self.broker), ("topic", self.topic), ("group", self.group)
 
 
 def write(path, text):
