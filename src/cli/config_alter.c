@@ -196,11 +196,12 @@ static void print_text(const struct alter *c)
     strbuf_init(&line);
     for (int32_t i = 0; i < c->changes.count; i++) {
         strbuf_clear(&line);
+        config_target_text(&line, &c->target);
+        strbuf_puts(&line, ": ");
         table_text(&line, c->changes.items[i].name);
         strbuf_puts(&line, sign_of(c->changes.items[i].config_operation));
         table_text(&line, c->changes.items[i].value);
-        printf("%s%s%s: %s\n", c->target.kind->word, c->target.name[0] != '\0' ? " " : "",
-               c->target.name, strbuf_text(&line));
+        puts(strbuf_text(&line));
     }
     strbuf_deinit(&line);
     if (c->is_dry)

@@ -155,8 +155,11 @@ void config_print_text(
     const struct describe_configs_response_describe_configs_resource_result_array *rows,
     bool is_first)
 {
-    printf("%s%s%s%s\n", is_first ? "" : "\n", target->kind->word,
-           target->name[0] != '\0' ? " " : "", target->name);
+    struct strbuf name;
+    strbuf_init(&name);
+    config_target_text(&name, target);
+    printf("%s%s\n", is_first ? "" : "\n", strbuf_text(&name));
+    strbuf_deinit(&name);
     if (rows->count == 0)
         puts("  nothing is set");
     else if (!options->has_layers && !options->has_docs)

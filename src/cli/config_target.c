@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/nearest.h"
+#include "cli/table.h"
 #include "wire/codec.h"
 #include "wire/kerr.h"
 
@@ -52,6 +53,15 @@ int config_target_init(const char *command, const struct config_kind *kind, cons
         return cli_complain_usage(command, "%s is empty", kind->name_word);
     *out = (struct config_target){.kind = kind, .name = name, .node = (int32_t)number};
     return CLI_GO_ON;
+}
+
+void config_target_text(struct strbuf *out, const struct config_target *target)
+{
+    strbuf_puts(out, target->kind->word);
+    if (target->name[0] == '\0')
+        return;
+    strbuf_putc(out, ' ');
+    table_text(out, wire_str_of(target->name));
 }
 
 /* ---- which broker */
@@ -205,8 +215,12 @@ bool config_key_is_known(struct admin *a, const struct config_target *target, co
 int config_complain_key(const struct config_target *target, const char *key,
                         const struct strbuf *nearest)
 {
-    return cli_complain("%s%s%s has no config \"%.100s\"%s%s", target->kind->word,
-                        target->name[0] != '\0' ? " " : "", target->name, key,
-                        nearest->len > 0 ? "; the nearest known key is " : "",
-                        strbuf_text(nearest));
+    struct strbuf name;
+    strbuf_init(&name);
+    config_target_text(&name, target);
+    int status =
+        cli_complain("%s has no config \"%.100s\"%s%s", strbuf_text(&name), key,
+                     nearest->len > 0 ? "; the nearest known key is " : "", strbuf_text(nearest));
+    strbuf_deinit(&name);
+    return status;
 }

@@ -41,6 +41,9 @@ const struct config_kind *config_kind_of(const char *command, const struct cli_w
 int config_target_init(const char *command, const struct config_kind *kind, const char *name,
                        struct config_target *out);
 
+/* "topic t", "brokers", for people: control bytes are shown as '?'. */
+void config_target_text(struct strbuf *out, const struct config_target *target);
+
 /* Makes the brokers known that have to be asked themselves. False: it has been said why. */
 bool config_targets_reach(struct admin *a, const struct config_target *targets, int count);
 

@@ -141,6 +141,7 @@ def any_cli(binary, any_bootstrap):
 def any_topic(request, any_cli):
     name = request.node.name.replace("[", "-").replace("]", "")
     any_cli.good("topic", "create", name, "--partitions", 3)
+    until(lambda: any_cli("topic", "offsets", name).code, 0)
     return name
 
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from conftest import Cli, closed_port
+from conftest import Cli, closed_port, until
 
 
 # -- words ---------------------------------------------------------------
@@ -175,11 +175,9 @@ def test_json_of_what_was_done(any_cli):
 # -- more partitions -----------------------------------------------------
 
 def test_alter(any_cli, any_topic):
-    def count():
-        return json.loads(any_cli.good("topic", "list", "--json").out)
-
     def partitions():
-        return [t["partitions"] for t in count() if t["name"] == any_topic]
+        listed = json.loads(any_cli.good("topic", "list", "--json").out)
+        return [t["partitions"] for t in listed if t["name"] == any_topic]
 
     done = any_cli.good("topic", "alter", any_topic, "--partitions", 5, "--dry-run")
     assert done.lines == [f"topic {any_topic} can have 5 partitions",
@@ -187,7 +185,7 @@ def test_alter(any_cli, any_topic):
     assert partitions() == [3]
     done = any_cli.good("topic", "alter", any_topic, "--partitions", 5)
     assert done.out == f"topic {any_topic} has 5 partitions\n"
-    assert partitions() == [5]
+    until(partitions, [5])
     for fewer in (5, 4):
         line = any_cli.failing("topic", "alter", any_topic, "--partitions", fewer)
         assert f'topic "{any_topic}": INVALID_PARTITIONS: ' in line
@@ -280,6 +278,7 @@ def test_delete_records(any_cli, any_topic):
 
 def test_delete_records_of_a_compacted_topic(any_cli, any_topic):
     any_cli.good("config", "set", "topic", any_topic, "cleanup.policy=compact")
+    until(lambda: " compact " in any_cli.good("config", "describe", "topic", any_topic).out, True)
     done = any_cli("topic", "delete-records", any_topic, "--before", "end", "--yes", "--json")
     assert done.code == 1 and done.err.count(f'of topic "{any_topic}": POLICY_VIOLATION: ') == 3
     assert json.loads(done.out)["partitions"] == []

@@ -73,6 +73,15 @@ def test_configs_of_groups(cli):
     until(lambda: values(cli, "group", "some"), {})
 
 
+def test_odd_names_are_shown_without_control_bytes(cli):
+    odd = "a\x1b[2J\tb"
+    assert cli.good("config", "set", "group", odd, "share.isolation.level=read_committed") == (
+        "group a?[2J?b: share.isolation.level=read_committed\n")
+    until(lambda: odd in [one["name"] for one in described(cli, "group")], True)
+    assert "group a?[2J?b" in cli.good("config", "describe", "group").splitlines()
+    cli.good("config", "unset", "group", odd, "share.isolation.level")
+
+
 def test_subscriptions_of_client_metrics(cli):
     cli.good("config", "set", "client-metrics", "watch", "interval.ms=1000",
              "metrics=org.apache.kafka.producer.")
