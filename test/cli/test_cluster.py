@@ -53,6 +53,7 @@ def test_apis(any_cli):
 
 
 def test_logdirs(any_cli, any_topic):
+    any_cli.good("topic", "create", any_topic + "-other")
     any_cli.good("produce", any_topic, "--partition", 1, stdin="some bytes\n")
     one, = json.loads(any_cli.good("cluster", "logdirs", "--topic", any_topic, "--json").out)
     assert one["broker"] == 1
@@ -89,6 +90,7 @@ def test_of_several_brokers_some_do_not_answer(binary):
         at.update(port=fake.port, closed=closed_port())
         cli = Cli(binary, fake.bootstrap)
         lines = cli.good("cluster", "describe").lines
+        assert fake.asked[0][1]["IncludeFencedBrokers"] is True
         assert lines[0] == "cluster c  brokers 2  apis 3"
         assert [line.split()[0::3] for line in lines[2:]] == [["2", "r1"], ["9", "-"]]
         assert lines[2].split()[-1] == "-" and lines[3].split()[-1] == "fenced"

@@ -254,3 +254,28 @@ def test_a_broker_that_is_older(binary):
         assert one["configs"][0]["type"] is None and one["configs"][0]["value"] is None
         line = old.failing("config", "set", "topic", "t", "a=1")
         assert line.startswith("klamm: IncrementalAlterConfigs of ") and "does not take it" in line
+
+
+def test_a_broker_that_only_says_unknown(binary):
+    """The nearest key is added to what it says, unless it has said it: as a whole word."""
+    said = {}
+
+    def refuse(_):
+        return {"Responses": [{"ErrorCode": 40, "ErrorMessage": said["text"], "ResourceType": 2,
+                               "ResourceName": "t"}]}
+
+    known = {"Results": [{"ErrorCode": 0, "ResourceType": 2, "ResourceName": "t",
+                          "Configs": [{"Name": "retention.ms", "Value": "1"}]}]}
+    with FakeBroker({"DescribeConfigs": (1, 4), "IncrementalAlterConfigs": (0, 1)},
+                    {"DescribeConfigs": [known], "IncrementalAlterConfigs": [refuse]}) as fake:
+        cli = Cli(binary, fake.bootstrap)
+        for text, more in [
+                ("unknown: retention.mss", "; the known key nearest to retention.mss is retention.ms"),
+                ("unknown: x.retention.ms", "; the known key nearest to retention.mss is retention.ms"),
+                ("retention.ms is meant", ""), ("you mean \'retention.ms\'", "")]:
+            said["text"] = text
+            line = cli.failing("config", "set", "topic", "t", "retention.mss=1")
+            assert line == f'klamm: topic "t": INVALID_CONFIG: {text}{more}'
+        said["text"] = "too small"
+        line = cli.failing("config", "set", "topic", "t", "retention.ms=1")
+        assert line == 'klamm: topic "t": INVALID_CONFIG: too small'

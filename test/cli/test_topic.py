@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from conftest import Cli, closed_port, until
+from fake_broker import FakeBroker
 
 
 # -- words ---------------------------------------------------------------
@@ -238,6 +239,30 @@ def test_offsets_of_what_is_not_there(any_cli, any_topic):
     assert [(r["partition"], r["offset"]) for r in json.loads(done.out)] == [(1, 0)]
 
 
+def test_leaders_are_asked_about_what_was_named_alone(binary):
+    at = {}
+
+    def metadata(_):
+        return {"Brokers": [{"NodeId": 4, "Host": "127.0.0.1", "Port": at["port"]}],
+                "Topics": [{"ErrorCode": 0, "Name": "t", "Partitions": [
+                    {"PartitionIndex": i, "LeaderId": leader, "ReplicaNodes": [4]}
+                    for i, leader in enumerate([4, 4, -1, 4])]}]}
+
+    answer = {"Topics": [{"Name": "t", "Partitions": [
+        {"PartitionIndex": 1, "Offset": 7}, {"PartitionIndex": 3, "ErrorCode": 6}]}]}
+    with FakeBroker({"Metadata": (0, 9), "ListOffsets": (1, 7)},
+                    {"Metadata": [metadata], "ListOffsets": [answer]}) as fake:
+        at["port"] = fake.port
+        done = Cli(binary, fake.bootstrap)("topic", "offsets", "t:1,2,3", "--json")
+        assert done.code == 1
+        assert [(r["partition"], r["offset"]) for r in json.loads(done.out)] == [(1, 7)]
+        assert [line.split(": ")[1:3] for line in done.err.splitlines()] == [
+            ['partition 2 of topic "t"', "LEADER_NOT_AVAILABLE"],
+            ['partition 3 of topic "t"', "NOT_LEADER_OR_FOLLOWER"]]
+        topic, = fake.asked[-1][1]["Topics"]
+        assert [p["PartitionIndex"] for p in topic["Partitions"]] == [1, 3]
+
+
 # -- deleting records ----------------------------------------------------
 
 def test_delete_records(any_cli, any_topic):
@@ -257,7 +282,9 @@ def test_delete_records(any_cli, any_topic):
         {"topic": any_topic, "partition": 1, "from": 0, "to": 4}]}
     assert found(any_cli, any_topic, "--at", "beginning") == [
         (0, 0, None), (1, 4, None), (2, 0, None)]
-    assert any_cli.good(*before, 2, f"{any_topic}:1").lines[1].split()[2:] == ["4", "4"]
+    for more in ([], ["--dry-run"]):
+        done = any_cli.good(*before, 2, f"{any_topic}:1", *more)
+        assert done.lines[1].split()[2:] == ["4", "4"]
 
     # Against one partition something speaks: nothing is deleted in the others.
     line = any_cli.failing(*before, 5, f"{any_topic}:0,1,2")

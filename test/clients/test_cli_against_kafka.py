@@ -88,7 +88,7 @@ def test_subscriptions_of_client_metrics(cli):
     until(lambda: values(cli, "client-metrics", "watch"), {
         "interval.ms": ("1000", "client-metrics"),
         "metrics": ("org.apache.kafka.producer.", "client-metrics")})
-    assert [one["name"] for one in described(cli, "client-metrics")] == ["watch"]
+    assert "watch" in [one["name"] for one in described(cli, "client-metrics")]
     line = cli.failing("config", "set", "client-metrics", "watch", "intervals.ms=1")
     assert "INVALID_REQUEST: Unknown client metrics configuration: intervals.ms; " in line
     assert line.endswith(" is interval.ms")
