@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/prng.h"
 #include "base/strbuf.h"
 #include "base/testing.h"
@@ -187,6 +188,31 @@ TEST(hash_depends_on_seed_and_every_byte)
         text[i] ^= 1;
     }
     CHECK(before == hash_bytes(1, text, 20));
+}
+
+static const char *nearest_of(const char *name)
+{
+    static const char *const known[] = {"retention.ms", "retention.bytes", "segment.ms"};
+    struct nearest n;
+    nearest_init(&n, name, strlen(name));
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+        nearest_offer(&n, known[i], strlen(known[i]));
+    CHECK(n.best == NULL || n.best_len == strlen(n.best));
+    return n.best;
+}
+
+TEST(nearest_finds_what_was_meant_and_no_other_word)
+{
+    CHECK_TEXT(nearest_of("retention.m"), "retention.ms");
+    CHECK_TEXT(nearest_of("retenton.byts"), "retention.bytes");
+    CHECK_TEXT(nearest_of("segments.ms"), "segment.ms");
+    CHECK(nearest_of("cleanup.policy") == NULL);
+    CHECK(nearest_of("") == NULL);
+    CHECK(nearest_of("ms") == NULL);
+    char longest[256 + 1];
+    memset(longest, 'x', 256);
+    longest[256] = '\0';
+    CHECK(nearest_of(longest) == NULL);
 }
 
 TEST(every_error_has_a_name_and_a_text)

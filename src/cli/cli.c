@@ -10,7 +10,9 @@
 
 static const struct cli_command commands[] = {
     {"serve", "run a broker", cli_serve},
-    {"topic", "create, list, describe and delete topics", cli_topic},
+    {"topic", "create, list, describe, alter and delete topics; their offsets", cli_topic},
+    {"config", "show and change configs of topics, brokers, groups and others", cli_config},
+    {"cluster", "show brokers, what they speak, and their log directories", cli_cluster},
     {"group", "list, describe, explain, delete and reset consumer groups", cli_group},
     {"produce", "send lines to a topic", cli_produce},
     {"consume", "read records of a topic", cli_consume},
@@ -22,8 +24,13 @@ static void print_help(FILE *out)
             KLAMM_VERSION);
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\n  klamm COMMAND --help   what a command takes\n"
-                 "  klamm --version        the version of this binary\n");
+    fprintf(out,
+            "\n  klamm COMMAND --help   what a command takes\n"
+            "  klamm --version        the version of this binary\n\n"
+            "With --json what a command shows is one JSON document on standard output, of "
+            "produce and\nconsume one for each record. What went wrong is a line on standard "
+            "error, with it and\nwithout it. Exit status: 0 fine, 1 something failed, 2 called "
+            "wrongly.\n");
 }
 
 int cli_main(int argc, char **argv)

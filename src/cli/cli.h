@@ -35,6 +35,8 @@ int cli_main(int argc, char **argv);
 
 cli_command_fn cli_serve;
 cli_command_fn cli_topic;
+cli_command_fn cli_config;
+cli_command_fn cli_cluster;
 cli_command_fn cli_group;
 cli_command_fn cli_produce;
 cli_command_fn cli_consume;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cli/group.h"
 #include "cli/group_view.h"
+#include "cli/json_out.h"
 #include "wire/codec.h"
 #include "wire/delete_groups.h"
 #include "wire/kerr.h"
@@ -13,14 +14,17 @@
 enum { GROUPS_PER_REQUEST = 200 };
 
 static const char help[] =
-    "usage: klamm group delete NAME... [--bootstrap HOST:PORT,...]\n\n"
+    "usage: klamm group delete NAME... [--json] [--bootstrap HOST:PORT,...]\n\n"
     "Deletes groups with all their committed offsets. The broker refuses a group that has\n"
-    "members.\n\n" //
+    "members.\n\n"
+    "  --json                      an array of objects, of the groups that are gone: name\n" //
     ADMIN_HELP_BOOTSTRAP;
 
 struct delete
 {
     struct admin admin;
+    bool is_json;
+    json_t *array;
     bool is_failed;
 };
 
@@ -36,8 +40,14 @@ static const void *fill_request(void *arg, struct arena *arena, const struct gro
     return request;
 }
 
-static void print_deleted(struct wire_str name)
+static void tell_deleted(const struct delete *d, struct wire_str name)
 {
+    if (d->is_json) {
+        json_t *object = json_object();
+        json_out_set(object, "name", json_out_str(name));
+        json_out_append(d->array, object);
+        return;
+    }
     struct strbuf text;
     strbuf_init(&text);
     group_name_add(&text, name);
@@ -66,7 +76,7 @@ static void take_response(void *arg, struct client_result *result,
         if (row == NULL || group_portion_answer(portion, row->group_id, row->error_code) == NULL)
             continue;
         if (row->error_code == KERR_NONE) {
-            print_deleted(row->group_id);
+            tell_deleted(d, row->group_id);
         } else {
             group_complain(&d->admin, row->group_id, row->error_code, row->error_message);
             d->is_failed = true;
@@ -85,7 +95,12 @@ static int delete_all(struct delete *d, const struct cli_words *words)
         .take = take_response,
         .arg = d,
     };
+    d->array = json_array();
     bool is_answered = group_ask(&d->admin, &ask, targets, count);
+    if (!d->is_json)
+        json_decref(d->array);
+    else if (json_out_print(d->array) != CLI_OK)
+        d->is_failed = true;
     mem_free(targets);
     return is_answered && !d->is_failed ? CLI_OK : CLI_FAILED;
 }
@@ -96,6 +111,7 @@ int cli_group_delete(int argc, char **argv)
     const char *bootstrap = NULL;
     const struct cli_option options[] = {
         {"--bootstrap", CLI_TEXT, &bootstrap, 0, 0},
+        {"--json", CLI_FLAG, &d.is_json, 0, 0},
     };
     struct cli_parse parse = {.command = "group delete",
                               .help = help,

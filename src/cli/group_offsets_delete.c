@@ -12,15 +12,17 @@
 #include "cli/group.h"
 #include "cli/group_offsets.h"
 #include "cli/group_words.h"
+#include "cli/json_out.h"
 #include "wire/codec.h"
 #include "wire/kerr.h"
 #include "wire/offset_delete.h"
 
 static const char help[] =
-    "usage: klamm group offsets delete NAME --topic T[:P,...]\n\n"
+    "usage: klamm group offsets delete NAME --topic T[:P,...] [--json]\n\n"
     "Deletes what a group has committed for a topic, or for some of its partitions. The broker\n"
     "refuses it while members of the group read the topic.\n\n"
-    "  --topic T[:P,...]           a topic, or partitions of it; may be given several times\n" //
+    "  --topic T[:P,...]           a topic, or partitions of it; may be given several times\n"
+    "  --json                      an object: group, offsets (those that are gone)\n" //
     ADMIN_HELP_BOOTSTRAP;
 
 struct delete
@@ -29,6 +31,8 @@ struct delete
     struct arena arena;
     struct cli_words topics; /* as they were given */
     const char *bootstrap;
+    bool is_json;
+    json_t *array; /* NULL unless --json */
     struct partition_choice *choices;
     struct group_target group;
     struct group_offsets offsets;
@@ -144,12 +148,25 @@ static const void *fill_request(void *arg, struct arena *arena, const struct gro
     return request;
 }
 
+static void tell_deleted(const struct delete *d, const struct group_offset *row)
+{
+    if (!d->is_json) {
+        printf("deleted offset %lld of partition %d of topic %.*s\n",
+               (long long)row->committed_offset, row->partition, ADMIN_STR(row->topic));
+        return;
+    }
+    json_t *object = json_object();
+    json_out_set(object, "topic", json_out_str(row->topic));
+    json_out_set(object, "partition", json_integer(row->partition));
+    json_out_set(object, "offset", json_integer(row->committed_offset));
+    json_out_append(d->array, object);
+}
+
 static void take_row(struct delete *d, struct wire_str topic, int32_t partition, int16_t error)
 {
     const struct group_offset *row = group_offsets_find(&d->offsets, topic, partition);
     if (error == KERR_NONE && row != NULL) {
-        printf("deleted offset %lld of partition %d of topic %.*s\n",
-               (long long)row->committed_offset, partition, ADMIN_STR(topic));
+        tell_deleted(d, row);
         return;
     }
     char number[24];
@@ -205,12 +222,33 @@ static void delete_offsets(struct delete *d)
         d->is_failed = true;
 }
 
+/* An empty list when nothing was there. */
+static int print_json(const struct delete *d)
+{
+    json_t *object = json_object();
+    json_out_set(object, "group", json_out_str(d->group.name));
+    json_out_set(object, "offsets", d->array);
+    return json_out_print(object);
+}
+
+static int run(struct delete *d)
+{
+    if (!admin_open(&d->admin, d->bootstrap))
+        return CLI_FAILED;
+    d->array = d->is_json ? json_array() : NULL;
+    delete_offsets(d);
+    if (d->is_json && print_json(d) != CLI_OK)
+        d->is_failed = true;
+    return d->is_failed ? CLI_FAILED : CLI_OK;
+}
+
 int cli_group_offsets_delete(int argc, char **argv)
 {
     struct delete d = {0};
     const struct cli_option options[] = {
         {"--bootstrap", CLI_TEXT, &d.bootstrap, 0, 0},
         {"--topic", CLI_TEXTS, &d.topics, 0, 0},
+        {"--json", CLI_FLAG, &d.is_json, 0, 0},
     };
     struct cli_parse parse = {.command = "group offsets delete",
                               .help = help,
@@ -226,13 +264,9 @@ int cli_group_offsets_delete(int argc, char **argv)
     if (status == CLI_GO_ON) {
         d.group = (struct group_target){.name = wire_str_of(parse.words.items[0]),
                                         .coordinator = GROUP_NOWHERE};
-        if (admin_open(&d.admin, d.bootstrap))
-            delete_offsets(&d);
-        else
-            d.is_failed = true;
+        status = run(&d);
         group_offsets_deinit(&d.offsets);
         admin_close(&d.admin);
-        status = d.is_failed ? CLI_FAILED : CLI_OK;
     }
     arena_deinit(&d.arena);
     cli_words_free(&d.topics);

@@ -8,13 +8,12 @@
  */
 #include "cli/group_why.h"
 
-#include <limits.h>
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/nearest.h"
 #include "cli/group.h"
 #include "cli/group_view.h"
-#include "cli/nearest.h"
 #include "cli/table.h"
 #include "wire/codec.h"
 #include "wire/kerr.h"
@@ -88,17 +87,14 @@ static void take_response(void *arg, struct client_result *result,
 /* Null: none is close. */
 static struct wire_str closest(const struct group_listing *listing, struct wire_str name)
 {
-    struct wire_str best = wire_str_of(NULL);
-    int least = INT_MAX;
+    struct nearest nearest;
+    nearest_init(&nearest, name.data, (size_t)MAX(name.len, 0));
     for (int32_t i = 0; i < listing->count; i++) {
         struct wire_str other = listing->groups[i].group->group_id;
-        int distance = nearest_distance(name, other);
-        if (distance >= least || !nearest_is_close(name, distance))
-            continue;
-        least = distance;
-        best = other;
+        nearest_offer(&nearest, other.data, (size_t)MAX(other.len, 0));
     }
-    return best;
+    return nearest.best != NULL ? (struct wire_str){nearest.best, (int32_t)nearest.best_len}
+                                : wire_str_of(NULL);
 }
 
 static int complain_missing(struct why *w)

@@ -46,10 +46,19 @@ json_t *json_out_numbers(const struct wire_i32_array *numbers)
     return array;
 }
 
+static int print(json_t *take_value, size_t flags)
+{
+    int failed = json_dumpf(take_value, stdout, flags | JSON_ENCODE_ANY);
+    json_decref(take_value);
+    return failed == 0 && putchar('\n') != EOF ? CLI_OK : CLI_FAILED;
+}
+
 int json_out_print(json_t *take_value)
 {
-    int failed = json_dumpf(take_value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    json_decref(take_value);
-    putchar('\n');
-    return failed == 0 ? CLI_OK : CLI_FAILED;
+    return print(take_value, JSON_INDENT(2));
+}
+
+int json_out_print_line(json_t *take_value)
+{
+    return print(take_value, JSON_COMPACT);
 }

@@ -24,4 +24,7 @@ json_t *json_out_numbers(const struct wire_i32_array *numbers);
 /* Prints it on stdout with a newline and drops it; CLI_OK. */
 int json_out_print(json_t *take_value);
 
+/* The same on one line, for one of many; CLI_FAILED: it could not be written. */
+int json_out_print_line(json_t *take_value);
+
 #endif

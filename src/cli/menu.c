@@ -3,13 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "cli/cli.h"
 
 static void print_help(const struct cli_menu *menu, FILE *out)
 {
+    int width = 10;
+    for (size_t i = 0; i < menu->count; i++)
+        width = MAX(width, (int)strlen(menu->commands[i].name));
     fprintf(out, "usage: klamm %s COMMAND ...\n\n", menu->name);
     for (size_t i = 0; i < menu->count; i++)
-        fprintf(out, "  %-10s %s\n", menu->commands[i].name, menu->commands[i].summary);
+        fprintf(out, "  %-*s %s\n", width, menu->commands[i].name, menu->commands[i].summary);
     fprintf(out, "\n  klamm %s COMMAND --help   what a command takes\n", menu->name);
 }
 

@@ -16,6 +16,7 @@
 #include "cli/admin.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
+#include "cli/json_out.h"
 #include "cli/line_reader.h"
 #include "cli/options.h"
 #include "cli/rdkafka.h"
@@ -33,14 +34,17 @@ enum {
 
 static const char help[] =
     "usage: klamm produce TOPIC [--key-separator TEXT] [--acks all|1|0] [--compression CODEC]\n"
-    "                     [--partition N] [--header KEY=VALUE]... < lines\n\n"
+    "                     [--partition N] [--header KEY=VALUE]... [--json] < lines\n\n"
     "Sends each line of standard input as a record, and ends when all are acknowledged.\n\n"
     "  --key-separator TEXT        a line is a key, TEXT, and a value; default: no keys\n"
     "  --acks all|1|0              who has to have a record: all in-sync replicas (the default,\n"
     "                              each record exactly once), the leader, nobody\n"
     "  --compression CODEC         none (the default), gzip, snappy, lz4 or zstd\n"
     "  --partition N               sends all records there; default: by key, else any\n"
-    "  --header KEY=VALUE          gives each record this header; may be repeated\n" //
+    "  --header KEY=VALUE          gives each record this header; may be repeated\n"
+    "  --json                      tells each record that was acknowledged, an object a line:\n"
+    "                              topic, partition, offset (null with --acks 0), timestamp,\n"
+    "                              line\n" //
     ADMIN_HELP_BOOTSTRAP;
 
 struct produce {
@@ -52,6 +56,7 @@ struct produce {
     const char *compression;
     int64_t partition; /* -1: by key */
     struct cli_words header_texts;
+    bool is_json;
 
     struct admin admin;
     struct rdkafka k;
@@ -62,7 +67,8 @@ struct produce {
     int64_t line_number;
     int64_t sent_bytes;
     int64_t acked, failed;
-    bool is_broken; /* nothing more can be sent */
+    bool is_broken;      /* nothing more can be sent */
+    bool is_output_lost; /* with --json */
 };
 
 /* ---- what librdkafka tells */
@@ -89,13 +95,34 @@ static void count_failure(struct produce *p, rd_kafka_resp_err_t error)
     strbuf_deinit(&text);
 }
 
+static json_t *number_json(int64_t number)
+{
+    return number < 0 ? json_null() : json_integer(number);
+}
+
+/* Acknowledgements come as the brokers give them, not in the order of the lines. */
+static void print_acked(struct produce *p, const rd_kafka_message_t *message)
+{
+    json_t *object = json_object();
+    json_out_set(object, "topic", json_out_str(wire_str_of(p->topic)));
+    json_out_set(object, "partition", json_integer(message->partition));
+    json_out_set(object, "offset", number_json(message->offset));
+    json_out_set(object, "timestamp", number_json(p->k.message_timestamp(message, NULL)));
+    json_out_set(object, "line", json_integer((intptr_t)message->_private));
+    if (json_out_print_line(object) != CLI_OK)
+        p->is_output_lost = true;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     struct produce *p = opaque;
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-        p->acked++;
-    else
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         count_failure(p, message->err);
+        return;
+    }
+    p->acked++;
+    if (p->is_json)
+        print_acked(p, message);
 }
 
 /* Brokers that come and go are librdkafka's business; a fatal error ends the command. */
@@ -204,7 +231,7 @@ static rd_kafka_resp_err_t try_send(struct produce *p, const struct record *r)
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY((void *)(uintptr_t)r->key, r->key_len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value, r->value_len), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_END);
+        RD_KAFKA_V_OPAQUE((void *)(intptr_t)p->line_number), RD_KAFKA_V_END);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL)
         p->k.headers_destroy(headers);
     return error;
@@ -284,6 +311,8 @@ static int sum_up(struct produce *p, bool is_fine)
         return cli_complain("%s records were acknowledged, %s were not", cli_count(p->acked, acked),
                             cli_count(p->failed, failed));
     cli_progress_sum_up(&p->admin.progress, p->acked, p->sent_bytes);
+    if (p->is_output_lost || fflush(stdout) != 0)
+        return cli_complain("standard output cannot be written: all records were acknowledged");
     return is_fine ? CLI_OK : CLI_FAILED;
 }
 
@@ -342,6 +371,7 @@ int cli_produce(int argc, char **argv)
         {"--compression", CLI_TEXT, &p.compression, 0, 0},
         {"--partition", CLI_NUMBER, &p.partition, 0, INT32_MAX},
         {"--header", CLI_TEXTS, &p.header_texts, 0, 0},
+        {"--json", CLI_FLAG, &p.is_json, 0, 0},
     };
     struct cli_parse parse = {.command = "produce",
                               .help = help,

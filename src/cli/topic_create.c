@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
+ * topic_create: `klamm topic create`, one topic or a hundred thousand.
  *
  * Thread: main.
  */
@@ -10,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/admin.h"
+#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/topic.h"
 #include "wire/codec.h"
@@ -25,13 +27,15 @@ enum {
 
 static const char help[] =
     "usage: klamm topic create NAME... [--partitions N] [--replication-factor N]\n"
-    "                          [--config KEY=VALUE]... [--if-not-exists] [--count N]\n\n"
+    "                          [--config KEY=VALUE]... [--if-not-exists] [--count N] [--json]\n\n"
     "Makes topics; returns when their partitions take records.\n\n"
     "  --partitions N              partitions of each; default: the broker's num.partitions\n"
     "  --replication-factor N      replicas of each partition; default: the broker's\n"
     "  --config KEY=VALUE          a topic config, such as retention.ms=60000; may be repeated\n"
     "  --if-not-exists             a topic that is there already is no error\n"
-    "  --count N                   makes NAME-0 to NAME-<N-1> instead of NAME\n" //
+    "  --count N                   makes NAME-0 to NAME-<N-1> instead of NAME\n"
+    "  --json                      an array of objects, of the topics that are there now: name,\n"
+    "                              id, partitions, replication_factor (null: not told), is_new\n" //
     ADMIN_HELP_BOOTSTRAP;
 
 struct create {
@@ -42,7 +46,8 @@ struct create {
     int64_t partitions; /* -1: the broker's default; also the next */
     int64_t replication_factor;
     int64_t per_name; /* --count; 0: the name itself */
-    bool is_repeatable;
+    bool is_repeatable, is_json;
+    json_t *array;
     int64_t total;
     int64_t created, existing, failed;
 };
@@ -112,18 +117,47 @@ static void tell_created(const struct create_topics_response_creatable_topic_res
     putchar('\n');
 }
 
+static json_t *created_json(const struct create_topics_response_creatable_topic_result *topic)
+{
+    static const struct uuid none;
+    char id[UUID_TEXT_SIZE];
+    bool is_new = topic->error_code == KERR_NONE;
+    bool has_id = is_new && memcmp(&topic->topic_id, &none, sizeof(none)) != 0;
+    bool has_counts = is_new && topic->num_partitions > 0;
+    json_t *object = json_object();
+    json_out_set(object, "name", json_out_str(topic->name));
+    json_out_set(object, "id",
+                 has_id ? json_string(uuid_format(topic->topic_id, id)) : json_null());
+    json_out_set(object, "partitions",
+                 has_counts ? json_integer(topic->num_partitions) : json_null());
+    json_out_set(object, "replication_factor",
+                 has_counts ? json_integer(topic->replication_factor) : json_null());
+    json_out_set(object, "is_new", json_boolean(is_new));
+    return object;
+}
+
+static void tell(const struct create *c,
+                 const struct create_topics_response_creatable_topic_result *topic)
+{
+    if (c->is_json)
+        json_out_append(c->array, created_json(topic));
+    else if (c->total > TOPICS_NAMED_MAX)
+        return;
+    else if (topic->error_code == KERR_NONE)
+        tell_created(topic);
+    else
+        printf("topic %.*s is there already\n", ADMIN_STR(topic->name));
+}
+
 static void take_result(struct create *c,
                         const struct create_topics_response_creatable_topic_result *topic)
 {
-    bool is_told = c->total <= TOPICS_NAMED_MAX;
     if (topic->error_code == KERR_NONE) {
         c->created++;
-        if (is_told)
-            tell_created(topic);
+        tell(c, topic);
     } else if (topic->error_code == KERR_TOPIC_ALREADY_EXISTS && c->is_repeatable) {
         c->existing++;
-        if (is_told)
-            printf("topic %.*s is there already\n", ADMIN_STR(topic->name));
+        tell(c, topic);
     } else if (c->failed++ < TOPIC_ERRORS_SHOWN_MAX) {
         admin_complain(&c->admin, topic->name, topic->error_code, topic->error_message);
     }
@@ -153,11 +187,16 @@ static int create_all(struct create *c)
         .take = take_response,
         .arg = c,
     };
+    c->array = json_array();
     bool is_answered = admin_call_portions(&c->admin, &portions);
     if (c->failed > TOPIC_ERRORS_SHOWN_MAX)
         cli_complain("%s more topics could not be created",
                      cli_count(c->failed - TOPIC_ERRORS_SHOWN_MAX, done));
-    if (c->total > TOPICS_NAMED_MAX) {
+    if (!c->is_json)
+        json_decref(c->array);
+    else if (json_out_print(c->array) != CLI_OK)
+        is_answered = false;
+    if (c->total > TOPICS_NAMED_MAX && !c->is_json) {
         printf("created %s of %s topics", cli_count(c->created, done), cli_count(c->total, all));
         if (c->existing > 0)
             printf("; %s were there already", cli_count(c->existing, done));
@@ -192,6 +231,7 @@ int cli_topic_create(int argc, char **argv)
         {"--config", CLI_TEXTS, &c.configs, 0, 0},
         {"--if-not-exists", CLI_FLAG, &c.is_repeatable, 0, 0},
         {"--count", CLI_NUMBER, &c.per_name, 1, 1000000},
+        {"--json", CLI_FLAG, &c.is_json, 0, 0},
     };
     struct cli_parse parse = {.command = "topic create",
                               .help = help,

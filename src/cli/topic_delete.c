@@ -5,11 +5,11 @@
  * Thread: main.
  */
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "cli/admin.h"
+#include "cli/confirm.h"
+#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/topic.h"
 #include "wire/codec.h"
@@ -19,10 +19,12 @@
 enum { TOPICS_PER_REQUEST = 200, TOPICS_NAMED_MAX = 10, BY_NAME_SINCE = 6 };
 
 static const char help[] =
-    "usage: klamm topic delete NAME... [--yes] [--if-exists]\n\n"
+    "usage: klamm topic delete NAME... [--yes] [--if-exists] [--json]\n\n"
     "Deletes topics with all their records. Nothing brings them back.\n\n"
     "  --yes                       does not ask; needed when standard input is no terminal\n"
-    "  --if-exists                 a topic that is not there is no error\n" //
+    "  --if-exists                 a topic that is not there is no error\n"
+    "  --json                      an array of objects, of the topics that are gone: name, and\n"
+    "                              is_deleted: false when it was not there\n" //
     ADMIN_HELP_BOOTSTRAP;
 
 struct delete
@@ -31,25 +33,11 @@ struct delete
     struct cli_words words;
     const char *bootstrap;
     bool is_sure;
-    bool is_repeatable;
+    bool is_repeatable, is_json;
+    json_t *array;
     int16_t version;
     int64_t deleted, missing, failed;
 };
-
-/* ---- asking */
-
-static bool ask(const struct delete *d)
-{
-    char count[CLI_COUNT_SIZE], answer[16];
-    if (d->words.count == 1)
-        fprintf(stderr, "Delete topic %s with all its records? [y/N] ", d->words.items[0]);
-    else
-        fprintf(stderr, "Delete %s topics with all their records? [y/N] ",
-                cli_count(d->words.count, count));
-    if (fgets(answer, sizeof(answer), stdin) == NULL)
-        return false;
-    return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0;
-}
 
 /* ---- a request and its answer */
 
@@ -77,18 +65,27 @@ static const void *fill_request(void *arg, struct arena *arena, int64_t first, i
     return request;
 }
 
+static void tell(const struct delete *d, struct wire_str name, bool is_deleted)
+{
+    if (d->is_json) {
+        json_t *object = json_object();
+        json_out_set(object, "name", json_out_str(name));
+        json_out_set(object, "is_deleted", json_boolean(is_deleted));
+        json_out_append(d->array, object);
+    } else if (d->words.count <= TOPICS_NAMED_MAX) {
+        printf(is_deleted ? "deleted topic %.*s\n" : "topic %.*s is not there\n", ADMIN_STR(name));
+    }
+}
+
 static void take_result(struct delete *d,
                         const struct delete_topics_response_deletable_topic_result *topic)
 {
-    bool is_told = d->words.count <= TOPICS_NAMED_MAX;
     if (topic->error_code == KERR_NONE) {
         d->deleted++;
-        if (is_told)
-            printf("deleted topic %.*s\n", ADMIN_STR(topic->name));
+        tell(d, topic->name, true);
     } else if (topic->error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION && d->is_repeatable) {
         d->missing++;
-        if (is_told)
-            printf("topic %.*s is not there\n", ADMIN_STR(topic->name));
+        tell(d, topic->name, false);
     } else if (d->failed++ < TOPIC_ERRORS_SHOWN_MAX) {
         admin_complain(&d->admin, topic->name, topic->error_code, topic->error_message);
     }
@@ -120,21 +117,35 @@ static int delete_all(struct delete *d)
         .take = take_response,
         .arg = d,
     };
+    d->array = json_array();
     bool is_answered = admin_call_portions(&d->admin, &portions);
+    if (!d->is_json)
+        json_decref(d->array);
+    else if (json_out_print(d->array) != CLI_OK)
+        is_answered = false;
     if (d->failed > TOPIC_ERRORS_SHOWN_MAX)
         cli_complain("%s more topics could not be deleted",
                      cli_count(d->failed - TOPIC_ERRORS_SHOWN_MAX, done));
-    if (d->words.count > TOPICS_NAMED_MAX)
+    if (d->words.count > TOPICS_NAMED_MAX && !d->is_json)
         printf("deleted %s of %s topics\n", cli_count(d->deleted, done),
                cli_count(d->words.count, all));
     return is_answered && d->failed == 0 ? CLI_OK : CLI_FAILED;
 }
 
+static bool is_confirmed(const struct delete *d)
+{
+    char count[CLI_COUNT_SIZE];
+    if (d->words.count == 1)
+        return cli_confirm("Delete topic %s with all its records?", d->words.items[0]);
+    return cli_confirm("Delete %s topics with all their records?",
+                       cli_count(d->words.count, count));
+}
+
 static int delete_if_sure(struct delete *d)
 {
-    if (!d->is_sure && isatty(STDIN_FILENO) != 1)
+    if (!d->is_sure && !cli_can_confirm())
         return cli_complain_usage("topic delete", "nobody can be asked here: say --yes");
-    if (!d->is_sure && !ask(d))
+    if (!d->is_sure && !is_confirmed(d))
         return cli_complain("nothing was deleted");
     int status = admin_open(&d->admin, d->bootstrap) ? delete_all(d) : CLI_FAILED;
     admin_close(&d->admin);
@@ -148,6 +159,7 @@ int cli_topic_delete(int argc, char **argv)
         {"--bootstrap", CLI_TEXT, &d.bootstrap, 0, 0},
         {"--yes", CLI_FLAG, &d.is_sure, 0, 0},
         {"--if-exists", CLI_FLAG, &d.is_repeatable, 0, 0},
+        {"--json", CLI_FLAG, &d.is_json, 0, 0},
     };
     struct cli_parse parse = {.command = "topic delete",
                               .help = help,

@@ -28,6 +28,8 @@ void topic_view_init(struct topic_view *view, const struct metadata_response_top
             .begin_offset = OFFSET_UNKNOWN,
             .end_offset = OFFSET_UNKNOWN,
             .found_offset = OFFSET_UNKNOWN,
+            .found_time_ms = -1,
+            .is_wanted = true,
         };
     qsort(view->partitions, count, sizeof(*view->partitions), by_number);
 }
@@ -55,11 +57,16 @@ struct partition_view *topic_view_find(const struct topic_view *view, int32_t pa
 
 /* ---- ListOffsets to one leader */
 
+static bool is_asked(const struct partition_view *view, int32_t leader)
+{
+    return view->is_wanted && view->partition->leader_id == leader;
+}
+
 static int32_t count_led(const struct topic_view *view, int32_t leader)
 {
     int32_t count = 0;
     for (int32_t i = 0; i < view->count; i++)
-        count += view->partitions[i].partition->leader_id == leader;
+        count += is_asked(&view->partitions[i], leader);
     return count;
 }
 
@@ -72,7 +79,7 @@ static void fill_topic(const struct topic_view *view, int32_t leader, int64_t ti
     ASSERT(e == ERR_OK);
     int32_t used = 0;
     for (int32_t i = 0; i < view->count; i++) {
-        if (view->partitions[i].partition->leader_id != leader)
+        if (!is_asked(&view->partitions[i], leader))
             continue;
         topic->partitions.items[used].partition_index =
             view->partitions[i].partition->partition_index;
@@ -80,11 +87,21 @@ static void fill_topic(const struct topic_view *view, int32_t leader, int64_t ti
     }
 }
 
-static int64_t *asked_offset(struct partition_view *view, int64_t timestamp)
+static void take_offset(const struct list_offsets_response_list_offsets_partition_response *row,
+                        int64_t timestamp, struct partition_view *view)
 {
-    return timestamp == OFFSET_AT_BEGIN ? &view->begin_offset
-           : timestamp == OFFSET_AT_END ? &view->end_offset
-                                        : &view->found_offset;
+    view->is_answered = true;
+    view->error = row->error_code;
+    if (row->error_code != KERR_NONE)
+        return;
+    if (timestamp == OFFSET_AT_BEGIN) {
+        view->begin_offset = row->offset;
+    } else if (timestamp == OFFSET_AT_END) {
+        view->end_offset = row->offset;
+    } else {
+        view->found_offset = row->offset;
+        view->found_time_ms = row->timestamp;
+    }
 }
 
 static void take_offsets(const struct list_offsets_response *response, int64_t timestamp,
@@ -99,9 +116,8 @@ static void take_offsets(const struct list_offsets_response *response, int64_t t
         for (int32_t j = 0; v < count && j < topic->partitions.count; j++) {
             struct partition_view *view =
                 topic_view_find(&views[v], topic->partitions.items[j].partition_index);
-            if (view == NULL || topic->partitions.items[j].error_code != KERR_NONE)
-                continue;
-            *asked_offset(view, timestamp) = topic->partitions.items[j].offset;
+            if (view != NULL)
+                take_offset(&topic->partitions.items[j], timestamp, view);
         }
     }
 }
@@ -134,37 +150,37 @@ static bool ask_leader(struct admin *a, int32_t leader, int64_t timestamp, struc
     return is_answered;
 }
 
-/* The least leader above `after`; -1: none. */
-static int32_t next_leader(const struct topic_view *views, int32_t count, int32_t after)
+int32_t topic_view_next_leader(const struct topic_view *views, int32_t count, int32_t after)
 {
     int32_t least = -1;
     for (int32_t i = 0; i < count; i++) {
         for (int32_t j = 0; j < views[i].count; j++) {
             int32_t leader = views[i].partitions[j].partition->leader_id;
-            if (leader > after && (least < 0 || leader < least))
+            bool is_next = views[i].partitions[j].is_wanted && leader > after;
+            if (is_next && (least < 0 || leader < least))
                 least = leader;
         }
     }
     return least;
 }
 
-static bool ask_leaders(struct admin *a, int64_t timestamp, struct topic_view *views, int32_t count)
+bool topic_view_ask(struct admin *a, struct topic_view *views, int32_t count, int64_t timestamp)
 {
     bool is_answered = true;
-    for (int32_t leader = next_leader(views, count, -1); leader >= 0;
-         leader = next_leader(views, count, leader))
+    for (int32_t leader = topic_view_next_leader(views, count, -1); leader >= 0;
+         leader = topic_view_next_leader(views, count, leader))
         is_answered &= ask_leader(a, leader, timestamp, views, count);
     return is_answered;
 }
 
 bool topic_view_ask_offsets(struct admin *a, struct topic_view *views, int32_t count)
 {
-    return ask_leaders(a, OFFSET_AT_BEGIN, views, count) &&
-           ask_leaders(a, OFFSET_AT_END, views, count);
+    return topic_view_ask(a, views, count, OFFSET_AT_BEGIN) &&
+           topic_view_ask(a, views, count, OFFSET_AT_END);
 }
 
 bool topic_view_ask_time(struct admin *a, struct topic_view *view, int64_t timestamp_ms)
 {
     ASSERT(timestamp_ms >= 0);
-    return ask_leaders(a, timestamp_ms, view, 1);
+    return topic_view_ask(a, view, 1, timestamp_ms);
 }

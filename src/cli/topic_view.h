@@ -16,7 +16,11 @@ struct partition_view {
     const struct metadata_response_partition *partition;
     int64_t begin_offset; /* OFFSET_UNKNOWN: no leader, or it did not say */
     int64_t end_offset;
-    int64_t found_offset; /* by topic_view_ask_time; OFFSET_UNKNOWN: nothing is that new */
+    int64_t found_offset;  /* by topic_view_ask_time; OFFSET_UNKNOWN: nothing is that new */
+    int64_t found_time_ms; /* of the record there; -1: not known */
+    int16_t error;         /* what the leader said last */
+    bool is_answered;      /* it has said something */
+    bool is_wanted;        /* leaders are asked about those alone; all are at first */
 };
 
 struct topic_view {
@@ -37,5 +41,12 @@ bool topic_view_ask_offsets(struct admin *a, struct topic_view *views, int32_t c
 
 /* Asks every leader for the first record that is not older. False as above. */
 bool topic_view_ask_time(struct admin *a, struct topic_view *view, int64_t timestamp_ms);
+
+/* The same of several topics; OFFSET_AT_BEGIN and OFFSET_AT_END fill in those offsets, and
+ * OFFSET_AT_MAX_TIME finds the record with the largest timestamp. */
+bool topic_view_ask(struct admin *a, struct topic_view *views, int32_t count, int64_t timestamp);
+
+/* The least leader of wanted partitions above `after`; -1: none. */
+int32_t topic_view_next_leader(const struct topic_view *views, int32_t count, int32_t after);
 
 #endif

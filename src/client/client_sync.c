@@ -75,7 +75,9 @@ static enum err explain(const struct sync_node *node, enum err e, const char *do
                        : e == ERR_CORRUPT   ? "what answers does not speak Kafka's protocol"
                        : e == ERR_TOO_LARGE ? "what answers does not speak Kafka's protocol"
                        : e == ERR_NOT_FOUND ? "no such host"
-                                            : err_text(e);
+                       : e == ERR_UNSUPPORTED
+                           ? "this broker does not take it, or not in a version that we have"
+                           : err_text(e);
     strbuf_clear(why);
     strbuf_printf(why, "%s%s:%u: %s", doing, node->host, node->port, text);
     return e;

@@ -11,10 +11,10 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/nearest.h"
 
 enum {
     NUMBER_TEXT_MAX = 64,  /* longer texts are no numbers */
-    NEAREST_NAME_MAX = 96, /* longer names are near to nothing */
     SHOWN_VALUE_MAX = 120, /* of a refused value */
 };
 
@@ -59,43 +59,15 @@ int config_group_find(const char *name, size_t len)
     return find_def(config_group_defs, CONFIG_GROUP_COUNT, name, len);
 }
 
-/* Levenshtein's distance, row by row. Both names are at most NEAREST_NAME_MAX long. */
-static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    ASSERT(a_len <= NEAREST_NAME_MAX && b_len <= NEAREST_NAME_MAX);
-    size_t row[NEAREST_NAME_MAX + 1];
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = MIN(change, MIN(above, row[j - 1]) + 1);
-            diagonal = above;
-        }
-    }
-    return row[b_len];
-}
-
 static const char *nearest_name(const struct config_def *defs, int count, const char *name)
 {
-    size_t len = strlen(name);
-    if (len == 0 || len > NEAREST_NAME_MAX)
-        return NULL;
-    const char *best = NULL;
-    size_t best_distance = MAX(len / 3, (size_t)2) + 1; /* what is further is another word */
+    struct nearest nearest;
+    nearest_init(&nearest, name, strlen(name));
     for (int i = 0; i < count; i++) {
-        if (defs[i].is_internal)
-            continue;
-        size_t distance = edit_distance(name, len, defs[i].name, strlen(defs[i].name));
-        if (distance < best_distance) {
-            best = defs[i].name;
-            best_distance = distance;
-        }
+        if (!defs[i].is_internal)
+            nearest_offer(&nearest, defs[i].name, strlen(defs[i].name));
     }
-    return best;
+    return nearest.best;
 }
 
 const char *config_broker_nearest(const char *name)

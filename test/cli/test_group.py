@@ -301,6 +301,13 @@ def test_delete(cli, broker, topic, group):
     assert "GROUP_ID_NOT_FOUND" in cli.failing("group", "describe", group)
 
 
+def test_delete_tells_json(cli, broker, topic, group):
+    commit(broker, group, (topic, 0, 0))
+    done = cli("group", "delete", group, "nothere", "--json")
+    assert done.code == 1 and 'group "nothere": GROUP_ID_NOT_FOUND' in done.line
+    assert json.loads(done.out) == [{"name": group}]
+
+
 # -- reset ---------------------------------------------------------------
 
 def test_reset(cli, broker, topic, group):
@@ -390,8 +397,12 @@ def test_offsets_delete(cli, broker, topic, group):
         assert done.code == 1
         assert done.lines == [f"deleted offset 0 of partition 0 of topic {topic}-2"]
         assert done.err.count("GROUP_SUBSCRIBED_TO_TOPIC") == 2
-    assert len(cli.good(*delete, topic).lines) == 2
-    assert "has no offsets of topic" in cli.failing(*delete, topic)
+    assert json.loads(cli.good(*delete, topic, "--json").out) == {"group": group, "offsets": [
+        {"topic": topic, "partition": 0, "offset": 1},
+        {"topic": topic, "partition": 2, "offset": 3}]}
+    done = cli(*delete, topic, "--json")
+    assert done.code == 1 and "has no offsets of topic" in done.line
+    assert json.loads(done.out) == {"group": group, "offsets": []}
     assert "has no offsets of topic" in cli.failing("group", "offsets", "delete", "nothere",
                                                     "--topic", topic)
 

@@ -81,6 +81,27 @@ def test_json(cli, topic):
     assert records[0]["timestamp"] > 1_600_000_000_000
 
 
+@pytest.mark.parametrize("acks", ["all", "1", "0"])
+def test_json_of_what_was_acknowledged(cli, topic, acks):
+    done = cli.good("produce", topic, "--partition", 2, "--acks", acks, "--json",
+                    stdin="a\nb\nc\n")
+    records = [json.loads(line) for line in done.lines]
+    stamps = [r.pop("timestamp") for r in records]
+    assert records == [{"topic": topic, "partition": 2, "line": i + 1,
+                        "offset": None if acks == "0" else i} for i in range(3)]
+    read = cli.good("consume", topic, "--count", 3, "--json").lines
+    assert [json.loads(line)["timestamp"] for line in read] == stamps
+    assert cli.good("produce", topic, "--json", stdin="").out == ""
+
+
+def test_json_of_what_was_refused(cli, topic):
+    cli.good("config", "set", "topic", topic, "max.message.bytes=1000")
+    done = cli("produce", topic, "--partition", 0, "--json", "--acks", 1,
+               stdin="x" * 5000 + "\n")
+    assert done.code == 1 and done.out == ""
+    assert "MESSAGE_TOO_LARGE" in done.err and "0 records were acknowledged, 1 were not" in done.err
+
+
 def test_a_last_line_without_newline_and_no_lines(cli, topic):
     cli.good("produce", topic, stdin="a\nb")
     cli.good("produce", topic, stdin="")

@@ -11,7 +11,8 @@ import threading
 
 import pytest
 
-from conftest import Cli
+from conftest import Cli, closed_port, until
+from fake_broker import FakeBroker
 
 
 # -- words ---------------------------------------------------------------
@@ -41,6 +42,18 @@ def test_help(cli, words):
     (["topic", "list", "extra"], '"extra" is one word too many'),
     (["topic", "delete", "x"], "--yes"),
     (["topic", "delete", "--yes"], "name of a topic is missing"),
+    (["topic", "alter", "--partitions", "2"], "name of a topic is missing"),
+    (["topic", "alter", "x"], "--partitions is missing"),
+    (["topic", "alter", "x", "--partitions", "0"], "--partitions takes a number from 1"),
+    (["topic", "offsets", "x:"], 'T or T:P,P,... is wanted, not "x:"'),
+    (["topic", "offsets", "x:1,-1"], '"x:1,-1"'),
+    (["topic", "offsets", "x", "--at", "5"], '"5"'),
+    (["topic", "offsets", "x", "--at", "soon"], '"soon"'),
+    (["topic", "delete-records", "--before", "1"], "name of a topic is missing"),
+    (["topic", "delete-records", "x"], "--before is missing"),
+    (["topic", "delete-records", "x", "--before", "beginning", "--yes"], '"beginning"'),
+    (["topic", "delete-records", "x", "--before", "-1", "--yes"], '"-1"'),
+    (["topic", "delete-records", "x", "--before", "1"], "--yes"),
 ])
 def test_wrong_words(cli, words, told):
     line = cli.failing(*words, code=2)
@@ -137,6 +150,178 @@ def test_many(cli):
     assert cli.good("topic", "delete", "--yes", *names).out == "deleted 451 of 451 topics\n"
 
 
+def test_json_of_what_was_done(any_cli):
+    def told(*words):
+        return json.loads(any_cli.good(*words, "--json").out)
+
+    made, = told("topic", "create", "told", "--partitions", 2)
+    assert re.fullmatch(r"[\w-]{22}", made["id"])
+    assert made == {"name": "told", "id": made["id"], "partitions": 2, "replication_factor": 1,
+                    "is_new": True}
+    again, = told("topic", "create", "told", "--if-not-exists")
+    assert again == {"name": "told", "id": None, "partitions": None, "replication_factor": None,
+                     "is_new": False}
+    done = any_cli("topic", "create", "told", "told-too", "--json")
+    assert done.code == 1 and "TOPIC_ALREADY_EXISTS" in done.line
+    assert [t["name"] for t in json.loads(done.out)] == ["told-too"]
+    assert len(told("topic", "create", "told-many", "--count", 12)) == 12
+    assert told("topic", "alter", "told", "--partitions", 3) == [
+        {"name": "told", "partitions": 3, "dry_run": False}]
+    gone = told("topic", "delete", "told", "nothere", "--yes", "--if-exists")
+    assert sorted(t["name"] for t in gone if t["is_deleted"]) == ["told"] and len(gone) == 2
+    done = any_cli("topic", "delete", "nothere", "--yes", "--json")
+    assert done.code == 1 and json.loads(done.out) == []
+
+
+# -- more partitions -----------------------------------------------------
+
+def test_alter(any_cli, any_topic):
+    def partitions():
+        listed = json.loads(any_cli.good("topic", "list", "--json").out)
+        return [t["partitions"] for t in listed if t["name"] == any_topic]
+
+    done = any_cli.good("topic", "alter", any_topic, "--partitions", 5, "--dry-run")
+    assert done.lines == [f"topic {any_topic} can have 5 partitions",
+                          "dry run: nothing was changed"]
+    assert partitions() == [3]
+    done = any_cli.good("topic", "alter", any_topic, "--partitions", 5)
+    assert done.out == f"topic {any_topic} has 5 partitions\n"
+    until(partitions, [5])
+    for fewer in (5, 4):
+        line = any_cli.failing("topic", "alter", any_topic, "--partitions", fewer)
+        assert f'topic "{any_topic}": INVALID_PARTITIONS: ' in line
+    done = any_cli("topic", "alter", "nothere", any_topic, "--partitions", 6, "--json")
+    assert done.code == 1 and 'topic "nothere": UNKNOWN_TOPIC_OR_PARTITION: ' in done.line
+    assert json.loads(done.out) == [{"name": any_topic, "partitions": 6, "dry_run": False}]
+
+
+# -- offsets -------------------------------------------------------------
+
+def stamps(cli, topic):
+    return [int(line) for line in cli.good("consume", topic, "--partition", 1, "--until-end",
+                                           "--format", "%T").lines]
+
+
+def found(cli, *words):
+    rows = json.loads(cli.good("topic", "offsets", "--json", *words).out)
+    return [(r["partition"], r["offset"], r["timestamp"]) for r in rows]
+
+
+def test_offsets(any_cli, any_topic):
+    any_cli.good("produce", any_topic, "--partition", 1, stdin="a\nb\n")
+    any_cli.good("produce", any_topic, "--partition", 1, stdin="c\n")
+    times = stamps(any_cli, any_topic)
+    done = any_cli.good("topic", "offsets", any_topic)
+    assert [line.split() for line in done.lines] == [
+        ["topic", "partition", "offset"], [any_topic, "0", "0"], [any_topic, "1", "3"],
+        [any_topic, "2", "0"]]
+    assert found(any_cli, any_topic, "--at", "latest") == [(0, 0, None), (1, 3, None), (2, 0, None)]
+    assert found(any_cli, f"{any_topic}:1", "--at", "earliest") == [(1, 0, None)]
+    assert found(any_cli, f"{any_topic}:2,1", f"{any_topic}:1", "--at", "beginning") == [
+        (1, 0, None), (2, 0, None)]
+    first = times.index(max(times))
+    assert found(any_cli, any_topic, "--at", "max-timestamp") == [
+        (0, None, None), (1, first, max(times)), (2, None, None)]
+    late = next(i for i, t in enumerate(times) if t >= times[-1])
+    assert found(any_cli, f"{any_topic}:1", "--at", f"@{times[-1]}") == [(1, late, times[late])]
+    assert found(any_cli, f"{any_topic}:1", "--at", "2001-01-01") == [(1, 0, times[0])]
+    done = any_cli.good("topic", "offsets", f"{any_topic}:1", "--at", f"@{max(times) + 10**9}")
+    assert [line.split() for line in done.lines][1:] == [[any_topic, "1", "-", "-"]]
+    every = json.loads(any_cli.good("topic", "offsets", "--json").out)
+    assert {(any_topic, i) for i in range(3)} <= {(r["topic"], r["partition"]) for r in every}
+
+
+def test_offsets_of_what_is_not_there(any_cli, any_topic):
+    done = any_cli("topic", "offsets", "nothere", f"{any_topic}:1,3", "--json")
+    assert done.code == 1 and len(done.err.splitlines()) == 2
+    assert 'topic "nothere": UNKNOWN_TOPIC_OR_PARTITION: ' in done.err
+    assert "there is no partition 3" in done.err
+    assert [(r["partition"], r["offset"]) for r in json.loads(done.out)] == [(1, 0)]
+
+
+def test_leaders_are_asked_about_what_was_named_alone(binary):
+    at = {}
+
+    def metadata(_):
+        return {"Brokers": [{"NodeId": 4, "Host": "127.0.0.1", "Port": at["port"]}],
+                "Topics": [{"ErrorCode": 0, "Name": "t", "Partitions": [
+                    {"PartitionIndex": i, "LeaderId": leader, "ReplicaNodes": [4]}
+                    for i, leader in enumerate([4, 4, -1, 4])]}]}
+
+    answer = {"Topics": [{"Name": "t", "Partitions": [
+        {"PartitionIndex": 1, "Offset": 7}, {"PartitionIndex": 3, "ErrorCode": 6}]}]}
+    with FakeBroker({"Metadata": (0, 9), "ListOffsets": (1, 7)},
+                    {"Metadata": [metadata], "ListOffsets": [answer]}) as fake:
+        at["port"] = fake.port
+        done = Cli(binary, fake.bootstrap)("topic", "offsets", "t:1,2,3", "--json")
+        assert done.code == 1
+        assert [(r["partition"], r["offset"]) for r in json.loads(done.out)] == [(1, 7)]
+        assert [line.split(": ")[1:3] for line in done.err.splitlines()] == [
+            ['partition 2 of topic "t"', "LEADER_NOT_AVAILABLE"],
+            ['partition 3 of topic "t"', "NOT_LEADER_OR_FOLLOWER"]]
+        topic, = fake.asked[-1][1]["Topics"]
+        assert [p["PartitionIndex"] for p in topic["Partitions"]] == [1, 3]
+
+
+# -- deleting records ----------------------------------------------------
+
+def test_delete_records(any_cli, any_topic):
+    lines = "".join(f"{i}\n" for i in range(10))
+    for partition in (0, 1):
+        any_cli.good("produce", any_topic, "--partition", partition, stdin=lines)
+    before = ["topic", "delete-records", "--yes", "--before"]
+
+    done = any_cli.good(*before, 4, f"{any_topic}:1", "--dry-run")
+    assert [line.split() for line in done.lines] == [
+        ["topic", "partition", "from", "to"], [any_topic, "1", "0", "4"],
+        ["dry", "run:", "nothing", "was", "deleted"]]
+    assert found(any_cli, any_topic, "--at", "beginning") == [(i, 0, None) for i in range(3)]
+
+    done = any_cli.good(*before, 4, f"{any_topic}:1", "--json")
+    assert json.loads(done.out) == {"dry_run": False, "partitions": [
+        {"topic": any_topic, "partition": 1, "from": 0, "to": 4}]}
+    assert found(any_cli, any_topic, "--at", "beginning") == [
+        (0, 0, None), (1, 4, None), (2, 0, None)]
+    for more in ([], ["--dry-run"]):
+        done = any_cli.good(*before, 2, f"{any_topic}:1", *more)
+        assert done.lines[1].split()[2:] == ["4", "4"]
+
+    # Against one partition something speaks: nothing is deleted in the others.
+    line = any_cli.failing(*before, 5, f"{any_topic}:0,1,2")
+    assert line == (f'klamm: partition 2 of topic "{any_topic}" has offsets 0 to 0: there is no 5')
+    assert "there is no partition 7" in any_cli.failing(*before, "end", f"{any_topic}:0,7")
+    done = any_cli(*before, "end", any_topic, "nothere")
+    assert done.code == 1 and "UNKNOWN_TOPIC_OR_PARTITION" in done.line and done.out == ""
+    assert found(any_cli, f"{any_topic}:0", "--at", "beginning") == [(0, 0, None)]
+
+    any_cli.good(*before, "2001-01-01", any_topic)  # nothing is that old
+    assert found(any_cli, f"{any_topic}:0", "--at", "beginning") == [(0, 0, None)]
+    any_cli.good(*before, "9999-01-01", f"{any_topic}:0")  # all of them are
+    assert found(any_cli, any_topic, "--at", "beginning") == [
+        (0, 10, None), (1, 4, None), (2, 0, None)]
+    any_cli.good(*before, "end", any_topic)
+    assert found(any_cli, f"{any_topic}:1", "--at", "beginning") == [(1, 10, None)]
+
+
+def test_delete_records_of_a_compacted_topic(any_cli, any_topic):
+    any_cli.good("config", "set", "topic", any_topic, "cleanup.policy=compact")
+    until(lambda: " compact " in any_cli.good("config", "describe", "topic", any_topic).out, True)
+    done = any_cli("topic", "delete-records", any_topic, "--before", "end", "--yes", "--json")
+    assert done.code == 1 and done.err.count(f'of topic "{any_topic}": POLICY_VIOLATION: ') == 3
+    assert json.loads(done.out)["partitions"] == []
+
+
+def test_delete_records_asks(cli, topic):
+    cli.good("produce", topic, "--partition", 0, stdin="a\nb\n")
+    words = ["topic", "delete-records", topic, "--before", "end"]
+    code, _, shown = on_terminal(cli, words, "n\n")
+    assert code == 1 and "Delete the records of 2 offsets in 3 partitions? [y/N]" in shown
+    assert "nothing was deleted" in shown
+    assert found(cli, f"{topic}:0", "--at", "beginning") == [(0, 0, None)]
+    code, out, _ = on_terminal(cli, words, "yes\n")
+    assert code == 0 and out.splitlines()[1].split() == [topic, "0", "0", "2"]
+
+
 # -- a terminal ----------------------------------------------------------
 
 def on_terminal(cli, words, typed):
@@ -178,12 +363,6 @@ def test_produce_sums_up_on_a_terminal(cli, topic):
 
 
 # -- where the broker is -------------------------------------------------
-
-def closed_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
 
 def test_bootstrap(cli, binary, broker):
     nobody = Cli(binary, f"127.0.0.1:{closed_port()}")
