@@ -192,6 +192,7 @@ def test_console_formats(tools, topic):
         (none, "null", "gzip"), (none, "null", "snappy"), (none, "null", "none")))]
     assert "Processed a total of 7 messages" in out
     out = tools.run(CONSOLE, "--topic", topic, "--partition", 0, "--offset", 1, "--max-messages", 2,
+                    "--isolation-level", "read_committed",
                     "--property", "print.key=true", "--property", "key.separator==")
     assert [line for line in out.splitlines() if "=v" in line] == ["k2=v2", "k3=v3"]
     out = tools.run(CONSOLE, "--topic", topic, "--partition", 0, "--offset", "latest",
@@ -306,3 +307,33 @@ def test_verifiable_clients(tools, java, topic, tmp_path):
         second.terminate()
         second.until(lambda: second.events("shutdown_complete"))
         assert consumed(second) == before + 40
+
+
+# Tools of what this broker does not serve, with what each is told.
+UNSERVED = (
+    ("does not support ELECT_LEADERS", "LeaderElectionCommand", "--election-type", "preferred",
+     "--all-topic-partitions"),
+    ("does not support LIST_PARTITION_REASSIGNMENTS", "reassign.ReassignPartitionsCommand",
+     "--list"),
+    ("does not support DESCRIBE_ACLS", "AclCommand", "--list"),
+    ("does not support SHARE_GROUP_DESCRIBE", "consumer.group.ShareGroupCommand", "--describe",
+     "--group", "g"),
+    ("does not support STREAMS_GROUP_DESCRIBE", "streams.StreamsGroupCommand", "--describe",
+     "--group", "g"),
+    ("does not support the broker unregistration API", "ClusterTool", "unregister", "--id", 9),
+)
+UNSERVED_ADDRESS_FIRST = (
+    ("does not support LIST_TRANSACTIONS", "TransactionsCommand", "list"),
+    ("does not support DESCRIBE_QUORUM", "MetadataQuorumCommand", "describe", "--status"),
+    ("does not support UPDATE_FEATURES", "FeatureCommand", "upgrade", "--feature",
+     "group.version=1"),
+)
+
+
+def test_what_is_not_served(tool_process, klamm):
+    """Each says so, instead of waiting for an answer."""
+    at = ("--bootstrap-server", klamm.bootstrap)
+    for told, name, *args in UNSERVED:
+        assert told in tool_process.run(name, (*args, *at), "")[1]
+    for told, name, *args in UNSERVED_ADDRESS_FIRST:
+        assert told in tool_process.run(name, (*at, *args), "")[1]

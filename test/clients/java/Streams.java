@@ -185,6 +185,7 @@ final class Streams extends Scenario {
     private void quietRun() throws Exception {
         first = new WordCount(bootstrap, state.resolve("first")).start();
         until("all tasks run", () -> first.runs(WordCount.TASKS));
+        same("4.4.0", first.version());
         send(200, -1);
         consumed();
         same(sent, first.counts());

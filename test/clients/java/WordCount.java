@@ -116,6 +116,14 @@ final class WordCount implements AutoCloseable {
         return streams.state() == KafkaStreams.State.RUNNING && tasks().size() == tasks;
     }
 
+    String version() {
+        return streams.metrics().values().stream()
+                .filter(metric -> metric.metricName().group().equals("stream-metrics")
+                        && metric.metricName().name().equals("version"))
+                .map(metric -> metric.metricValue().toString())
+                .findAny().orElse("none");
+    }
+
     Set<String> tasks() {
         Set<String> tasks = new HashSet<>();
         streams.metadataForLocalThreads().forEach(thread
