@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "test"))
 sys.path.insert(0, str(ROOT / "test" / "kafka"))
 
 from kafka_server import KafkaServer, classpath  # noqa: E402
+from kafka_tools import ToolProcess  # noqa: E402
 from klamm import KlammServer  # noqa: E402
 
 # The broker refuses variables of its own prefix that it does not know.
@@ -218,3 +219,10 @@ def java():
                         "-d", str(classes), *map(str, sources)], check=True)
         made.touch()
     return JavaProgram(classes, classpath())
+
+
+@pytest.fixture(scope="session")
+def tool_process(java):
+    process = ToolProcess(java)
+    yield process
+    process.close()

@@ -2,8 +2,14 @@
 """kafka-clients 4.4.0: the programs of java/, whose steps are the tests."""
 
 import itertools
+import re
 
 from confluent import create
+from kafka_tools import Tools
+
+
+def words(text):
+    return re.findall(r"[\w-]+", text)
 
 
 def passed(results, least):
@@ -47,6 +53,30 @@ def test_restarts(java, own_broker, is_long):
     rounds = 30 if is_long else 4
     passed(java.run("Restarts", own_broker.bootstrap, rounds, on_ask=restart, limit_s=300), 1)
     assert next(turns) == rounds
+
+
+def test_streams(java, own_broker, tool_process, tmp_path):
+    """Kafka Streams 4.4.0; its application is reset by Kafka's tool."""
+    tools = Tools(tool_process, own_broker.bootstrap)
+    reset = ("StreamsResetter", "--application-id", "word-count", "--input-topics", "lines")
+    internal = [f"word-count-{name}" for name in ("by-word-repartition", "counts-changelog",
+                                                  "days-changelog", "places-changelog")]
+
+    def on_ask(word):
+        if word == "restart":
+            own_broker.kill()
+            own_broker.start()
+        elif word == "reset refused":
+            assert "is still active" in tools.run(*reset, code=1)
+        else:
+            assert set(internal) <= set(words(tools.run(*reset, "--force", "--dry-run")))
+            assert set(internal) <= set(tools.run("TopicCommand", "--list").split())
+            assert set(internal) <= set(words(tools.run(*reset, "--force")))
+            left = tools.run("TopicCommand", "--list").split()
+            assert left == ["__consumer_offsets", "counts", "lines"]
+
+    state = tmp_path / "state"
+    passed(java.run("Streams", own_broker.bootstrap, state, on_ask=on_ask, limit_s=600), 11)
 
 
 def test_what_is_not_served(java, klamm):
