@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for all clients: a broker, its binary, Java. Nothing is skipped when something is missing.
+"""Fixtures for all clients: a broker, its binary, Java, Node. Nothing is skipped, whatever is missing.
 
 `--against kafka` runs the tests that use `broker` against a real Kafka 4.4.0: what it does is right.
 Those that need something of Klamm's own use `klamm` or `server`, and are left out then.
@@ -168,18 +168,17 @@ def topic(request):
     return f"{request.node.originalname.removeprefix('test_')}-{next(NAMES)}"[-200:]
 
 
-class JavaProgram:
-    """Prints lines `ok NAME` or `failed NAME: why`; may ask for something by a line `do WORD` and goes
-    on when it has read a line."""
+class Program:
+    """Of steps. Prints lines `ok NAME` or `failed NAME: why`; may ask for something by a line
+    `do WORD` and goes on when it has read a line."""
 
-    def __init__(self, classes, class_path):
-        self.command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                        "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-                        "-cp", f"{classes}:{class_path}"]
+    def __init__(self, *command, env=None):
+        self.command = command
+        self.env = env
 
     def run(self, main, *args, on_ask=None, limit_s=120):
         """The results by name: "ok", or why not. Whatever else is printed is shown on a failure."""
-        process = subprocess.Popen([*self.command, main, *map(str, args)], text=True,
+        process = subprocess.Popen([*self.command, main, *map(str, args)], text=True, env=self.env,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         watchdog = threading.Timer(limit_s, process.kill)
@@ -218,7 +217,9 @@ def java():
         subprocess.run(["javac", "-Xlint:all", "-Werror", "-proc:none", "-cp", classpath(),
                         "-d", str(classes), *map(str, sources)], check=True)
         made.touch()
-    return JavaProgram(classes, classpath())
+    return Program("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                   "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+                   "-cp", f"{classes}:{classpath()}")
 
 
 @pytest.fixture(scope="session")
@@ -226,3 +227,10 @@ def tool_process(java):
     process = ToolProcess(java)
     yield process
     process.close()
+
+
+@pytest.fixture(scope="session")
+def node_env():
+    """The environment in which Node finds its packages."""
+    made = subprocess.run([ROOT / "test" / "node.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    return {**os.environ, "NODE_PATH": made.stdout.strip()}

@@ -50,9 +50,9 @@ class Worker:
         self.records = []
         self.refused = []
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "group_worker.py"), json.dumps(told)], text=True,
+            list(map(str, crew.command(told))), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=environment(told["family"]),
+            env=crew.env or environment(told["family"]),
             preexec_fn=end_with_parent)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -91,11 +91,17 @@ class Worker:
         return f"{self.assigned} after {self.rebalances}, {len(self.records)} read, {self.refused}"
 
 
-class Crew:
-    """The workers of one test."""
+def python_member(told):
+    return [sys.executable, HERE / "group_worker.py", json.dumps(told)]
 
-    def __init__(self, family):
+
+class Crew:
+    """The workers of one test. `command` makes of what one is told the command that starts it."""
+
+    def __init__(self, family, command=python_member, env=None):
         self.family = family
+        self.command = command
+        self.env = env
         self.changed = threading.Condition()
         self.workers = []
 
@@ -178,6 +184,28 @@ def spread(values, partitions):
     return [(v % partitions, b"%d" % v, None) for v in values]
 
 
+def play_group_of_three(broker, topic, group, crew, produce):
+    """One leaves, one is killed; what they had goes to the others."""
+    create(broker, topic, 6)
+    leaves, dies, stays = [crew.hire(broker, topic, group) for _ in range(3)]
+    crew.until_shared([leaves, dies, stays], 6)
+    assert [len(w.assigned) for w in crew.workers] == [2, 2, 2]
+    produce(broker, topic, spread(range(600), 6))
+    crew.until_seen(range(600))
+    leaves.leave()
+    crew.until_shared([dies, stays], 6)
+    produce(broker, topic, spread(range(600, 1200), 6))
+    crew.until_seen(range(1200))
+    dies.kill()
+    crew.until(lambda: stays.assigned == [0, 1, 2, 3, 4, 5])
+    produce(broker, topic, spread(range(1200, 1800), 6))
+    crew.until_seen(range(1800))
+    until(lambda: committed(broker, group, topic) == dict.fromkeys(range(6), 300),
+          lambda: committed(broker, group, topic))
+    stays.leave()
+    until_state(broker, group, "Empty")
+
+
 class GroupScenarios:
     family = None
 
@@ -218,25 +246,7 @@ class GroupScenarios:
         assert crew.seen() == collections.Counter(range(300))  # none twice
 
     def test_a_group_of_three(self, broker, topic, group, crew):
-        """One leaves, one is killed; what they had goes to the others."""
-        create(broker, topic, 6)
-        leaves, dies, stays = [crew.hire(broker, topic, group) for _ in range(3)]
-        crew.until_shared([leaves, dies, stays], 6)
-        assert [len(w.assigned) for w in crew.workers] == [2, 2, 2]
-        self.produce(broker, topic, spread(range(600), 6))
-        crew.until_seen(range(600))
-        leaves.leave()
-        crew.until_shared([dies, stays], 6)
-        self.produce(broker, topic, spread(range(600, 1200), 6))
-        crew.until_seen(range(1200))
-        dies.kill()
-        crew.until(lambda: stays.assigned == [0, 1, 2, 3, 4, 5])
-        self.produce(broker, topic, spread(range(1200, 1800), 6))
-        crew.until_seen(range(1800))
-        until(lambda: committed(broker, group, topic) == dict.fromkeys(range(6), 300),
-              lambda: committed(broker, group, topic))
-        stays.leave()
-        until_state(broker, group, "Empty")
+        play_group_of_three(broker, topic, group, crew, self.produce)
 
     def test_static_members_restart_without_a_rebalance(self, broker, topic, group, crew):
         create(broker, topic, 4)

@@ -5,8 +5,8 @@ import time
 
 import confluent_kafka as ck
 import pytest
-from confluent_kafka.admin import (AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic,
-                                   OffsetSpec)
+from confluent_kafka.admin import (AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions,
+                                   NewTopic, OffsetSpec)
 
 from confluent import (LIMIT_S, admin, consumer, create, produce_all, producer, read, read_to_end,
                        results, values)
@@ -111,6 +111,33 @@ def test_configs(broker, topic):
     with pytest.raises(ck.KafkaException) as refusal:
         alter("retention.ms", AlterConfigOpType.SET, "soon")
     assert refusal.value.args[0].code() == ck.KafkaError.INVALID_CONFIG
+
+
+def test_new_partitions_and_deleted_records(broker, topic):
+    create(broker, topic, 2)
+    client = admin(broker)
+    first = ck.TopicPartition(topic, 0)
+    results(client.create_partitions([NewPartitions(topic, 5)]))
+    with pytest.raises(ck.KafkaException) as refusal:
+        results(client.create_partitions([NewPartitions(topic, 4)]))
+    assert refusal.value.args[0].code() == ck.KafkaError.INVALID_PARTITIONS
+    for partition in (0, 4):
+        told = produce_all(broker, topic, [{"value": b"%d" % i, "partition": partition}
+                                           for i in range(10)])
+        assert [m.offset() for m in told] == list(range(10))
+
+    def deleted(before):
+        asked = ck.TopicPartition(topic, 0, before)
+        return results(client.delete_records([asked]))[asked].low_watermark
+
+    assert deleted(4) == 4
+    with pytest.raises(ck.KafkaException) as refusal:
+        deleted(11)
+    assert refusal.value.args[0].code() == ck.KafkaError.OFFSET_OUT_OF_RANGE
+    assert list(results(client.list_offsets({first: OffsetSpec.earliest()})).values())[0].offset == 4
+    back = read_to_end(broker, topic, 5)
+    assert [m.value() for m in back[0]] == [b"%d" % i for i in range(4, 10)]
+    assert [m.value() for m in back[4]] == [b"%d" % i for i in range(10)]
 
 
 def test_broker_configs(broker):

@@ -55,6 +55,17 @@ class Load:
         assert self.failure is None, self.failure
 
 
+def kill_under(load, broker):
+    """Two kills of the broker in the middle of what one client sends."""
+    for _ in range(2):
+        load.wait_for(200)
+        broker.kill()
+        broker.start()
+    load.wait_for(200)
+    load.end()
+    load.verify()
+
+
 class ConfluentLoad(Load):
     """Idempotent, many in flight, several partitions, a codec."""
 

@@ -4,7 +4,10 @@
 import itertools
 import re
 
-from confluent import create
+import pytest
+
+from confluent import create, produce_all
+from group_scenarios import Crew, play_group_of_three
 from kafka_tools import Tools
 
 
@@ -26,7 +29,7 @@ def test_upkeep(java, broker):
 
 
 def test_records(java, broker):
-    passed(java.run("Records", broker.bootstrap), 11)
+    passed(java.run("Records", broker.bootstrap), 12)
 
 
 def test_groups(java, own_broker):
@@ -36,6 +39,25 @@ def test_groups(java, own_broker):
         own_broker.start()
 
     passed(java.run("Groups", own_broker.bootstrap, on_ask=restart), 10)
+
+
+@pytest.fixture
+def crew(java):
+    def member(told):
+        names = ("bootstrap", "topic", "group", "session_ms")
+        return [*java.command, "Member", *(told[name] for name in names)]
+
+    crew = Crew("kafka-clients", member)
+    yield crew
+    crew.end()
+
+
+def test_a_group_of_three(broker, topic, crew):
+    """Their records come from another client."""
+    def produce(_, topic, records):
+        produce_all(broker, topic, [{"partition": p, "value": v} for p, v, _ in records])
+
+    play_group_of_three(broker, topic, topic + "-group", crew, produce)
 
 
 def test_restarts(java, own_broker, is_long):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,6 +27,7 @@ import org.apache.kafka.common.errors.RecordTooLargeException;
 /** Producers and consumers of kafka-clients. */
 final class Records extends Scenario {
     private static final long START = System.currentTimeMillis() - 100000;
+    private static final int MANY_PARTITIONS = 3;
     private static final List<String> CODECS = List.of("none", "gzip", "snappy", "lz4", "zstd");
 
     private Records(String bootstrap) {
@@ -37,6 +39,7 @@ final class Records extends Scenario {
         r.step("create", r::create);
         for (String codec : CODECS)
             r.step("round trip " + codec, () -> r.roundTrip(codec));
+        r.step("100000 records in order", r::many);
         r.step("large records", r::largeRecords);
         r.step("sessions over many partitions", r::sessions);
         r.step("offsets", r::offsets);
@@ -48,6 +51,7 @@ final class Records extends Scenario {
         List<NewTopic> topics = new ArrayList<>();
         for (String codec : CODECS)
             topics.add(new NewTopic("r-" + codec, 1, (short) 1));
+        topics.add(new NewTopic("r-many", MANY_PARTITIONS, (short) 1));
         topics.add(new NewTopic("r-wide", 100, (short) 1));
         topics.add(new NewTopic("r-large", 1, (short) 1).configs(Map.of("max.message.bytes", "20000000")));
         topics.add(new NewTopic("r-time", 1, (short) 1));
@@ -95,6 +99,26 @@ final class Records extends Scenario {
                 same(wanted.headers(), got.headers());
             }
         }
+    }
+
+    /** Small ones; each partition has every third number. */
+    private void many() throws Exception {
+        final int count = 100000;
+        try (KafkaProducer<byte[], byte[]> producer = producer("linger.ms", 5, "compression.type", "lz4")) {
+            for (int i = 0; i < count; i++)
+                producer.send(new ProducerRecord<>("r-many", i % MANY_PARTITIONS, null,
+                        ByteBuffer.allocate(4).putInt(i).array()));
+        }
+        int[] next = new int[MANY_PARTITIONS];
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+            consumer.assign(partitions("r-many", MANY_PARTITIONS));
+            consumer.seekToBeginning(partitions("r-many", MANY_PARTITIONS));
+            for (ConsumerRecord<byte[], byte[]> got : read(consumer, count)) {
+                same((long) next[got.partition()], got.offset());
+                same(MANY_PARTITIONS * next[got.partition()]++ + got.partition(), ByteBuffer.wrap(got.value()).getInt());
+            }
+        }
+        same(count, next[0] + next[1] + next[2]);
     }
 
     private void largeRecords() throws Exception {
@@ -167,7 +191,7 @@ final class Records extends Scenario {
             same(0L, consumer.beginningOffsets(List.of(partition)).get(partition));
             same(50L, consumer.endOffsets(List.of(partition)).get(partition));
             consumer.assign(List.of(partition));
-            consumer.seek(partition, 33);
+            consumer.seek(partition, consumer.offsetsForTimes(Map.of(partition, at + 32500)).get(partition).offset());
             same(33L, read(consumer, 1).get(0).offset());
             consumer.seekToEnd(List.of(partition));
             same(50L, consumer.position(partition));
