@@ -167,18 +167,16 @@ def topic(request):
     return f"{request.node.originalname.removeprefix('test_')}-{next(NAMES)}"[-200:]
 
 
-class JavaProgram:
+class Program:
     """Prints lines `ok NAME` or `failed NAME: why`; may ask for something by a line `do WORD` and goes
     on when it has read a line."""
 
-    def __init__(self, classes, class_path):
-        self.command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                        "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-                        "-cp", f"{classes}:{class_path}"]
+    def __init__(self, *command):
+        self.command = command
 
-    def run(self, main, *args, on_ask=None, limit_s=120):
+    def run(self, *args, on_ask=None, limit_s=120):
         """The results by name: "ok", or why not. Whatever else is printed is shown on a failure."""
-        process = subprocess.Popen([*self.command, main, *map(str, args)], text=True,
+        process = subprocess.Popen([*self.command, *map(str, args)], text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         watchdog = threading.Timer(limit_s, process.kill)
@@ -202,7 +200,7 @@ class JavaProgram:
             code = process.wait()
             watchdog.cancel()
             print("\n".join(printed))
-        assert code == 0, f"{main} ended with {code}"
+        assert code == 0, f"{args[0]} ended with {code}"
         return results
 
 
@@ -217,4 +215,6 @@ def java():
         subprocess.run(["javac", "-Xlint:all", "-Werror", "-proc:none", "-cp", classpath(),
                         "-d", str(classes), *map(str, sources)], check=True)
         made.touch()
-    return JavaProgram(classes, classpath())
+    return Program("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                   "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+                   "-cp", f"{classes}:{classpath()}")

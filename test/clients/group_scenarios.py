@@ -7,8 +7,8 @@
         def produce(self, broker, topic, records, codec="none"):
             ...
 
-Members are processes of their own (group_worker.py), so that one can be killed. They say what they have
-got and read; a test waits for that, never for time to pass.
+Members are processes of their own (group_worker.py, or a program that does the same), so that one can
+be killed. They say what they have got and read; a test waits for that, never for time to pass.
 """
 
 import collections
@@ -50,7 +50,7 @@ class Worker:
         self.records = []
         self.refused = []
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "group_worker.py"), json.dumps(told)], text=True,
+            [*crew.command, json.dumps(told)], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env=environment(told["family"]),
             preexec_fn=end_with_parent)
@@ -94,8 +94,9 @@ class Worker:
 class Crew:
     """The workers of one test."""
 
-    def __init__(self, family):
+    def __init__(self, family, command):
         self.family = family
+        self.command = command
         self.changed = threading.Condition()
         self.workers = []
 
@@ -185,8 +186,13 @@ class GroupScenarios:
         raise NotImplementedError
 
     @pytest.fixture
-    def crew(self):
-        crew = Crew(self.family)
+    def worker_command(self):
+        """What a worker runs, but for the JSON of what it is told."""
+        return [sys.executable, str(HERE / "group_worker.py")]
+
+    @pytest.fixture
+    def crew(self, worker_command):
+        crew = Crew(self.family, worker_command)
         yield crew
         crew.end()
 
@@ -246,6 +252,7 @@ class GroupScenarios:
         self.produce(broker, topic, spread(range(400), 4))
         crew.until_seen(range(400))
         was = {m["GroupInstanceId"]: m["MemberId"] for m in described(broker, group)["Members"]}
+        assert set(was) == {f"{group}-1", f"{group}-2"}
         for old, other in ((first, second), (second, first)):
             rebalances = other.rebalances
             old.kill()
