@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for all clients: a broker, its binary, Java. Nothing is skipped when something is missing.
+"""Fixtures for all clients: a broker, its binary, Java, Go. Nothing is skipped when something is missing.
 
 `--against kafka` runs the tests that use `broker` against a real Kafka 4.4.0: what it does is right.
 Those that need something of Klamm's own use `klamm` or `server`, and are left out then.
@@ -218,3 +218,22 @@ def java():
     return Program("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                    "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
                    "-cp", f"{classes}:{classpath()}")
+
+
+@pytest.fixture(scope="session")
+def golang():
+    """The path of the program of golang/; Go knows itself what it has to compile again."""
+    go = subprocess.run([str(ROOT / "test" / "go.sh")], stdout=subprocess.PIPE, text=True,
+                        check=True).stdout.strip()
+    made = ROOT / "build" / "clients-golang"
+    environment = {"HOME": str(ROOT / "build" / "go"), **os.environ, "GOTOOLCHAIN": "local",
+                   "CGO_ENABLED": "0"}
+
+    def run(*command):
+        return subprocess.run(command, cwd=HERE / "golang", env=environment, check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+
+    run(go, "build", "-o", str(made), ".")
+    root = pathlib.Path(run(go, "env", "GOROOT").strip())
+    assert run(str(root / "bin" / "gofmt"), "-l", ".") == "", "gofmt -w these"
+    return str(made)
