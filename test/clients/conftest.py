@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for all clients: a broker, its binary, Java, Node. Nothing is skipped, whatever is missing.
+"""Fixtures for all clients: a broker, its binary, Java, Node, Go. Nothing is skipped, whatever is missing.
 
 `--against kafka` runs the tests that use `broker` against a real Kafka 4.4.0: what it does is right.
 Those that need something of Klamm's own use `klamm` or `server`, and are left out then.
@@ -176,9 +176,9 @@ class Program:
         self.command = command
         self.env = env
 
-    def run(self, main, *args, on_ask=None, limit_s=120):
+    def run(self, *args, on_ask=None, limit_s=120):
         """The results by name: "ok", or why not. Whatever else is printed is shown on a failure."""
-        process = subprocess.Popen([*self.command, main, *map(str, args)], text=True, env=self.env,
+        process = subprocess.Popen([*self.command, *map(str, args)], text=True, env=self.env,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         watchdog = threading.Timer(limit_s, process.kill)
@@ -202,7 +202,7 @@ class Program:
             code = process.wait()
             watchdog.cancel()
             print("\n".join(printed))
-        assert code == 0, f"{main} ended with {code}"
+        assert code == 0, f"{args[0]} ended with {code}"
         return results
 
 
@@ -234,3 +234,22 @@ def node_env():
     """The environment in which Node finds its packages."""
     made = subprocess.run([ROOT / "test" / "node.sh"], stdout=subprocess.PIPE, text=True, check=True)
     return {**os.environ, "NODE_PATH": made.stdout.strip()}
+
+
+@pytest.fixture(scope="session")
+def golang():
+    """The path of the program of golang/; Go knows itself what it has to compile again."""
+    go = subprocess.run([str(ROOT / "test" / "go.sh")], stdout=subprocess.PIPE, text=True,
+                        check=True).stdout.strip()
+    made = ROOT / "build" / "clients-golang"
+    environment = {"HOME": str(ROOT / "build" / "go"), **os.environ, "GOTOOLCHAIN": "local",
+                   "CGO_ENABLED": "0"}
+
+    def run(*command):
+        return subprocess.run(command, cwd=HERE / "golang", env=environment, check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+
+    run(go, "build", "-o", str(made), ".")
+    root = pathlib.Path(run(go, "env", "GOROOT").strip())
+    assert run(str(root / "bin" / "gofmt"), "-l", ".") == "", "gofmt -w these"
+    return str(made)

@@ -7,8 +7,8 @@
         def produce(self, broker, topic, records, codec="none"):
             ...
 
-Members are processes of their own (group_worker.py), so that one can be killed. They say what they have
-got and read; a test waits for that, never for time to pass.
+Members are processes of their own (group_worker.py, or a program that does the same), so that one can
+be killed. They say what they have got and read; a test waits for that, never for time to pass.
 """
 
 import collections
@@ -256,6 +256,7 @@ class GroupScenarios:
         self.produce(broker, topic, spread(range(400), 4))
         crew.until_seen(range(400))
         was = {m["GroupInstanceId"]: m["MemberId"] for m in described(broker, group)["Members"]}
+        assert set(was) == {f"{group}-1", f"{group}-2"}
         for old, other in ((first, second), (second, first)):
             rebalances = other.rebalances
             old.kill()

@@ -212,7 +212,7 @@ def test_standard_input_must_have_an_end(binary, tmp_path):
 def run_example(binary, command, directory, env=None):
     done = subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, text=True, timeout=600,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**os.environ, **(env or {}), "KLAMM": binary})
+                          env={**(env or os.environ), "KLAMM": binary})
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -236,3 +236,10 @@ def test_the_example_for_junit(binary, tmp_path):
     except AssertionError:
         out = run_example(binary, command, directory)
     assert "Tests run: 2, Failures: 0, Errors: 0, Skipped: 0" in out
+
+
+def test_the_example_for_go(binary, tmp_path):
+    go = subprocess.run([ROOT / "test" / "go.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    env = {"HOME": str(ROOT / "build" / "go"), **os.environ, "GOTOOLCHAIN": "local"}
+    out = run_example(binary, [go.stdout.strip(), "test", "./..."], copy_of("go", tmp_path), env)
+    assert out.startswith("ok ")

@@ -213,7 +213,7 @@ def main():
         check_functions(t, path, lines)
         if path.startswith("src/"):
             check_includes(t, path, lines, table)
-    for path in tracked("*.py", "*.sh", "tools/deps", "schema/**", ".ci/run", "Makefile"):
+    for path in tracked("*.py", "*.sh", "*.go", "tools/deps", "schema/**", ".ci/run", "Makefile"):
         if "SPDX-License-Identifier" not in "\n".join(read(path).splitlines()[:2]):
             if not path.endswith(".md"):
                 t.say(path, 1, "no SPDX line at the top")
