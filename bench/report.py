@@ -56,7 +56,7 @@ def durable(metric, disk_metric):
             "fdatasync": ("durable-1", disk_metric)}
 
 
-def seconds_of_cpu_ms(name):
+def cpu_ms_of_each(name):
     """CPU time of one of `name` in milliseconds."""
     return lambda s: s["cpu_s"] / s[name] * 1e3
 
@@ -70,15 +70,17 @@ def commit_rows(scenario, title):
         Row(f"{title}: broker CPU", "µs/commit", same(scenario, cpu_us, PAIR), BETTER, digits=1),
         Row("the same: rate", "commits/s", same(scenario, key("requests_per_s"), PAIR), BETTER,
             at_least=True, digits=0),
-        Row("the same: p50", "µs", same(scenario, key("p50_us"), PAIR), BETTER, digits=0),
-        Row("the same: p99", "µs", same(scenario, key("p99_us"), PAIR), BETTER, digits=0),
+        Row("the same: p50", "µs", dict(same(scenario, key("p50_us"), PAIR),
+                                        fdatasync=("durable-1", key("p50_us"))), BETTER, digits=0),
+        Row("the same: p99", "µs", dict(same(scenario, key("p99_us"), PAIR),
+                                        fdatasync=("durable-1", key("p99_us"))), BETTER, digits=0),
     ]
 
 
 def rebalance_rows():
     def row(title, metric, targets=BETTER):
         return Row(title, "ms", same("rebalance", metric, PAIR), targets, digits=1)
-    rows = [row("Rebalance of 100 members: broker CPU of each", seconds_of_cpu_ms("rounds"))]
+    rows = [row("Rebalance of 100 members: broker CPU of each", cpu_ms_of_each("rounds"))]
     for event, words in (("join", "a member's join"), ("leave", "a member's leave"),
                          ("death", "the end of a dead member's session")):
         rows.append(row(f"from {words} until all are assigned: p50",
@@ -235,7 +237,7 @@ def table(samples):
              "| --- | --- | ---: | ---: | ---: | --- | --- |"]
     for row in ROWS:
         columns = {c: by_round(samples, c, v) for c, v in row.values.items()}
-        if not any(columns.values()):
+        if not any(columns[c] for c in columns if c != "fdatasync"):
             continue  # its scenario was not asked for
         mine = columns["klamm"]
         words, verdicts = judge(row, mine, columns)

@@ -27,6 +27,7 @@ SETTLE_SECONDS = 1.5
 IDLE_SECONDS = 10
 TOPICS_TIMEOUT = 900
 NAMED_TOPICS = 10
+KAFKA_WARM_SECONDS = 6
 DEATH_SESSION_MS = 1000
 COMMITS = {"commit-1": (1, 1), "commit-32": (1, 32), "commit-1000": (1000, 32)}  # groups, conns
 
@@ -36,8 +37,9 @@ SCENARIOS = ("produce", "small", "durable", "latency", "groups", "metadata", "me
 
 FULL = {"rounds": 5, "bytes": 2_000_000_000, "seconds": 3.0, "warm": 0.5, "latency_seconds": 6.0,
         "fetch_passes": 3, "klamm_starts": 9, "kafka_starts": 3, "conns": 10_000,
-        "kafka_warm_rounds": 3, "rebalances": 50, "deaths": 5, "members": 100, "topics": 10_000,
-        "groups": 10_000, "group_members": 10, "group_conns": 250}
+        "kafka_warm_rounds": 3, "short_seconds": 2.0, "rebalances": 50, "deaths": 4,
+        "members": 100, "topics": 10_000, "groups": 10_000, "group_members": 10,
+        "group_conns": 250}
 QUICK = dict(FULL, rounds=1, bytes=1_000_000_000, seconds=2.0, latency_seconds=3.0,
              klamm_starts=5, kafka_starts=1, kafka_warm_rounds=1, rebalances=20, deaths=2)
 
@@ -115,11 +117,11 @@ class Bench:
     def warm_kafka_groups(self, server):
         say("warming Kafka's group coordinator")
         for i in range(self.size["kafka_warm_rounds"]):
-            topic = f"warm-groups{i}"
-            for groups, conns in COMMITS.values():
+            for scenario, (groups, conns) in COMMITS.items():
+                topic = f"warm{i}-{scenario}"  # and groups of that name, whose members stay
                 self.load(server, "commit", "--topic", topic, *self.commits(groups, conns))
                 self.load(server, "delete", "--topic", topic)
-            self.load(server, "rebalance", "--topic", topic, "--conns", self.size["members"],
+            self.load(server, "rebalance", "--topic", f"warm{i}", "--conns", self.size["members"],
                       "--passes", self.size["rebalances"])
 
     # -- one measurement ----------------------------------------------------
@@ -269,8 +271,8 @@ class Bench:
                          lambda: self.with_topic(target, acks[target], action))
 
     def commits(self, groups, conns):
-        return ["--groups", groups, "--conns", conns, "--seconds", self.size["seconds"],
-                "--warm-seconds", self.size["warm"]]
+        return ["--groups", groups, "--conns", conns, "--seconds",
+                self.size["short_seconds"], "--warm-seconds", self.size["warm"]]
 
     def groups(self, number):
         """Klamm's commits are on disk when they are acknowledged, Kafka's in the page cache."""
@@ -302,13 +304,13 @@ class Bench:
                     rss_kib=machine.status_kib(servers[target].pid, "VmRSS")))
                 for named in (0, NAMED_TOPICS):
                     self.load(servers[target], "metadata", *topics, "--named", named,
-                              "--seconds", 4 if target == "kafka" else 0)
+                              "--seconds", KAFKA_WARM_SECONDS if target == "kafka" else 0)
             for number in range(self.size["rounds"]):
                 for scenario, named in (("metadata-all", 0), ("metadata-named", NAMED_TOPICS)):
                     for target in self.turns(number, *servers):
                         self.keep(scenario, target, number, self.load(
                             servers[target], "metadata", *topics, "--named", named,
-                            "--seconds", self.size["seconds"], "--warm-seconds", 0.2))
+                            "--seconds", self.size["short_seconds"], "--warm-seconds", 0.2))
         except BenchError as e:
             self.errors.append(f"metadata: {e}")
             say(self.errors[-1])
