@@ -313,7 +313,7 @@ void put_batch(struct kbuf *b, const struct batch_shape *shape)
 
 /* -- requests ----------------------------------------------------------- */
 
-static size_t begin_frame(struct kbuf *b, int16_t api, int16_t version, bool is_flexible)
+size_t begin_frame(struct kbuf *b, int16_t api, int16_t version, bool is_flexible)
 {
     size_t start = b->size;
     put_i32(b, 0); /* frame length, set by end_frame() */
@@ -326,7 +326,7 @@ static size_t begin_frame(struct kbuf *b, int16_t api, int16_t version, bool is_
     return start;
 }
 
-static void end_frame(struct kbuf *b, size_t start)
+void end_frame(struct kbuf *b, size_t start)
 {
     store_i32(b->data + start, (int32_t)(b->size - start - 4));
 }

@@ -2,7 +2,8 @@
 /*
  * kwire: the few Kafka frames that the bench programs speak, at fixed
  * versions that Kafka 4.4 and Klamm both serve: ApiVersions 0, CreateTopics 4,
- * DeleteTopics 1, Produce 9, Fetch 12, and v2 record batches of equal records.
+ * DeleteTopics 1, Produce 9, Fetch 12, and v2 record batches of equal records;
+ * those of groups and of metadata are in kwire_group.h.
  *
  * It is small and apart from src/wire on purpose: what measures the broker
  * should not share its mistakes. It does not know sockets.
@@ -83,6 +84,11 @@ void put_batch(struct kbuf *b, const struct batch_shape *shape);
 size_t batch_size(const struct batch_shape *shape);
 /* How many records of value_size fit a batch of size_max bytes, at least 1. */
 int32_t batch_fit(uint32_t value_size, size_t size_max);
+
+/* Around the body of any request: appends what comes before it, then sets the
+ * frame's length. */
+size_t begin_frame(struct kbuf *b, int16_t api, int16_t version, bool is_flexible);
+void end_frame(struct kbuf *b, size_t start);
 
 /* Each appends one whole frame with its length in front. */
 void put_api_versions(struct kbuf *b);

@@ -27,7 +27,13 @@ static const char usage[] =
     "  idle      open --conns connections, hold them until standard input ends\n"
     "  start     -- COMMAND...: time from exec to the first acknowledged record\n"
     "  create, delete   the topic\n"
+    "  commit    OffsetCommit for --groups groups of one member over --conns connections\n"
+    "  rebalance one group of --conns members: --passes leaves and joins, --deaths deaths\n"
+    "  groups    make --groups groups of --members members; docs/benchmarks.md has the rest\n"
+    "  topics    create --topics topics\n"
+    "  metadata  ask for all of --topics topics, or for --named of them\n"
     "options: --topic NAME --config KEY=VALUE --pid BROKER --floor --keep-topic --check --spin\n"
+    "  --groups N --members N --topics N --named N --deaths N --session-ms N\n"
     "  --acks N --conns N --partitions N --depth N --value-size N --batch-bytes N\n"
     "  --fetch-batches N --passes N --bytes N --seconds S --warm-seconds S --rate R\n";
 
@@ -37,9 +43,10 @@ struct mode {
 };
 
 static const struct mode modes[] = {
-    {"produce", load_produce}, {"fetch", load_fetch}, {"latency", load_latency},
-    {"idle", load_idle},       {"start", load_start}, {"create", load_create},
-    {"delete", load_delete},
+    {"produce", load_produce}, {"fetch", load_fetch},   {"latency", load_latency},
+    {"idle", load_idle},       {"start", load_start},   {"create", load_create},
+    {"delete", load_delete},   {"commit", load_commit}, {"rebalance", load_rebalance},
+    {"groups", load_groups},   {"topics", load_topics}, {"metadata", load_metadata},
 };
 
 static const struct option long_options[] = {
@@ -63,6 +70,12 @@ static const struct option long_options[] = {
     {"seconds", required_argument, NULL, 's'},
     {"warm-seconds", required_argument, NULL, 'w'},
     {"rate", required_argument, NULL, 'r'},
+    {"groups", required_argument, NULL, 'G'},
+    {"members", required_argument, NULL, 'M'},
+    {"topics", required_argument, NULL, 'T'},
+    {"named", required_argument, NULL, 'N'},
+    {"deaths", required_argument, NULL, 'D'},
+    {"session-ms", required_argument, NULL, 'm'},
     {NULL, 0, NULL, 0},
 };
 
@@ -149,6 +162,24 @@ static void parse_option(struct load_options *o, int letter, char *text)
     case 'r':
         o->rate = number(text, 1, 1e7);
         break;
+    case 'G':
+        o->groups = (int)number(text, 1, 1e6);
+        break;
+    case 'M':
+        o->members = (int)number(text, 1, 1000);
+        break;
+    case 'T':
+        o->topics = (int)number(text, 1, 1e6);
+        break;
+    case 'N':
+        o->named = (int)number(text, 0, 1000);
+        break;
+    case 'D':
+        o->deaths = (int)number(text, 0, 1000);
+        break;
+    case 'm':
+        o->session_ms = (int)number(text, 100, 1800000);
+        break;
     default:
         die("\n%s", usage);
     }
@@ -172,6 +203,9 @@ int main(int argc, char **argv)
         .passes = 1,
         .fetch_batches = 8,
         .rate = 500,
+        .groups = 1,
+        .members = 10,
+        .session_ms = 6000,
     };
     if (argc < 2)
         die("\n%s", usage);

@@ -39,6 +39,12 @@ struct load_options {
     double rate;         /* records a second, end to end */
     double warm_seconds; /* before the measured period */
     char **command;      /* start: what to exec */
+    int groups;
+    int members;    /* of each group */
+    int topics;     /* of one partition each */
+    int named;      /* of them in a Metadata request; 0: all */
+    int deaths;     /* of members, beside --passes leaves */
+    int session_ms; /* of those that die */
 };
 
 void load_produce(const struct load_options *o);
@@ -48,6 +54,11 @@ void load_idle(const struct load_options *o);
 void load_start(const struct load_options *o);
 void load_create(const struct load_options *o);
 void load_delete(const struct load_options *o);
+void load_commit(const struct load_options *o);
+void load_rebalance(const struct load_options *o);
+void load_groups(const struct load_options *o);
+void load_topics(const struct load_options *o);
+void load_metadata(const struct load_options *o);
 
 /* The batch that the options ask for. */
 struct batch_shape load_shape(const struct load_options *o);

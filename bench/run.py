@@ -25,12 +25,23 @@ from servers import ROOT, BenchError, Floor, Kafka, Klamm
 LOAD_TIMEOUT = 180
 SETTLE_SECONDS = 1.5
 IDLE_SECONDS = 10
+TOPICS_TIMEOUT = 900
+NAMED_TOPICS = 10
+KAFKA_WARM_SECONDS = 6
+DEATH_SESSION_MS = 1000
+COMMITS = {"commit-1": (1, 1), "commit-32": (1, 32), "commit-1000": (1000, 32)}  # groups, conns
+
+# In the order of running. The first five share two servers and are repeated in rounds.
+SCENARIOS = ("produce", "small", "durable", "latency", "groups", "metadata", "members", "idle",
+             "start")
 
 FULL = {"rounds": 5, "bytes": 2_000_000_000, "seconds": 3.0, "warm": 0.5, "latency_seconds": 6.0,
         "fetch_passes": 3, "klamm_starts": 9, "kafka_starts": 3, "conns": 10_000,
-        "kafka_warm_rounds": 3}
+        "kafka_warm_rounds": 3, "short_seconds": 2.0, "rebalances": 50, "deaths": 4,
+        "members": 100, "topics": 10_000, "groups": 10_000, "group_members": 10,
+        "group_conns": 250}
 QUICK = dict(FULL, rounds=1, bytes=1_000_000_000, seconds=2.0, latency_seconds=3.0,
-             klamm_starts=5, kafka_starts=1, kafka_warm_rounds=1)
+             klamm_starts=5, kafka_starts=1, kafka_warm_rounds=1, rebalances=20, deaths=2)
 
 
 def say(text):
@@ -67,8 +78,10 @@ class Bench:
                 self.servers[name].start()
         if "klamm" in self.servers:
             self.probe_cache_option(self.servers["klamm"])
-        if "kafka" in self.servers:
+        if "kafka" in self.servers and self.wants("produce", "small", "durable", "latency"):
             self.warm_kafka(self.servers["kafka"])
+        if "kafka" in self.servers and self.wants("groups"):
+            self.warm_kafka_groups(self.servers["kafka"])
 
     def stop_servers(self):
         for server in self.servers.values():
@@ -101,23 +114,37 @@ class Bench:
                           min(conns, 8), "--seconds", 4)
                 self.load(server, "delete", "--topic", topic)
 
+    def warm_kafka_groups(self, server):
+        say("warming Kafka's group coordinator")
+        for i in range(self.size["kafka_warm_rounds"]):
+            for scenario, (groups, conns) in COMMITS.items():
+                topic = f"warm{i}-{scenario}"  # and groups of that name, whose members stay
+                self.load(server, "commit", "--topic", topic, *self.commits(groups, conns))
+                self.load(server, "delete", "--topic", topic)
+            self.load(server, "rebalance", "--topic", f"warm{i}", "--conns", self.size["members"],
+                      "--passes", self.size["rebalances"])
+
     # -- one measurement ----------------------------------------------------
 
     def program(self, name):
         return str(self.build / "bench" / name)
 
-    def load(self, server, mode, *args):
-        """Runs the load generator to its end and gives what it printed."""
+    def load_command(self, server, mode, *args):
         command = [self.program("klamm-load"), mode, "--port", server.port, "--pid", server.pid,
                    *server.load_options, *args]
-        return self.run_json(command)
+        return [str(c) for c in command]
 
-    def run_json(self, command):
+    def load(self, server, mode, *args, timeout=LOAD_TIMEOUT):
+        """Runs the load generator to its end and gives what it printed."""
+        return self.run_json(self.load_command(server, mode, *args), timeout)
+
+    def run_json(self, command, timeout=LOAD_TIMEOUT):
         try:
-            done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True, timeout=LOAD_TIMEOUT)
+            done = subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  timeout=timeout)
         except subprocess.TimeoutExpired as e:
-            raise BenchError(f"no end after {LOAD_TIMEOUT} s: {command[1]}") from e
+            raise BenchError(f"no end after {timeout} s: {command[1]}") from e
         if done.returncode != 0:
             raise BenchError(done.stderr.strip()[-500:] or f"status {done.returncode}")
         return json.loads(done.stdout.strip().splitlines()[-1])
@@ -172,6 +199,9 @@ class Bench:
         present = [t for t in targets if t in self.options.only]
         shift = number % max(1, len(present))
         return present[shift:] + present[:shift]
+
+    def wants(self, *scenarios):
+        return any(s in self.options.scenarios for s in scenarios)
 
     # -- scenarios ----------------------------------------------------------
 
@@ -240,6 +270,95 @@ class Bench:
             self.attempt(scenario, target, number,
                          lambda: self.with_topic(target, acks[target], action))
 
+    def commits(self, groups, conns):
+        return ["--groups", groups, "--conns", conns, "--seconds",
+                self.size["short_seconds"], "--warm-seconds", self.size["warm"]]
+
+    def groups(self, number):
+        """Klamm's commits are on disk when they are acknowledged, Kafka's in the page cache."""
+        pair = ("klamm", "kafka")
+        os.sync()
+        for scenario, (groups, conns) in COMMITS.items():
+            for target in self.turns(number, *pair):
+                say(f"round {number + 1}: {scenario}, {target}")
+                self.attempt(scenario, target, number, lambda: self.with_topic(
+                    target, "disk", lambda server, topic: [(scenario, self.load(
+                        server, "commit", *topic, *self.commits(groups, conns)))]))
+        for target in self.turns(number, *pair):
+            say(f"round {number + 1}: rebalance, {target}")
+            self.attempt("rebalance", target, number, lambda: [("rebalance", self.load(
+                self.servers[target], "rebalance", "--topic", f"rebalance{number}",
+                "--conns", self.size["members"], "--passes", self.size["rebalances"],
+                "--deaths", self.size["deaths"], "--session-ms", DEATH_SESSION_MS))])
+
+    def metadata(self):
+        """Servers of their own, which have many topics; they take turns as in any round."""
+        servers = {}
+        topics = ["--topics", self.size["topics"]]
+        try:
+            for target in self.turns(0, "klamm", "kafka"):
+                say(f"{self.size['topics']} topics, {target}")
+                servers[target] = self.new_server(target).start()
+                self.keep("topics", target, 0, dict(
+                    self.load(servers[target], "topics", *topics, timeout=TOPICS_TIMEOUT),
+                    rss_kib=machine.status_kib(servers[target].pid, "VmRSS")))
+                for named in (0, NAMED_TOPICS):
+                    self.load(servers[target], "metadata", *topics, "--named", named,
+                              "--seconds", KAFKA_WARM_SECONDS if target == "kafka" else 0)
+            for number in range(self.size["rounds"]):
+                for scenario, named in (("metadata-all", 0), ("metadata-named", NAMED_TOPICS)):
+                    for target in self.turns(number, *servers):
+                        self.keep(scenario, target, number, self.load(
+                            servers[target], "metadata", *topics, "--named", named,
+                            "--seconds", self.size["short_seconds"], "--warm-seconds", 0.2))
+        except BenchError as e:
+            self.errors.append(f"metadata: {e}")
+            say(self.errors[-1])
+        finally:
+            for server in servers.values():
+                server.stop()
+
+    def members(self):
+        """Klamm only: many groups that say nothing, and how soon they are there after a crash."""
+        server = self.new_server("klamm").start()
+        holder = None
+        try:
+            fresh = machine.status_kib(server.pid, "VmRSS")
+            holder = subprocess.Popen(
+                self.load_command(server, "groups", "--groups", self.size["groups"], "--members",
+                                  self.size["group_members"], "--conns",
+                                  self.size["group_conns"]),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            sample = self.next_line(holder)
+            time.sleep(SETTLE_SECONDS)
+            held = machine.status_kib(server.pid, "VmRSS")
+            ticks = machine.cpu_ticks(server.pid)
+            time.sleep(IDLE_SECONDS)
+            sample["idle_ticks"] = machine.cpu_ticks(server.pid) - ticks
+            sample["rss_kib"] = held
+            sample["member_bytes"] = (held - fresh) * 1024 / sample["members"]
+            port = server.port
+            server.crash()
+            holder.stdin.write(f"{time.monotonic_ns()}\n")
+            holder.stdin.flush()
+            server.start(port)
+            sample.update(self.next_line(holder))
+            time.sleep(SETTLE_SECONDS)
+            sample["reloaded_rss_kib"] = machine.status_kib(server.pid, "VmRSS")
+            yield "members", sample
+        finally:
+            if holder is not None:
+                holder.stdin.close()
+                holder.wait()
+            server.stop()
+
+    @staticmethod
+    def next_line(holder):
+        line = holder.stdout.readline()
+        if not line:
+            raise BenchError("the load generator ended")
+        return json.loads(line)
+
     def idle(self, target):
         """A fresh server, first alone, then with many connections that say nothing."""
         server = self.new_server(target).start()
@@ -288,22 +407,40 @@ class Bench:
         if self.busy[-1] > report.BUSY_SHARE:
             say(f"others keep {self.busy[-1]:.0%} of this machine busy: figures will suffer")
 
-    def run(self):
-        self.look_around()
+    def rounds(self):
         self.start_servers()
         for number in range(self.size["rounds"]):
             self.look_around()
-            with machine.awake_cores():
-                self.big_batches(number)
-            self.small_requests(number)
-            self.durable(number)
-            self.end_to_end(number, 500)
-            self.end_to_end(number, 2000)
+            if self.wants("produce"):
+                with machine.awake_cores():
+                    self.big_batches(number)
+            if self.wants("small"):
+                self.small_requests(number)
+            if self.wants("durable"):
+                self.durable(number)
+            if self.wants("latency"):
+                self.end_to_end(number, 500)
+                self.end_to_end(number, 2000)
+            if self.wants("groups"):
+                self.groups(number)
         self.stop_servers()
+
+    def run(self):
+        self.look_around()
+        if self.wants("produce", "small", "durable", "latency", "groups"):
+            self.rounds()
+        if self.wants("metadata"):
+            self.metadata()
+        if self.wants("members") and "klamm" in self.options.only:
+            say("many groups, klamm")
+            self.attempt("members", "klamm", 0, self.members)
         for target in ("klamm", "kafka"):
-            if target in self.options.only:
+            if target not in self.options.only:
+                continue
+            if self.wants("idle"):
                 say(f"idle, {target}")
                 self.attempt("idle", target, 0, lambda: self.idle(target))
+            if self.wants("start"):
                 say(f"start, {target}")
                 self.attempt("start", target, 0, lambda: self.start_time(target))
 
@@ -318,11 +455,16 @@ def parse_options():
                         help="where data goes: on the disk to measure (the build directory)")
     parser.add_argument("--only", default="floor,klamm,kafka,fdatasync",
                         help="some of floor,klamm,kafka,fdatasync")
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS),
+                        help="some of " + ",".join(SCENARIOS))
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "bench" / "results")
     parser.add_argument("--update-readme", action="store_true",
                         help="only put the last table between the markers in README.md")
     options = parser.parse_args()
     options.only = options.only.split(",")
+    options.scenarios = options.scenarios.split(",")
+    for name in set(options.scenarios) - set(SCENARIOS):
+        parser.error(f"no scenario {name}")
     options.build = options.build.resolve()
     options.dir = (options.dir or options.build).resolve()
     return options

@@ -18,6 +18,8 @@ sys.path.insert(0, str(ROOT / "test" / "kafka"))
 import kafka_server as kafka_module  # noqa: E402
 
 READY_LINE = re.compile(r"127\.0\.0\.1:(\d+)")
+# Both brokers: no wait for more members of a new group, and sessions short enough to die in.
+GROUP_SETTINGS = {"group.initial.rebalance.delay.ms": 0, "group.min.session.timeout.ms": 500}
 START_SECONDS = 20
 STOP_SECONDS = 20
 
@@ -51,10 +53,10 @@ class Process:
     def log_path(self):
         return self.directory / "log.txt"
 
-    def start(self):
+    def start(self, port=0):
         with open(self.log_path(), "wb") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self.command(port), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=kafka_module.end_with_parent)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -68,6 +70,11 @@ class Process:
         text = self.log_path().read_text(errors="replace")
         self.stop()
         raise BenchError(f"{self.name} did not start:\n{text[-2000:]}")
+
+    def crash(self):
+        """SIGKILL; the data stays, start(port) goes on with it."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self):
         """Stops it and removes its data; also after a start that failed."""
@@ -108,7 +115,8 @@ class Klamm(Process):
     def command(self, port=0):
         return [str(self.program), "serve",
                 "--set", f"listeners=PLAINTEXT://127.0.0.1:{port}",
-                "--set", f"log.dirs={self.directory / 'data'}"]
+                "--set", f"log.dirs={self.directory / 'data'}",
+                *[a for k, v in GROUP_SETTINGS.items() for a in ("--set", f"{k}={v}")]]
 
 
 class Kafka:
@@ -121,7 +129,7 @@ class Kafka:
     def __init__(self, directory):
         # Deleted topics go at once instead of a minute later, so that the disk does not fill.
         self.server = kafka_module.KafkaServer(
-            {"log.segment.delete.delay.ms": 1000},
+            dict(GROUP_SETTINGS, **{"log.segment.delete.delay.ms": 1000}),
             directory=tempfile.mkdtemp(prefix="kafka-", dir=directory))
 
     @property

@@ -9,7 +9,11 @@
 #include "coordinator/group_private.h"
 #include "coordinator/group_subscription.h"
 
-enum { MEMBER_SEED = 0x6d65, INSTANCE_SEED = 0x696e };
+enum {
+    MEMBER_SEED = 0x6d65,
+    INSTANCE_SEED = 0x696e,
+    WALK_SHARE = 16, /* members that one check may cost, over time */
+};
 
 const char *group_state_name(enum group_state state)
 {
@@ -55,17 +59,36 @@ void group_check_counts(const struct group *group)
     ASSERT(has_leader);
 }
 
-void group_check(const struct group *group)
+void group_check_members(const struct group *group)
 {
-    bool has_members = group->member_count > 0;
-    if (group->state == GROUP_DEAD)
-        return;
     group_check_counts(group);
     LIST_FOR_EACH (node, &group->members) {
         const struct group_member *member = container_of(node, struct group_member, link);
         member_check(group, member);
         ASSERT(member->sync == NULL || group->state == GROUP_COMPLETING);
     }
+}
+
+/* Each member of a large group joins and syncs in each round: if all were looked at each time, a
+ * round would cost the square of the size. */
+static bool is_walk_due(struct group *group)
+{
+    uint32_t every = (uint32_t)group->member_count / WALK_SHARE;
+    if (++group->checks_since_walk < every)
+        return false;
+    group->checks_since_walk = 0;
+    return true;
+}
+
+void group_check(struct group *group)
+{
+    bool has_members = group->member_count > 0;
+    if (group->state == GROUP_DEAD)
+        return;
+    if (is_walk_due(group))
+        group_check_members(group);
+    ASSERT(group->joining_count <= group->member_count);
+    ASSERT(group->awaited_syncs <= group->member_count);
     ASSERT(heap_contains(&group->join_timer.node) == (group->state == GROUP_PREPARING));
     ASSERT(group->joining_count == 0 || group->state == GROUP_PREPARING);
     ASSERT(!group->is_initial || group->state == GROUP_PREPARING);

@@ -114,9 +114,10 @@ struct group {
     bool is_unwritten; /* it became empty, and that could not be written yet */
     bool is_loaded;    /* it was read from the log, not made since */
     uint32_t write_count;
-    uint32_t rebalance_count;  /* begun since known_since_ms */
-    struct group_event *begun; /* why the last of them began; NULL: none has, or no memory */
-    struct group_event *gone;  /* the member that went last; NULL: none has, or no memory */
+    uint32_t rebalance_count;   /* begun since known_since_ms */
+    struct group_event *begun;  /* why the last of them began; NULL: none has, or no memory */
+    struct group_event *gone;   /* the member that went last; NULL: none has, or no memory */
+    uint32_t checks_since_walk; /* group_check() */
     uint32_t id_len;
     char id[];
 };
@@ -129,9 +130,12 @@ void group_free(struct group *group);
 /* Counts are those of the lists, the leader is a member. Walks over all members: once a request
  * or record, not once a member of it. */
 void group_check_counts(const struct group *group);
-/* And what holds whenever no request or timer is being worked on: who may be parked in which state,
- * which timers run. */
-void group_check(const struct group *group);
+/* And who may be parked in which state. */
+void group_check_members(const struct group *group);
+/* What holds whenever no request or timer is being worked on: which timers run in which state. The
+ * members of a large group are looked at in some of the calls only, so that one costs the same in a
+ * group of any size. */
+void group_check(struct group *group);
 
 void group_set_state(struct group *group, enum group_state state, int64_t now_wall_ms);
 /* As the log says, whatever it was before. */
@@ -177,7 +181,8 @@ struct wire_bytes group_member_metadata(const struct group_member *member, const
 
 /* ---- the group's choice */
 
-/* May somebody with these join? Not with more than 32: nobody has so many. */
+/* May somebody with these join? Not with more than 32: nobody has so many. Walks over all members.
+ */
 bool group_takes_protocols(const struct group *group, struct wire_str type,
                            const struct join_group_request_protocol_array *protocols);
 /* The protocol that most members like best among those that all support; NULL: there is none. */

@@ -302,8 +302,11 @@ void fixture_check_groups(const struct group_fixture *f)
 {
     if (f->shard->state != SHARD_ACTIVE)
         return;
-    MAP_FOR_EACH (node, &f->shard->groups)
-        group_check(container_of(node, struct group, node));
+    MAP_FOR_EACH (node, &f->shard->groups) {
+        struct group *group = container_of(node, struct group, node);
+        group_check_members(group);
+        group_check(group);
+    }
 }
 
 struct group *fixture_group(const struct group_fixture *f, const char *id)

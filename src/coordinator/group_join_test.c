@@ -236,6 +236,47 @@ static void many_protocols(char *out, size_t size, int count, const char *last)
     snprintf(out + used, size - used, "%s", last);
 }
 
+TEST(a_member_that_joins_again_as_it_is_but_of_another_type_is_refused)
+{
+    struct group_fixture f;
+    char ids[2][FIXTURE_ID_SIZE];
+    fixture_init(&f, NULL);
+    fixture_form(&f, 2, ids);
+    struct join_args args = {.member = ids[1], .type = "connect"};
+    CHECK_EQUAL(fixture_join_error(fixture_join(&f, &args)), KERR_INCONSISTENT_GROUP_PROTOCOL);
+    args.type = NULL;
+    args.protocols = "other";
+    CHECK_EQUAL(fixture_join_error(fixture_join(&f, &args)), KERR_INCONSISTENT_GROUP_PROTOCOL);
+    CHECK_EQUAL(fixture_state(&f), GROUP_STABLE);
+    CHECK_EQUAL(fixture_join_error(fixture_rejoin(&f, ids[1])), KERR_NONE);
+    fixture_deinit(&f);
+}
+
+/* Each member joins and syncs in each round: looking at all of them each time would make a round
+ * of 1,000 members cost ten times what it is worth. */
+TEST(the_members_of_a_large_group_are_looked_at_in_some_checks_only)
+{
+    enum { SMALL = 15, LARGE = 64, EVERY = 4 };
+    struct group_fixture f;
+    fixture_init(&f, NULL);
+    for (int i = 0; i < SMALL; i++)
+        newcomer(&f);
+    struct group *group = fixture_group(&f, "g");
+    group_check(group);
+    CHECK_EQUAL(group->checks_since_walk, 0);
+    for (int i = SMALL; i < LARGE; i++)
+        newcomer(&f);
+    CHECK_EQUAL(group->member_count, LARGE);
+    group->checks_since_walk = 0;
+    for (uint32_t i = 1; i < EVERY; i++) {
+        group_check(group);
+        CHECK_EQUAL(group->checks_since_walk, i);
+    }
+    group_check(group);
+    CHECK_EQUAL(group->checks_since_walk, 0);
+    fixture_deinit(&f);
+}
+
 TEST(more_protocols_than_anybody_has_are_refused)
 {
     struct group_fixture f;

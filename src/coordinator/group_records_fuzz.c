@@ -90,8 +90,10 @@ static void finish(struct fuzz *f, enum err e)
     if (e == ERR_OK) {
         group_shard_dump(f->shard, &text);
         mem_env_advance_ms(&f->m, 700000);
-        MAP_FOR_EACH (node, &f->shard->groups)
+        MAP_FOR_EACH (node, &f->shard->groups) {
+            group_check_members(container_of(node, struct group, node));
             group_check(container_of(node, struct group, node));
+        }
         group_shard_dump(f->shard, &text);
     }
     strbuf_deinit(&text);
