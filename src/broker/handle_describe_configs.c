@@ -30,6 +30,8 @@ struct describe_op {
     struct describe_configs_response_describe_configs_result *result;
     const struct config_set *topic; /* NULL: the broker is described */
     struct config_layers layers;    /* in force by the request's image */
+    bool wants_all;                 /* keys of the resource; else those that are marked */
+    bool is_wanted[MAX((int)CONFIG_BROKER_COUNT, (int)CONFIG_TOPIC_COUNT)];
 };
 
 static void result_fail(struct describe_op *op, enum kerr error, const char *message)
@@ -86,17 +88,34 @@ static bool fill_row(struct describe_op *op, const struct config_described *desc
 
 /* ---- one resource */
 
-/* The keys that were asked for, by number: all, or those of the list that exist. */
-static bool is_wanted(const struct describe_op *op, const char *name)
+/* Marks the keys that were asked for, by number: all, or those of the list that exist. There may be
+ * a million in the list. */
+static void mark_wanted(struct describe_op *op, int (*find)(const char *name, size_t len))
 {
     const struct wire_str_array *keys = &op->asked->configuration_keys;
-    if (keys->count <= 0)
-        return true;
+    op->wants_all = keys->count <= 0;
+    memset(op->is_wanted, 0, sizeof(op->is_wanted));
     for (int32_t i = 0; i < keys->count; i++) {
-        if (wire_str_is(keys->items[i], name))
+        int key =
+            keys->items[i].len > 0 ? find(keys->items[i].data, (size_t)keys->items[i].len) : -1;
+        if (key >= 0)
+            op->is_wanted[key] = true;
+    }
+}
+
+static bool is_wanted(const struct describe_op *op, int key)
+{
+    return op->wants_all || op->is_wanted[key];
+}
+
+static bool is_logger_wanted(const struct describe_op *op)
+{
+    const struct wire_str_array *keys = &op->asked->configuration_keys;
+    for (int32_t i = 0; i < keys->count; i++) {
+        if (wire_str_is(keys->items[i], BROKER_LOGGER_NAME))
             return true;
     }
-    return false;
+    return keys->count <= 0;
 }
 
 static bool describe_keys(struct describe_op *op)
@@ -112,9 +131,10 @@ static bool describe_keys(struct describe_op *op)
                        rows) != ERR_OK)
         return false;
     rows->count = 0;
+    mark_wanted(op, is_topic ? config_topic_find : config_broker_find);
     for (int key = 0; key < count; key++) {
         struct config_described described;
-        if (!is_wanted(op, defs[key].name))
+        if (!is_wanted(op, key))
             continue;
         enum err e = is_topic
                          ? config_topic_describe(op->topic, layers, key, &op->arena, &described)
@@ -157,11 +177,12 @@ static bool describe_defaults(struct describe_op *op)
                        set->count, &op->result->configs) != ERR_OK)
         return false;
     int32_t count = 0;
+    mark_wanted(op, config_broker_find);
     for (int i = 0; i < set->count; i++) {
         int key = set->entries[i].key;
         const struct config_def *def = &config_broker_defs[key];
         const char *text = set->entries[i].text;
-        if (!is_wanted(op, def->name))
+        if (!is_wanted(op, key))
             continue;
         struct config_described described = {
             .def = def,
@@ -199,7 +220,7 @@ static bool describe_logger(struct describe_op *op)
         result_fail(op, KERR_INVALID_REQUEST, "a logger is named by the number of this broker");
         return true;
     }
-    if (!is_wanted(op, BROKER_LOGGER_NAME))
+    if (!is_logger_wanted(op))
         return true;
     if (wire_array_new(&op->arena,
                        &describe_configs_response_describe_configs_resource_result_layout, 1,
