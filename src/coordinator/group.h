@@ -93,7 +93,8 @@ struct group {
     char *protocol;      /* NULL: none chosen */
     char *leader;        /* a member id; NULL: none */
     struct list members;
-    struct map by_id; /* pending members too */
+    uint64_t hash_seed; /* the shard's */
+    struct map by_id;   /* pending members too */
     struct map by_instance;
     int32_t member_count; /* without pending ones */
     int32_t pending_count;

@@ -29,6 +29,7 @@ struct group_shard {
     struct group_settings settings;
     struct shard_log log;
     enum shard_state state;
+    uint64_t hash_seed; /* of all maps by names that clients choose; nobody knows it */
     struct map groups;
     struct list writes; /* under way, in the order of the log */
 

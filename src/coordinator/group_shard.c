@@ -19,7 +19,7 @@
 #include "coordinator/group_private.h"
 #include "env/logger.h"
 
-enum { GROUP_SEED = 0x6772, RELOAD_MS = 10000, RECORD_BYTES_MAX = 64 * 1024 * 1024 };
+enum { RELOAD_MS = 10000, RECORD_BYTES_MAX = 64 * 1024 * 1024 };
 
 static void reload(struct loop_timer *timer);
 
@@ -45,6 +45,7 @@ struct group_shard *group_shard_new(const struct group_shard_options *options)
     shard->index = options->index;
     shard->settings = options->settings;
     shard->log = options->log;
+    env_random(shard->env, &shard->hash_seed, sizeof(shard->hash_seed));
     map_init(&shard->groups);
     list_init(&shard->writes);
     list_init(&shard->forgotten);
@@ -89,16 +90,16 @@ int64_t group_shard_now_ms(const struct group_shard *shard)
 
 /* ---- groups */
 
-static uint64_t hash_of(struct wire_str id)
+static uint64_t hash_of(const struct group_shard *shard, struct wire_str id)
 {
-    return hash_bytes(GROUP_SEED, id.data, (size_t)id.len);
+    return hash_bytes(shard->hash_seed, id.data, (size_t)id.len);
 }
 
 struct group *group_shard_find(const struct group_shard *shard, struct wire_str id)
 {
     if (id.len < 0)
         return NULL;
-    for (struct map_node *node = map_first(&shard->groups, hash_of(id)); node != NULL;
+    for (struct map_node *node = map_first(&shard->groups, hash_of(shard, id)); node != NULL;
          node = map_next_same(node)) {
         struct group *group = container_of(node, struct group, node);
         if (wire_str_equal((struct wire_str){group->id, (int32_t)group->id_len}, id))
@@ -113,7 +114,7 @@ struct group *group_shard_make(struct group_shard *shard, struct wire_str id)
     if (group == NULL)
         return NULL;
     group->state_since_ms = group_shard_now_ms(shard);
-    map_insert(&shard->groups, &group->node, hash_of(id));
+    map_insert(&shard->groups, &group->node, hash_of(shard, id));
     return group;
 }
 

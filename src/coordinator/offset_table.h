@@ -36,11 +36,13 @@ struct offset_topic {
 
 struct offset_table {
     struct list topics;
+    uint64_t hash_seed;
     struct map topics_by_name;
     struct map offsets; /* by topic and partition */
 };
 
-void offset_table_init(struct offset_table *table);
+/* Names are hashed under the seed, which nobody outside may know. */
+void offset_table_init(struct offset_table *table, uint64_t hash_seed);
 void offset_table_deinit(struct offset_table *table);
 
 struct offset_topic *offset_table_topic(const struct offset_table *table, struct wire_str name);
