@@ -527,15 +527,15 @@ bool group_is_of_consumers(const struct group *group)
     return group->protocol_type != NULL && strcmp(group->protocol_type, "consumer") == 0;
 }
 
-bool group_reads_topic(const struct group *group, struct wire_str topic)
+bool group_walk_topics(const struct group *group, void (*each)(void *arg, struct wire_str topic),
+                       void *arg)
 {
     if (group->protocol == NULL) /* not chosen yet: what they read is not known */
-        return group->member_count > 0 && group_is_of_consumers(group);
+        return group->member_count == 0 || !group_is_of_consumers(group);
     LIST_FOR_EACH (node, &group->members) {
         const struct group_member *member = container_of(node, struct group_member, link);
-        struct wire_bytes metadata = group_member_metadata(member, group->protocol);
-        if (group_subscription_has(metadata, topic) != GROUP_SUBSCRIPTION_NO)
-            return true;
+        if (!group_subscription_walk(group_member_metadata(member, group->protocol), each, arg))
+            return false;
     }
-    return false;
+    return true;
 }

@@ -189,8 +189,10 @@ int32_t group_rebalance_timeout_ms(const struct group *group);
 
 /* Is it one of Kafka's consumers (and not, say, Connect)? */
 bool group_is_of_consumers(const struct group *group);
-/* Does any member read this topic? True also when that cannot be known. */
-bool group_reads_topic(const struct group *group, struct wire_str topic);
+/* Tells all topics that members read, some perhaps many times. False: it cannot be known, or not of
+ * all members: any topic may be read. */
+bool group_walk_topics(const struct group *group, void (*each)(void *arg, struct wire_str topic),
+                       void *arg);
 
 /* ---- texts and bytes. Accept NULL; false: no memory, *to as it was. */
 bool group_text_set(char **to, struct wire_str text);

@@ -30,13 +30,14 @@ struct offset_topic {
     struct list link;     /* of the table, in the order of the first commit */
     struct list partitions;
     struct uuid topic_id;
+    bool is_read; /* while offsets expire: a member reads it */
     int32_t name_len;
     char name[];
 };
 
 struct offset_table {
-    struct list topics;
     uint64_t hash_seed;
+    struct list topics;
     struct map topics_by_name;
     struct map offsets; /* by topic and partition */
 };
