@@ -38,6 +38,18 @@ struct group_op {
     bool is_parked;   /* internal */
 };
 
+struct list_groups_request;
+
+/* Which groups a ListGroups is about. Made once a request: its lists may be long, and every group
+ * of every shard is held against them. */
+struct group_filter {
+    uint32_t states; /* bits by enum group_state */
+    bool has_classic;
+};
+
+/* Thread: any. */
+struct group_filter group_filter_of(const struct list_groups_request *request);
+
 /* What `run` may be: request and response are the types in front. None of them looks at the
  * group id's rules (empty, null): handlers do. */
 group_op_fn group_op_join;           /* join_group_request, _response */
@@ -49,7 +61,7 @@ group_op_fn group_op_commit_offsets; /* offset_commit_request; the response has 
 group_op_fn group_op_fetch_offsets;  /* offset_fetch_request_group, _response_group */
 group_op_fn group_op_delete_offsets; /* offset_delete_request, _response: as with commits */
 group_op_fn group_op_describe;       /* wire_str, describe_groups_response_described_group */
-group_op_fn group_op_list;           /* list_groups_request, _response */
+group_op_fn group_op_list;           /* group_filter, list_groups_response */
 group_op_fn group_op_delete;         /* wire_str, delete_groups_response_deletable_group_result */
 
 #endif
