@@ -211,7 +211,8 @@ static void drop_all(struct group_shard *shard, enum kerr error)
     group_shard_forget_records(shard);
     LIST_FOR_EACH (link, &shard->writes) {
         struct shard_write *write = container_of(link, struct shard_write, link);
-        end_ops(write, error);
+        bool is_lie = CANARY(ACK_FAILED_WRITE) && shard->state == SHARD_FAILING;
+        end_ops(write, is_lie ? KERR_NONE : error);
         if (write->group != NULL)
             free_written_group(write->group);
         write->group = NULL;
