@@ -46,15 +46,14 @@ struct logger_plan {
     } areas[LOG_AREA_COUNT];
 };
 
-static bool find_area(struct wire_str name, enum log_area *area)
+int broker_logger_find(const char *name, size_t len)
 {
     for (int i = 0; i < LOG_AREA_COUNT; i++) {
-        if (wire_str_is(name, log_area_name((enum log_area)i))) {
-            *area = (enum log_area)i;
-            return true;
-        }
+        const char *known = log_area_name((enum log_area)i);
+        if (strlen(known) == len && memcmp(known, name, len) == 0)
+            return i;
     }
-    return false;
+    return -1;
 }
 
 static bool find_level(struct wire_str name, enum log_level *level)
@@ -72,16 +71,18 @@ static enum kerr plan_one(struct logger_plan *plan,
                           const struct incremental_alter_configs_request_alterable_config *config,
                           const char **message)
 {
-    enum log_area area = LOG_AREA_ROOT;
     bool is_set = config->config_operation == OP_SET;
     if (!is_set && config->config_operation != OP_DELETE) {
         *message = "a log level can only be set or deleted";
         return KERR_INVALID_REQUEST;
     }
-    if (!find_area(config->name, &area)) {
+    int number =
+        config->name.len > 0 ? broker_logger_find(config->name.data, (size_t)config->name.len) : -1;
+    if (number < 0) {
         *message = "there is no logger of this name; DescribeConfigs tells them all";
         return KERR_INVALID_CONFIG;
     }
+    enum log_area area = (enum log_area)number;
     if (!is_set && area == LOG_AREA_ROOT) {
         *message = "the level of root can be changed, not taken away";
         return KERR_INVALID_REQUEST;

@@ -24,6 +24,9 @@ enum { BROKER_LOGGER_SOURCE = 6 }; /* DescribeConfigs' number */
 /* Is this the resource's name for the broker's loggers: its node id? */
 bool broker_logger_is_ours(const struct broker *broker, struct wire_str resource_name);
 
+/* A logger's number, an enum log_area; -1: there is none of this name. */
+int broker_logger_find(const char *name, size_t len);
+
 /* What is in force: "INFO". */
 const char *broker_logger_level(const struct broker *broker, enum log_area area);
 

@@ -15,7 +15,11 @@
 #include "base/mem.h"
 #include "broker/broker_private.h"
 
-enum { LOAD_BYTES = 1024 * 1024, BATCH_BYTES_MARGIN = 4096 };
+enum {
+    LOAD_BYTES = 1024 * 1024,
+    BATCH_BYTES_MARGIN = 4096,
+    CALL_ARENA_SHARE = 8, /* of klamm.memory.max, while the groups of one request are asked */
+};
 
 struct group_home {
     struct groups *groups;
@@ -448,14 +452,20 @@ int32_t groups_shard_count(struct broker *broker)
 struct group_call *group_call_new(struct request *rq, int32_t count, group_op_fn *run,
                                   void (*finish)(struct group_call *call))
 {
-    struct group_call *call =
-        request_alloc(rq, 1, sizeof(*call) + (size_t)count * sizeof(call->parts[0]));
+    struct group_call *call = request_alloc(rq, 1, sizeof(*call));
     char host[ENV_ADDR_TEXT_SIZE];
     char *shown = request_alloc(rq, 1, sizeof(host) + 1);
     if (call == NULL || shown == NULL) {
         request_close_no_memory(rq);
         return NULL;
     }
+    arena_init(&call->arena, (size_t)rq->broker->config->memory_bytes_max / CALL_ARENA_SHARE);
+    call->parts = arena_alloc_array(&call->arena, (size_t)count, sizeof(call->parts[0]));
+    if (call->parts == NULL) {
+        request_close_no_memory(rq);
+        return NULL;
+    }
+    atomic_init(&call->answer_bytes_left, LIMIT_GROUP_ANSWER_BYTES);
     /* As Java shows an address without a name. */
     snprintf(shown, sizeof(host) + 1, "/%s", env_addr_host(net_conn_peer(rq->net->conn), host));
     call->rq = rq;
@@ -494,12 +504,17 @@ static void part_is_done(struct group_call *call)
 
 static void op_done(struct group_op *op)
 {
-    part_is_done(container_of(op, struct group_part, op)->call);
+    struct group_part *part = container_of(op, struct group_part, op);
+    atomic_fetch_sub_explicit(&part->call->answer_bytes_left, (int64_t)part->arena.used_bytes,
+                              memory_order_relaxed);
+    part_is_done(part->call);
 }
 
 static void part_on_loop(struct loop_task *task)
 {
     struct group_part *part = container_of(task, struct group_part, task);
+    int64_t left = atomic_load_explicit(&part->call->answer_bytes_left, memory_order_relaxed);
+    arena_init(&part->arena, (size_t)MAX(left, 1));
     group_shard_submit(part->home->shard, &part->op);
 }
 
@@ -529,21 +544,27 @@ void group_call_send(struct group_call *call, int32_t part, struct wire_str grou
         group_call_send_to(call, part, groups_partition_of(group_id, count));
 }
 
+/* The parts lie in the call's own arena, which goes last. */
+static void free_parts(struct group_part *parts, int32_t count, struct arena *own)
+{
+    for (int32_t i = 0; i < count; i++)
+        arena_deinit(&parts[i].arena);
+    arena_deinit(own);
+}
+
+void group_call_no_memory(struct group_call *call)
+{
+    struct arena own = call->arena;
+    free_parts(call->parts, call->count, &own);
+    request_close_no_memory(call->rq);
+}
+
 void group_call_reply(struct group_call *call)
 {
-    struct request *rq = call->rq;
+    struct arena own = call->arena;
+    struct group_part *parts = call->parts;
     int32_t count = call->count;
-    struct arena first = call->parts[0].arena;
     ASSERT(count >= 1);
-    struct arena *others = NULL; /* the call goes with the request */
-    if (count > 1) {
-        others = mem_alloc((size_t)count * sizeof(others[0]));
-        for (int32_t i = 1; i < count; i++)
-            others[i] = call->parts[i].arena;
-    }
-    request_reply(rq); /* copies all it needs */
-    arena_deinit(&first);
-    for (int32_t i = 1; i < count; i++)
-        arena_deinit(&others[i]);
-    mem_free(others);
+    request_reply(call->rq); /* copies all it needs; the call goes with it */
+    free_parts(parts, count, &own);
 }

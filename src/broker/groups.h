@@ -75,13 +75,17 @@ struct group_call {
     struct request *rq;
     void (*finish)(struct group_call *call); /* all parts are done: fills in and replies */
     atomic_uint left;
+    /* What the parts' answers may still take, of all together: one request may name the same large
+     * group a thousand times. */
+    _Atomic int64_t answer_bytes_left;
     struct loop_task back;
+    struct arena arena; /* of the parts, and for their rows in the answer; outlives the request */
     int32_t count;
-    struct group_part parts[];
+    struct group_part *parts;
 };
 
-/* In the request's arena, with `count` parts whose op.request and op.response are to be set. NULL:
- * no memory, the request is closed. */
+/* With `count` parts whose op.request and op.response are to be set. NULL: no memory, the request
+ * is closed. */
 struct group_call *group_call_new(struct request *rq, int32_t count, group_op_fn *run,
                                   void (*finish)(struct group_call *call));
 /* A part goes to the shard of this group; each part exactly once. */
@@ -90,6 +94,8 @@ void group_call_send(struct group_call *call, int32_t part, struct wire_str grou
 void group_call_send_to(struct group_call *call, int32_t part, int32_t shard);
 /* Nothing is to be asked: the part is done with this error. */
 void group_call_skip(struct group_call *call, int32_t part, enum kerr error);
+/* Closes the request; before the first part was sent. */
+void group_call_no_memory(struct group_call *call);
 /* Replies, and frees what the parts hold. */
 void group_call_reply(struct group_call *call);
 

@@ -52,11 +52,6 @@ void handle_delete_groups(struct request *rq)
     struct delete_groups_response *response = rq->response;
     drop_repeated(&request->groups_names);
     int32_t count = request->groups_names.count;
-    if (wire_array_new(&rq->net->arena, &delete_groups_response_deletable_group_result_layout,
-                       count, &response->results) != ERR_OK) {
-        request_close_no_memory(rq);
-        return;
-    }
     if (count == 0) {
         request_reply(rq);
         return;
@@ -64,6 +59,11 @@ void handle_delete_groups(struct request *rq)
     struct group_call *call = group_call_new(rq, count, group_op_delete, delete_finish);
     if (call == NULL)
         return;
+    if (wire_array_new(&call->arena, &delete_groups_response_deletable_group_result_layout, count,
+                       &response->results) != ERR_OK) {
+        group_call_no_memory(call);
+        return;
+    }
     for (int32_t i = 0; i < count; i++) {
         call->parts[i].op.request = &request->groups_names.items[i];
         call->parts[i].op.response = &response->results.items[i];

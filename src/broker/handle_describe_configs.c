@@ -22,6 +22,11 @@
 #include "metadata/topic_name.h"
 #include "wire/describe_configs.h"
 
+enum {
+    KEYS_MAX = MAX(MAX((int)CONFIG_BROKER_COUNT, (int)CONFIG_TOPIC_COUNT),
+                   MAX((int)CONFIG_GROUP_COUNT, (int)LOG_AREA_COUNT)),
+};
+
 enum { ANSWER_ARENA_SHARE = 8 }; /* of klamm.memory.max, while the answer is made */
 
 /* One resource being described. */
@@ -32,6 +37,8 @@ struct describe_op {
     struct describe_configs_response_describe_configs_result *result;
     const struct config_set *own; /* of the topic or group; the broker has none */
     struct config_layers layers;  /* in force by the request's image */
+    bool wants_all;               /* keys of the resource; else those that are marked */
+    bool is_wanted[KEYS_MAX];
 };
 
 static void result_fail(struct describe_op *op, enum kerr error, const char *message)
@@ -89,33 +96,45 @@ static bool fill_row(struct describe_op *op, const struct config_described *desc
 
 /* ---- one resource */
 
-/* The keys that were asked for, by number: all, or those of the list that exist. */
-static bool is_wanted(const struct describe_op *op, const char *name)
+/* A key's number, or -1. */
+typedef int find_key_fn(const char *name, size_t len);
+
+/* Marks the keys that were asked for, by number: all, or those of the list that exist. There may be
+ * a million in the list. */
+static void mark_wanted(struct describe_op *op, find_key_fn *find)
 {
     const struct wire_str_array *keys = &op->asked->configuration_keys;
-    if (keys->count <= 0)
-        return true;
+    op->wants_all = keys->count <= 0;
+    memset(op->is_wanted, 0, sizeof(op->is_wanted));
     for (int32_t i = 0; i < keys->count; i++) {
-        if (wire_str_is(keys->items[i], name))
-            return true;
+        int key =
+            keys->items[i].len > 0 ? find(keys->items[i].data, (size_t)keys->items[i].len) : -1;
+        if (key >= 0)
+            op->is_wanted[key] = true;
     }
-    return false;
 }
 
-/* The keys of a type of resource. */
-static const struct config_def *defs_of(int8_t type, int *count)
+static bool is_wanted(const struct describe_op *op, int key)
 {
-    if (type == RESOURCE_TOPIC) {
-        *count = (int)CONFIG_TOPIC_COUNT;
-        return config_topic_defs;
-    }
-    if (type == RESOURCE_GROUP) {
-        *count = (int)CONFIG_GROUP_COUNT;
-        return config_group_defs;
-    }
+    return op->wants_all || op->is_wanted[key];
+}
+
+/* How many keys a type of resource has. */
+static int key_count(int8_t type)
+{
+    if (type == RESOURCE_TOPIC)
+        return (int)CONFIG_TOPIC_COUNT;
+    if (type == RESOURCE_GROUP)
+        return (int)CONFIG_GROUP_COUNT;
     ASSERT(type == RESOURCE_BROKER);
-    *count = (int)CONFIG_BROKER_COUNT;
-    return config_broker_defs;
+    return (int)CONFIG_BROKER_COUNT;
+}
+
+static find_key_fn *finder_of(int8_t type)
+{
+    if (type == RESOURCE_TOPIC)
+        return config_topic_find;
+    return type == RESOURCE_GROUP ? config_group_find : config_broker_find;
 }
 
 static enum err describe_key(struct describe_op *op, int key, struct config_described *out)
@@ -138,8 +157,7 @@ static bool is_told(const struct describe_op *op, const struct config_described 
 
 static bool describe_keys(struct describe_op *op)
 {
-    int count = 0;
-    const struct config_def *defs = defs_of(op->asked->resource_type, &count);
+    int count = key_count(op->asked->resource_type);
     struct describe_configs_response_describe_configs_resource_result_array *rows =
         &op->result->configs;
     if (wire_array_new(&op->arena,
@@ -147,9 +165,10 @@ static bool describe_keys(struct describe_op *op)
                        rows) != ERR_OK)
         return false;
     rows->count = 0;
+    mark_wanted(op, finder_of(op->asked->resource_type));
     for (int key = 0; key < count; key++) {
         struct config_described described;
-        if (!is_wanted(op, defs[key].name))
+        if (!is_wanted(op, key))
             continue;
         if (describe_key(op, key, &described) != ERR_OK)
             return false;
@@ -208,11 +227,12 @@ static bool describe_defaults(struct describe_op *op)
                        set->count, &op->result->configs) != ERR_OK)
         return false;
     int32_t count = 0;
+    mark_wanted(op, config_broker_find);
     for (int i = 0; i < set->count; i++) {
         int key = set->entries[i].key;
         const struct config_def *def = &config_broker_defs[key];
         const char *text = set->entries[i].text;
-        if (!is_wanted(op, def->name))
+        if (!is_wanted(op, key))
             continue;
         struct config_described described = {
             .def = def,
@@ -254,13 +274,13 @@ static bool describe_logger(struct describe_op *op)
                        LOG_AREA_COUNT, rows) != ERR_OK)
         return false;
     rows->count = 0;
+    mark_wanted(op, broker_logger_find);
     for (int area = 0; area < LOG_AREA_COUNT; area++) {
-        const char *name = log_area_name((enum log_area)area);
-        if (!is_wanted(op, name))
+        if (!is_wanted(op, area))
             continue;
         struct describe_configs_response_describe_configs_resource_result *row =
             &rows->items[rows->count++];
-        row->name = wire_str_of(name);
+        row->name = wire_str_of(log_area_name((enum log_area)area));
         row->value = wire_str_of(broker_logger_level(op->rq->broker, (enum log_area)area));
         row->config_source = BROKER_LOGGER_SOURCE;
     }

@@ -36,11 +36,6 @@ void handle_describe_groups(struct request *rq)
 {
     const struct describe_groups_request *request = rq->body;
     struct describe_groups_response *response = rq->response;
-    if (wire_array_new(&rq->net->arena, &describe_groups_response_described_group_layout,
-                       request->groups.count, &response->groups) != ERR_OK) {
-        request_close_no_memory(rq);
-        return;
-    }
     if (request->groups.count == 0) {
         request_reply(rq);
         return;
@@ -51,6 +46,11 @@ void handle_describe_groups(struct request *rq)
                        is_explained ? group_op_explain : group_op_describe, describe_finish);
     if (call == NULL)
         return;
+    if (wire_array_new(&call->arena, &describe_groups_response_described_group_layout, call->count,
+                       &response->groups) != ERR_OK) {
+        group_call_no_memory(call);
+        return;
+    }
     for (int32_t i = 0; i < call->count; i++) {
         call->parts[i].op.request = &request->groups.items[i];
         call->parts[i].op.response = &response->groups.items[i];

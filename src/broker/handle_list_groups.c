@@ -55,13 +55,15 @@ void handle_list_groups(struct request *rq)
     if (call == NULL)
         return;
     struct list_groups_response *parts = request_alloc(rq, (size_t)count, sizeof(parts[0]));
-    if (parts == NULL) {
-        request_close_no_memory(rq);
+    struct group_filter *filter = request_alloc(rq, 1, sizeof(*filter));
+    if (parts == NULL || filter == NULL) {
+        group_call_no_memory(call);
         return;
     }
+    *filter = group_filter_of(rq->body);
     for (int32_t i = 0; i < count; i++) {
         wire_defaults(&list_groups_response_layout, &parts[i]);
-        call->parts[i].op.request = rq->body;
+        call->parts[i].op.request = filter;
         call->parts[i].op.response = &parts[i];
     }
     for (int32_t i = 0; i < count; i++)

@@ -88,11 +88,11 @@ static bool fill_old_errors(struct request *rq, enum kerr error)
     return true;
 }
 
-static bool fill_old(struct request *rq)
+/* All that a group has may be far more than what the request's arena holds. */
+static bool fill_old(struct request *rq, struct arena *arena)
 {
     struct offset_fetch_response *response = rq->response;
     const struct offset_fetch_response_group *group = &response->groups.items[0];
-    struct arena *arena = &rq->net->arena;
     if (group->error_code != KERR_NONE)
         return fill_old_errors(rq, (enum kerr)group->error_code);
     if (wire_array_new(arena, &offset_fetch_response_topic_layout, group->topics.count,
@@ -162,7 +162,7 @@ static void fetch_finish(struct group_call *call)
         }
     }
     if (rq->version < BATCH_SINCE)
-        is_filled = fill_old(rq);
+        is_filled = fill_old(rq, &call->arena);
     if (!is_filled)
         response->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
     if (rq->version < BATCH_SINCE)
@@ -177,8 +177,7 @@ void handle_offset_fetch(struct request *rq)
     bool is_made = rq->version >= BATCH_SINCE || make_batch(rq, request);
     for (int32_t i = 0; is_made && rq->version >= BY_ID_SINCE && i < request->groups.count; i++)
         is_made = name_topics(rq, &request->groups.items[i]);
-    if (!is_made || wire_array_new(&rq->net->arena, &offset_fetch_response_group_layout,
-                                   request->groups.count, &response->groups) != ERR_OK) {
+    if (!is_made) {
         request_close_no_memory(rq);
         return;
     }
@@ -190,6 +189,11 @@ void handle_offset_fetch(struct request *rq)
         group_call_new(rq, request->groups.count, group_op_fetch_offsets, fetch_finish);
     if (call == NULL)
         return;
+    if (wire_array_new(&call->arena, &offset_fetch_response_group_layout, call->count,
+                       &response->groups) != ERR_OK) {
+        group_call_no_memory(call);
+        return;
+    }
     for (int32_t i = 0; i < call->count; i++) {
         call->parts[i].op.request = &request->groups.items[i];
         call->parts[i].op.response = &response->groups.items[i];

@@ -73,22 +73,60 @@ static struct verdict set_value(struct alteration *a, struct wire_str name, cons
     return v;
 }
 
-static bool word_is_in(const char *list, const char *word, size_t len)
-{
-    size_t pos = 0, item_len = 0;
-    const char *item;
-    while (config_list_next(list, &pos, &item, &item_len)) {
-        if (item_len == len && memcmp(item, word, len) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void add_word(struct strbuf *list, const char *word, size_t len)
+static void add_word(struct strbuf *list, struct wire_str word)
 {
     if (list->len > 0)
         strbuf_putc(list, ',');
-    strbuf_add(list, word, len);
+    strbuf_add(list, word.data, (size_t)word.len);
+}
+
+static bool next_word(const char *list, size_t *pos, struct wire_str *word)
+{
+    size_t len = 0;
+    if (!config_list_next(list, pos, &word->data, &len))
+        return false;
+    word->len = (int32_t)len;
+    return true;
+}
+
+/* `now` and behind it the words of `change` that it lacks. False: the arena is full. */
+static bool append_words(struct name_table *seen, const char *now, const char *change,
+                         struct strbuf *out)
+{
+    size_t pos = 0;
+    struct wire_str word;
+    while (next_word(now, &pos, &word)) {
+        add_word(out, word);
+        if (name_table_add(seen, word) == NULL)
+            return false;
+    }
+    pos = 0;
+    while (next_word(change, &pos, &word)) {
+        struct name_entry *entry = name_table_add(seen, word);
+        if (entry == NULL)
+            return false;
+        if (entry->count == 1)
+            add_word(out, word);
+    }
+    return true;
+}
+
+/* `now` without the words of `change`. False: the arena is full. */
+static bool subtract_words(struct name_table *gone, const char *now, const char *change,
+                           struct strbuf *out)
+{
+    size_t pos = 0;
+    struct wire_str word;
+    while (next_word(change, &pos, &word)) {
+        if (name_table_add(gone, word) == NULL)
+            return false;
+    }
+    pos = 0;
+    while (next_word(now, &pos, &word)) {
+        if (name_table_find(gone, word) == NULL)
+            add_word(out, word);
+    }
+    return true;
 }
 
 /* What the list is now, by whoever has set it; a broker's own value, or the default of the key. */
@@ -124,19 +162,15 @@ static struct verdict change_list(struct alteration *a, struct wire_str name, st
     ASSERT(op == ALTER_APPEND || op == ALTER_SUBTRACT);
     const char *now = list_now(a, key);
     struct strbuf list;
+    struct name_table seen;
+    uint64_t seed = 0;
+    a->d->random(a->d->random_arg, &seed, sizeof(seed));
     strbuf_init(&list);
-    size_t pos = 0, len = 0;
-    const char *word;
-    while (config_list_next(now, &pos, &word, &len)) {
-        if (op == ALTER_APPEND || !word_is_in(change, word, len))
-            add_word(&list, word, len);
-    }
-    pos = 0;
-    while (op == ALTER_APPEND && config_list_next(change, &pos, &word, &len)) {
-        if (!word_is_in(strbuf_text(&list), word, len))
-            add_word(&list, word, len);
-    }
-    struct verdict v = set_value(a, name, strbuf_text(&list), list.len);
+    name_table_init(&seen, a->arena, seed, false);
+    bool is_made = op == ALTER_APPEND ? append_words(&seen, now, change, &list)
+                                      : subtract_words(&seen, now, change, &list);
+    struct verdict v = is_made ? set_value(a, name, strbuf_text(&list), list.len) : NO_MEMORY;
+    name_table_deinit(&seen);
     strbuf_deinit(&list);
     return v;
 }

@@ -670,6 +670,38 @@ TEST(alter_configs_appends_and_subtracts)
     cluster_close(&c);
 }
 
+/* "0:1,1:1,..." */
+static void throttled(char *out, size_t size, int first, int count)
+{
+    size_t len = 0;
+    for (int i = first; i < first + count; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%d:1", i > first ? "," : "", i);
+}
+
+/* With work that grows with the square, and more, this takes minutes. */
+TEST(alter_configs_appends_and_subtracts_thousands)
+{
+    enum { COUNT = 2000, SIZE = 32000 };
+    static const char key[] = "leader.replication.throttled.replicas";
+    static char words[SIZE], half[SIZE], all[SIZE];
+    struct cluster c;
+    cluster_open(&c, 1);
+    CHECK_EQUAL(create_one(&c, "t", 1, 1), 0);
+    throttled(words, SIZE, 0, COUNT);
+    throttled(half, SIZE, COUNT / 2, COUNT);
+    throttled(all, SIZE, 0, COUNT + COUNT / 2);
+    CHECK_EQUAL(alter(&c, key, APPEND, words), 0);
+    CHECK_TEXT(config_now(&c, key), words);
+    CHECK_EQUAL(alter(&c, key, APPEND, half), 0);
+    CHECK_TEXT(config_now(&c, key), all);
+    CHECK_EQUAL(alter(&c, key, SUBTRACT, half), 0);
+    throttled(half, SIZE, 0, COUNT / 2);
+    CHECK_TEXT(config_now(&c, key), half);
+    CHECK_EQUAL(alter(&c, key, SUBTRACT, words), 0);
+    CHECK_TEXT(config_now(&c, key), "");
+    cluster_close(&c);
+}
+
 static int alter_broker(struct cluster *c, const char *node, const char *key, int8_t op,
                         const char *value)
 {

@@ -9,11 +9,7 @@
 #include "coordinator/group_private.h"
 #include "coordinator/group_subscription.h"
 
-enum {
-    MEMBER_SEED = 0x6d65,
-    INSTANCE_SEED = 0x696e,
-    WALK_SHARE = 16, /* members that one check may cost, over time */
-};
+enum { WALK_SHARE = 16 }; /* members that one check may cost, over time */
 
 const char *group_state_name(enum group_state state)
 {
@@ -174,7 +170,8 @@ struct group *group_new(struct group_shard *shard, struct wire_str id)
     list_init(&group->members);
     map_init(&group->by_id);
     map_init(&group->by_instance);
-    offset_table_init(&group->offsets);
+    group->hash_seed = shard->hash_seed;
+    offset_table_init(&group->offsets, shard->hash_seed);
     group->offsets.total = &shard->stats->offsets;
     group_stats_move(&shard->stats->groups[GROUP_EMPTY], 1);
     return group;
@@ -244,17 +241,17 @@ void group_load_state(struct group *group, enum group_state state)
 
 /* ---- members */
 
-static uint64_t hash_of(uint64_t seed, struct wire_str text)
+static uint64_t hash_of(const struct group *group, struct wire_str text)
 {
-    return hash_bytes(seed, text.data, (size_t)text.len);
+    return hash_bytes(group->hash_seed, text.data, (size_t)text.len);
 }
 
 static void index_member(struct group *group, struct group_member *member)
 {
-    map_insert(&group->by_id, &member->by_id, hash_of(MEMBER_SEED, wire_str_of(member->id)));
+    map_insert(&group->by_id, &member->by_id, hash_of(group, wire_str_of(member->id)));
     if (member->instance_id != NULL)
         map_insert(&group->by_instance, &member->by_instance,
-                   hash_of(INSTANCE_SEED, wire_str_of(member->instance_id)));
+                   hash_of(group, wire_str_of(member->instance_id)));
 }
 
 struct group_member *group_add_member(struct group *group, const struct group_member_options *o)
@@ -321,7 +318,7 @@ struct group_member *group_member_find(const struct group *group, struct wire_st
 {
     if (id.len < 0)
         return NULL;
-    for (struct map_node *node = map_first(&group->by_id, hash_of(MEMBER_SEED, id)); node != NULL;
+    for (struct map_node *node = map_first(&group->by_id, hash_of(group, id)); node != NULL;
          node = map_next_same(node)) {
         struct group_member *member = container_of(node, struct group_member, by_id);
         if (wire_str_is(id, member->id))
@@ -334,7 +331,7 @@ struct group_member *group_static_member_find(const struct group *group, struct 
 {
     if (instance.len < 0)
         return NULL;
-    for (struct map_node *node = map_first(&group->by_instance, hash_of(INSTANCE_SEED, instance));
+    for (struct map_node *node = map_first(&group->by_instance, hash_of(group, instance));
          node != NULL; node = map_next_same(node)) {
         struct group_member *member = container_of(node, struct group_member, by_instance);
         if (wire_str_is(instance, member->instance_id))
@@ -412,7 +409,7 @@ bool group_member_replace(struct group_member *member, struct wire_str id,
     map_remove(&group->by_id, &member->by_id);
     mem_free(member->id);
     member->id = copy;
-    map_insert(&group->by_id, &member->by_id, hash_of(MEMBER_SEED, wire_str_of(copy)));
+    map_insert(&group->by_id, &member->by_id, hash_of(group, wire_str_of(copy)));
     if (was_leader) {
         mem_free(group->leader);
         group->leader = mem_strdup(copy);
@@ -572,15 +569,15 @@ bool group_is_of_consumers(const struct group *group)
     return group->protocol_type != NULL && strcmp(group->protocol_type, "consumer") == 0;
 }
 
-bool group_reads_topic(const struct group *group, struct wire_str topic)
+bool group_walk_topics(const struct group *group, void (*each)(void *arg, struct wire_str topic),
+                       void *arg)
 {
     if (group->protocol == NULL) /* not chosen yet: what they read is not known */
-        return group->member_count > 0 && group_is_of_consumers(group);
+        return group->member_count == 0 || !group_is_of_consumers(group);
     LIST_FOR_EACH (node, &group->members) {
         const struct group_member *member = container_of(node, struct group_member, link);
-        struct wire_bytes metadata = group_member_metadata(member, group->protocol);
-        if (group_subscription_has(metadata, topic) != GROUP_SUBSCRIPTION_NO)
-            return true;
+        if (!group_subscription_walk(group_member_metadata(member, group->protocol), each, arg))
+            return false;
     }
-    return false;
+    return true;
 }

@@ -96,7 +96,8 @@ struct group {
     char *protocol;      /* NULL: none chosen */
     char *leader;        /* a member id; NULL: none */
     struct list members;
-    struct map by_id; /* pending members too */
+    uint64_t hash_seed; /* the shard's */
+    struct map by_id;   /* pending members too */
     struct map by_instance;
     int32_t member_count; /* without pending ones */
     int32_t pending_count;
@@ -202,8 +203,10 @@ int32_t group_rebalance_timeout_ms(const struct group *group);
 
 /* Is it one of Kafka's consumers (and not, say, Connect)? */
 bool group_is_of_consumers(const struct group *group);
-/* Does any member read this topic? True also when that cannot be known. */
-bool group_reads_topic(const struct group *group, struct wire_str topic);
+/* Tells all topics that members read, some perhaps many times. False: it cannot be known, or not of
+ * all members: any topic may be read. */
+bool group_walk_topics(const struct group *group, void (*each)(void *arg, struct wire_str topic),
+                       void *arg);
 
 /* ---- texts and bytes. Accept NULL; false: no memory, *to as it was. */
 bool group_text_set(char **to, struct wire_str text);

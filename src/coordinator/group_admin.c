@@ -115,29 +115,28 @@ static struct wire_str trimmed(struct wire_str word)
 }
 
 /* Kafka passes over blanks around a state, and not around a type. */
-static bool is_state_wanted(const struct wire_str_array *filter, enum group_state state)
+struct group_filter group_filter_of(const struct list_groups_request *request)
 {
-    for (int32_t i = 0; i < filter->count; i++) {
-        if (is_named(trimmed(filter->items[i]), group_state_name(state)))
-            return true;
+    const struct wire_str_array *states = &request->states_filter, *types = &request->types_filter;
+    struct group_filter filter = {.states = states->count <= 0 ? UINT32_MAX : 0,
+                                  .has_classic = types->count <= 0};
+    for (int32_t i = 0; i < states->count; i++) {
+        struct wire_str word = trimmed(states->items[i]);
+        for (int state = 0; state < GROUP_STATE_COUNT; state++) {
+            if (is_named(word, group_state_name((enum group_state)state)))
+                filter.states |= UINT32_C(1) << state;
+        }
     }
-    return filter->count <= 0;
-}
-
-static bool is_type_wanted(const struct wire_str_array *filter, const char *type)
-{
-    for (int32_t i = 0; i < filter->count; i++) {
-        if (is_named(filter->items[i], type))
-            return true;
-    }
-    return filter->count <= 0;
+    for (int32_t i = 0; i < types->count; i++)
+        filter.has_classic |= is_named(types->items[i], "classic");
+    return filter;
 }
 
 void group_op_list(struct group_shard *shard, struct group_op *op)
 {
-    const struct list_groups_request *request = op->request;
+    const struct group_filter *filter = op->request;
     struct list_groups_response *response = op->response;
-    if (!is_type_wanted(&request->types_filter, "classic")) {
+    if (!filter->has_classic) {
         group_shard_finish(shard, op);
         return;
     }
@@ -147,7 +146,8 @@ void group_op_list(struct group_shard *shard, struct group_op *op)
     int32_t n = 0;
     MAP_FOR_EACH (node, &shard->groups) {
         const struct group *group = container_of(node, struct group, node);
-        if (op->error != KERR_NONE || !is_state_wanted(&request->states_filter, group->state))
+        bool is_wanted = (filter->states & UINT32_C(1) << group->state) != 0;
+        if (op->error != KERR_NONE || !is_wanted)
             continue;
         struct list_groups_response_listed_group *row = &response->groups.items[n++];
         row->group_id = group_answer_text(op, group->id);

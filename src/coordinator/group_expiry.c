@@ -17,14 +17,34 @@
 
 enum { NS_PER_MS = 1000000, MS_MAX = 1000 * 3600 * 24 };
 
-/* No offset of this topic expires as things are. Looks into what members say: once a topic. */
+static void mark_one(void *arg, struct wire_str name)
+{
+    struct group *group = arg;
+    struct offset_topic *topic = offset_table_topic(&group->offsets, name);
+    if (topic != NULL)
+        topic->is_read = true;
+}
+
+/* Looks into what members say: once for all topics. */
+static void mark_read(struct group *group)
+{
+    if (group->state != GROUP_STABLE || !group_is_of_consumers(group))
+        return; /* is_kept does not ask */
+    LIST_FOR_EACH (node, &group->offsets.topics)
+        container_of(node, struct offset_topic, link)->is_read = false;
+    if (group_walk_topics(group, mark_one, group))
+        return;
+    LIST_FOR_EACH (node, &group->offsets.topics)
+        container_of(node, struct offset_topic, link)->is_read = true;
+}
+
+/* No offset of this topic expires as things are. After mark_read. */
 static bool is_kept(const struct group *group, const struct offset_topic *topic)
 {
     bool had_members = group->protocol_type != NULL;
     if (!had_members || group->state == GROUP_EMPTY)
         return false;
-    return group->state != GROUP_STABLE || !group_is_of_consumers(group) ||
-           group_reads_topic(group, (struct wire_str){topic->name, topic->name_len});
+    return group->state != GROUP_STABLE || !group_is_of_consumers(group) || topic->is_read;
 }
 
 /* Of a topic that is not kept. */
@@ -112,6 +132,7 @@ static void look(struct loop_timer *timer)
     int64_t now_ms = group_shard_now_ms(shard), next_ms;
     uint32_t count;
     enum kerr error = KERR_COORDINATOR_NOT_AVAILABLE;
+    mark_read(group);
     enum err e = record_due(group, now_ms, &next_ms, &count);
     bool goes = is_forgettable(group, count);
     if (e == ERR_OK && goes)

@@ -398,5 +398,8 @@ struct fixture_call *fixture_list(struct group_fixture *f, const char *state, co
     struct list_groups_request *request = call->request;
     set_filter(call, &request->states_filter, state);
     set_filter(call, &request->types_filter, type);
+    struct group_filter *filter = keep(call, sizeof(*filter));
+    *filter = group_filter_of(request);
+    call->op.request = filter;
     return submit(f, call);
 }

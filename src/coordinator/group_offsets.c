@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/canary.h"
 #include "coordinator/group_private.h"
+#include "coordinator/topic_marks.h"
 #include "wire/codec.h"
 #include "wire/offset_commit.h"
 #include "wire/offset_delete.h"
@@ -303,16 +304,35 @@ static enum kerr check_delete(const struct group *group)
                                                                         : KERR_NONE;
 }
 
+static void mark(void *arg, struct wire_str topic)
+{
+    topic_marks_set(arg, topic);
+}
+
+/* Which of the topics that are asked for a member reads. */
+static enum err mark_read(const struct group *group, const struct offset_delete_request *request,
+                          struct topic_marks *read)
+{
+    if (group->state == GROUP_EMPTY)
+        return ERR_OK;
+    for (int32_t t = 0; t < request->topics.count; t++) {
+        if (!topic_marks_add(read, request->topics.items[t].name))
+            return ERR_NO_MEMORY;
+    }
+    read->all = !group_walk_topics(group, mark, read);
+    return ERR_OK;
+}
+
 /* Rows without an error are of topics and partitions that exist. */
 static enum err delete_rows(struct group *group, const struct offset_delete_request *request,
-                            struct offset_delete_response *response)
+                            struct offset_delete_response *response, struct topic_marks *read)
 {
-    enum err e = ERR_OK;
-    for (int32_t t = 0; t < request->topics.count; t++) {
+    enum err e = mark_read(group, request, read);
+    for (int32_t t = 0; t < request->topics.count && e == ERR_OK; t++) {
         const struct offset_delete_request_topic *asked = &request->topics.items[t];
         struct offset_delete_response_partition_array *rows = &response->topics.items[t].partitions;
         const struct offset_topic *topic = offset_table_topic(&group->offsets, asked->name);
-        bool is_read = group->state != GROUP_EMPTY && group_reads_topic(group, asked->name);
+        bool is_read = topic_marks_has(read, asked->name);
         for (int32_t p = 0; p < rows->count && e == ERR_OK; p++) {
             int32_t partition = asked->partitions.items[p].partition_index;
             if (rows->items[p].error_code != KERR_NONE)
@@ -349,10 +369,13 @@ void group_op_delete_offsets(struct group_shard *shard, struct group_op *op)
     enum kerr error = check_delete(group);
     if (error == KERR_NONE) {
         error = KERR_COORDINATOR_NOT_AVAILABLE;
-        if (delete_rows(group, request, response) == ERR_OK)
+        struct topic_marks read;
+        topic_marks_init(&read, op->arena, shard->hash_seed);
+        if (delete_rows(group, request, response, &read) == ERR_OK)
             group_shard_write(shard, &error);
         else
             group_shard_forget_records(shard);
+        topic_marks_deinit(&read);
     }
     response->error_code = (int16_t)error;
     if (error == KERR_NONE) {

@@ -42,6 +42,18 @@ struct group_op {
     int64_t came_ns;  /* internal: monotonic, when it was submitted */
 };
 
+struct list_groups_request;
+
+/* Which groups a ListGroups is about. Made once a request: its lists may be long, and every group
+ * of every shard is held against them. */
+struct group_filter {
+    uint32_t states; /* bits by enum group_state */
+    bool has_classic;
+};
+
+/* Thread: any. */
+struct group_filter group_filter_of(const struct list_groups_request *request);
+
 /* What `run` may be: request and response are the types in front. None of them looks at the
  * group id's rules (empty, null): handlers do. */
 group_op_fn group_op_join;            /* join_group_request, _response */
@@ -55,7 +67,7 @@ group_op_fn group_op_delete_offsets;  /* offset_delete_request, _response: as wi
 group_op_fn group_op_describe;        /* wire_str, describe_groups_response_described_group */
 group_op_fn group_op_explain;         /* the same, with an explanation; waits for no write */
 group_op_fn group_op_explain_refused; /* `refused` of that: explains the shard */
-group_op_fn group_op_list;            /* list_groups_request, _response */
+group_op_fn group_op_list;            /* group_filter, list_groups_response */
 group_op_fn group_op_delete;          /* wire_str, delete_groups_response_deletable_group_result */
 
 #endif

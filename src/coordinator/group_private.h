@@ -35,6 +35,7 @@ struct group_shard {
     enum coordinator_failure failure; /* the last one */
     int64_t failure_ms;               /* wall time */
     const char *failure_text;         /* a literal */
+    uint64_t hash_seed; /* of all maps by names that clients choose; nobody knows it */
     struct map groups;
     struct list writes; /* under way, in the order of the log */
 

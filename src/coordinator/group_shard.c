@@ -19,7 +19,7 @@
 #include "coordinator/group_private.h"
 #include "env/logger.h"
 
-enum { GROUP_SEED = 0x6772, RELOAD_MS = 10000, RECORD_BYTES_MAX = 64 * 1024 * 1024 };
+enum { RELOAD_MS = 10000, RECORD_BYTES_MAX = 64 * 1024 * 1024 };
 
 static void reload(struct loop_timer *timer);
 
@@ -71,6 +71,7 @@ struct group_shard *group_shard_new(const struct group_shard_options *options)
     shard->settings = options->settings;
     shard->log = options->log;
     shard->stats = options->stats;
+    env_random(shard->env, &shard->hash_seed, sizeof(shard->hash_seed));
     map_init(&shard->groups);
     list_init(&shard->writes);
     list_init(&shard->forgotten);
@@ -116,16 +117,16 @@ int64_t group_shard_now_ms(const struct group_shard *shard)
 
 /* ---- groups */
 
-static uint64_t hash_of(struct wire_str id)
+static uint64_t hash_of(const struct group_shard *shard, struct wire_str id)
 {
-    return hash_bytes(GROUP_SEED, id.data, (size_t)id.len);
+    return hash_bytes(shard->hash_seed, id.data, (size_t)id.len);
 }
 
 struct group *group_shard_find(const struct group_shard *shard, struct wire_str id)
 {
     if (id.len < 0)
         return NULL;
-    for (struct map_node *node = map_first(&shard->groups, hash_of(id)); node != NULL;
+    for (struct map_node *node = map_first(&shard->groups, hash_of(shard, id)); node != NULL;
          node = map_next_same(node)) {
         struct group *group = container_of(node, struct group, node);
         if (wire_str_equal((struct wire_str){group->id, (int32_t)group->id_len}, id))
@@ -142,7 +143,7 @@ struct group *group_shard_make(struct group_shard *shard, struct wire_str id)
     group->state_since_ms = group_shard_now_ms(shard);
     group->known_since_ms = group->state_since_ms;
     group->is_loaded = shard->is_loading; /* the state is the loop's to look at */
-    map_insert(&shard->groups, &group->node, hash_of(id));
+    map_insert(&shard->groups, &group->node, hash_of(shard, id));
     return group;
 }
 
@@ -239,7 +240,8 @@ static void drop_all(struct group_shard *shard, enum kerr error)
     group_shard_forget_records(shard);
     LIST_FOR_EACH (link, &shard->writes) {
         struct shard_write *write = container_of(link, struct shard_write, link);
-        end_ops(write, error);
+        bool is_lie = CANARY(ACK_FAILED_WRITE) && shard->state == SHARD_FAILING;
+        end_ops(write, is_lie ? KERR_NONE : error);
         if (write->group != NULL)
             free_written_group(write->group);
         write->group = NULL;

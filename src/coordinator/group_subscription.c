@@ -6,22 +6,20 @@
 
 enum { TOPIC_BYTES_MIN = 2 };
 
-enum group_subscription_answer group_subscription_has(struct wire_bytes metadata,
-                                                      struct wire_str topic)
+bool group_subscription_walk(struct wire_bytes metadata,
+                             void (*each)(void *arg, struct wire_str topic), void *arg)
 {
     struct wire_reader r = wire_reader_of(metadata.data, (size_t)metadata.len);
     int16_t version = wire_read_i16(&r);
     int32_t count = wire_read_i32(&r);
     if (r.failed || version < 0 || count < 0 || (size_t)count > wire_left(&r) / TOPIC_BYTES_MIN)
-        return GROUP_SUBSCRIPTION_UNREADABLE;
-    enum group_subscription_answer answer = GROUP_SUBSCRIPTION_NO;
+        return false;
     for (int32_t i = 0; i < count; i++) {
         int16_t len = wire_read_i16(&r);
         const uint8_t *data = len >= 0 ? wire_read_raw(&r, (size_t)len) : NULL;
         if (r.failed || data == NULL)
-            return GROUP_SUBSCRIPTION_UNREADABLE;
-        if (wire_str_equal((struct wire_str){(const char *)data, len}, topic))
-            answer = GROUP_SUBSCRIPTION_YES;
+            return false;
+        each(arg, (struct wire_str){(const char *)data, len});
     }
-    return answer;
+    return true;
 }

@@ -2,7 +2,7 @@
 /*
  * group_subscription: looks into what Kafka's consumers say when they join (ConsumerProtocol's
  * subscription): a version, the topics, and things that only consumers read. To the coordinator it
- * is opaque but for this one question.
+ * is opaque but for the topics.
  *
  * Thread: any.
  */
@@ -11,13 +11,9 @@
 
 #include "wire/message.h"
 
-enum group_subscription_answer {
-    GROUP_SUBSCRIPTION_NO,
-    GROUP_SUBSCRIPTION_YES,
-    GROUP_SUBSCRIPTION_UNREADABLE,
-};
-
-enum group_subscription_answer group_subscription_has(struct wire_bytes metadata,
-                                                      struct wire_str topic);
+/* Tells every topic in it, once for each time that it is there. False: it cannot be read; some may
+ * have been told. Names point into the metadata. */
+bool group_subscription_walk(struct wire_bytes metadata,
+                             void (*each)(void *arg, struct wire_str topic), void *arg);
 
 #endif

@@ -7,20 +7,19 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { TOPIC_SEED = 0x6f66, OFFSET_SEED = 0x7473 };
-
-static uint64_t hash_of_topic(struct wire_str name)
+static uint64_t hash_of_topic(const struct offset_table *table, struct wire_str name)
 {
-    return hash_bytes(TOPIC_SEED, name.data, (size_t)name.len);
+    return hash_bytes(table->hash_seed, name.data, (size_t)name.len);
 }
 
 static uint64_t hash_of_offset(const struct offset_topic *topic, int32_t partition)
 {
-    return hash_u64(topic->node.hash ^ OFFSET_SEED ^ (uint64_t)(uint32_t)partition << 32);
+    return hash_u64(topic->node.hash ^ (uint64_t)(uint32_t)partition << 32);
 }
 
-void offset_table_init(struct offset_table *table)
+void offset_table_init(struct offset_table *table, uint64_t hash_seed)
 {
+    table->hash_seed = hash_seed;
     list_init(&table->topics);
     map_init(&table->topics_by_name);
     map_init(&table->offsets);
@@ -65,7 +64,7 @@ void offset_table_deinit(struct offset_table *table)
 
 struct offset_topic *offset_table_topic(const struct offset_table *table, struct wire_str name)
 {
-    for (struct map_node *node = map_first(&table->topics_by_name, hash_of_topic(name));
+    for (struct map_node *node = map_first(&table->topics_by_name, hash_of_topic(table, name));
          node != NULL; node = map_next_same(node)) {
         struct offset_topic *topic = container_of(node, struct offset_topic, node);
         if (wire_str_equal((struct wire_str){topic->name, topic->name_len}, name))
@@ -95,7 +94,7 @@ static struct offset_topic *topic_new(struct offset_table *table, struct wire_st
     list_init(&topic->partitions);
     if (name.len > 0)
         memcpy(topic->name, name.data, (size_t)name.len);
-    map_insert(&table->topics_by_name, &topic->node, hash_of_topic(name));
+    map_insert(&table->topics_by_name, &topic->node, hash_of_topic(table, name));
     list_push_back(&table->topics, &topic->link);
     return topic;
 }

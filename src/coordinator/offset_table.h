@@ -32,18 +32,21 @@ struct offset_topic {
     struct list link;     /* of the table, in the order of the first commit */
     struct list partitions;
     struct uuid topic_id;
+    bool is_read; /* while offsets expire: a member reads it */
     int32_t name_len;
     char name[];
 };
 
 struct offset_table {
+    uint64_t hash_seed;
     struct list topics;
     struct map topics_by_name;
     struct map offsets;     /* by topic and partition */
     _Atomic int64_t *total; /* of many tables; NULL: nobody counts */
 };
 
-void offset_table_init(struct offset_table *table);
+/* Names are hashed under the seed, which nobody outside may know. */
+void offset_table_init(struct offset_table *table, uint64_t hash_seed);
 void offset_table_deinit(struct offset_table *table);
 
 struct offset_topic *offset_table_topic(const struct offset_table *table, struct wire_str name);

@@ -29,7 +29,7 @@ static int64_t get(const struct offset_table *table, const char *topic, int32_t 
 TEST(what_is_put_is_found_and_replaced)
 {
     struct offset_table table;
-    offset_table_init(&table);
+    offset_table_init(&table, 11);
     CHECK(put(&table, "a", 0, 5) && put(&table, "a", 7, 6) && put(&table, "b", 0, 7));
     CHECK(put(&table, "a", 0, 8));
     CHECK_EQUAL(get(&table, "a", 0), 8);
@@ -50,7 +50,7 @@ TEST(what_is_put_is_found_and_replaced)
 TEST(a_topic_goes_with_its_last_offset)
 {
     struct offset_table table;
-    offset_table_init(&table);
+    offset_table_init(&table, 11);
     CHECK(put(&table, "a", 0, 5) && put(&table, "a", 1, 6));
     offset_table_remove(&table, wire_str_of("a"), 0);
     CHECK_EQUAL(get(&table, "a", 1), 6);
@@ -69,7 +69,7 @@ TEST(a_put_without_memory_changes_nothing)
         bool failed = true;
         for (int n = 1; failed; n++) {
             struct offset_table table;
-            offset_table_init(&table);
+            offset_table_init(&table, 11);
             CHECK(put(&table, "a", 0, 5));
             mem_fail_at(n);
             failed = !put(&table, is_new ? "b" : "a", 0, 6);
@@ -89,7 +89,7 @@ TEST(a_random_table_equals_a_plain_array)
     struct offset_table table;
     struct prng prng;
     prng_seed(&prng, 20);
-    offset_table_init(&table);
+    offset_table_init(&table, 11);
     memset(model, 0xff, sizeof(model));
     for (int i = 0; i < 5000; i++) {
         uint64_t t = prng_below(&prng, TOPICS), p = prng_below(&prng, PARTITIONS);

@@ -44,7 +44,7 @@ void name_list_set(struct name_list *list, const char *name, void *value)
         list->items = mem_realloc(list->items, list->capacity * sizeof(*list->items));
     }
     memmove(&list->items[at + 1], &list->items[at], (list->count - at) * sizeof(*list->items));
-    list->items[at] = (struct name_entry){mem_strdup(name), value};
+    list->items[at] = (struct name_list_entry){mem_strdup(name), value};
     list->count++;
 }
 

@@ -13,13 +13,13 @@
 
 enum { NAME_SIZE = 300 }; /* of a part of a path, with its NUL */
 
-struct name_entry {
+struct name_list_entry {
     char *name; /* the list's */
     void *value;
 };
 
 struct name_list {
-    struct name_entry *items;
+    struct name_list_entry *items;
     size_t count;
     size_t capacity;
 };

@@ -24,6 +24,7 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_FAULT_SLOW_DISK] = "slow disk",       [SIM_FAULT_CLOCK_JUMP] = "clock jump",
         [SIM_FAULT_CLEAN_STOP] = "clean stop",     [SIM_FAULT_RETENTION] = "retention",
         [SIM_FAULT_MEMBER_DEATH] = "member death", [SIM_FAULT_MEMBER_SLEEP] = "member sleep",
+        [SIM_FAULT_DISK_ERROR] = "disk error",     [SIM_FAULT_DISK_FULL] = "disk full",
     };
     ASSERT(fault < SIM_FAULT_COUNT);
     return names[fault];

@@ -50,6 +50,8 @@ enum sim_fault {
     SIM_FAULT_RETENTION,     /* partitions whose log start had moved up in the end */
     SIM_FAULT_MEMBER_DEATH,  /* a member of a group went without a word */
     SIM_FAULT_MEMBER_SLEEP,  /* a member said nothing for longer than it may, or almost */
+    SIM_FAULT_DISK_ERROR,    /* a write or a sync that failed */
+    SIM_FAULT_DISK_FULL,     /* a write that found no room */
     SIM_FAULT_COUNT
 };
 
@@ -73,9 +75,11 @@ struct sim_tuning {
     int64_t sync_delay_max;
     int32_t disk_slow_ppm; /* of operations: take up to disk_slow_max */
     int64_t disk_slow_max;
-    int32_t disk_error_ppm; /* of writes and syncs: fail with ERR_IO */
-    int32_t cold_percent;   /* reads that do not want to wait and would have to */
-    int64_t turn_delay_max; /* until a loop looks at what came in */
+    int32_t disk_error_ppm;        /* of writes and syncs: fail with ERR_IO */
+    bool disk_is_full;             /* no file can grow: ERR_NO_SPACE, a part may be written */
+    const char *disk_faults_under; /* both only of files whose path holds this; NULL: of all */
+    int32_t cold_percent;          /* reads that do not want to wait and would have to */
+    int64_t turn_delay_max;        /* until a loop looks at what came in */
     int64_t timer_late_max;
     int64_t step_delay_max; /* until a worker takes the next job or step */
 };

@@ -21,6 +21,7 @@ struct sim_file {
     struct sim_env *env;
     struct sim_inode *inode;
     bool can_write;
+    char *path; /* under which it was opened */
 };
 
 enum io_kind { IO_META, IO_READ, IO_WRITE, IO_SYNC };
@@ -63,9 +64,31 @@ static void die_here(struct sim_env *env)
         sim_fiber_yield(env->sim); /* for ever */
 }
 
-static bool fails(struct sim_env *env)
+static bool has_disk_faults(const struct sim_file *file)
 {
-    return env->is_dead || sim_ppm(env->sim, env->sim->tuning.disk_error_ppm);
+    const char *under = file->env->sim->tuning.disk_faults_under;
+    return under == NULL || strstr(file->path, under) != NULL;
+}
+
+static bool fails(const struct sim_file *file)
+{
+    struct sim *sim = file->env->sim;
+    if (file->env->is_dead)
+        return true;
+    if (!has_disk_faults(file) || !sim_ppm(sim, sim->tuning.disk_error_ppm))
+        return false;
+    sim_count(sim, SIM_FAULT_DISK_ERROR);
+    return true;
+}
+
+/* The file is to become this large: is there no room? */
+static bool is_full(const struct sim_file *file, int64_t size)
+{
+    struct sim *sim = file->env->sim;
+    if (!sim->tuning.disk_is_full || size <= file->inode->size || !has_disk_faults(file))
+        return false;
+    sim_count(sim, SIM_FAULT_DISK_FULL);
+    return true;
 }
 
 /* Dies before or after what `begin` announced. */
@@ -86,6 +109,7 @@ static void file_close(struct env_file *f)
         file->inode->owner = NULL;
     file->env->open_files--;
     list_remove(&file->link);
+    mem_free(file->path);
     mem_free(file);
 }
 
@@ -136,11 +160,13 @@ static enum err file_write(struct env_file *f, struct iovec *iov, int iov_count,
     bool is_last = begin(env, IO_WRITE);
     if (env->is_dead)
         return ERR_IO;
-    if (is_last || fails(env)) {
+    bool has_failed = is_last || fails(file);
+    bool has_no_room = !has_failed && is_full(file, pos + (int64_t)total);
+    if (has_failed || has_no_room) {
         (void)!write_part(file, iov, iov_count, pos, (size_t)sim_draw(env->sim, 0, (int64_t)total));
         if (is_last)
             die_here(env);
-        return ERR_IO;
+        return has_no_room ? ERR_NO_SPACE : ERR_IO;
     }
     sim_trace(env->sim, "write", file->inode->id, (uint64_t)pos, total);
     return write_part(file, iov, iov_count, pos, total);
@@ -155,7 +181,7 @@ static enum err file_sync(struct env_file *f)
     struct sim_sync sync;
     sim_sync_begin(file->inode, &sync);
     bool is_last = begin(env, IO_SYNC);
-    bool happens = is_last ? sim_percent(env->sim, 50) : !fails(env);
+    bool happens = is_last ? sim_percent(env->sim, 50) : !fails(file);
     if (happens && !env->is_dead) {
         sim_trace(env->sim, "sync", file->inode->id, sync.count, (uint64_t)sync.size);
         sim_sync_end(file->inode, &sync);
@@ -172,6 +198,8 @@ static enum err file_resize(struct sim_file *file, int64_t size)
     bool is_last = begin(env, IO_META);
     if (env->is_dead || dies_before(env, is_last))
         return ERR_IO;
+    if (!is_last && is_full(file, size))
+        return ERR_NO_SPACE;
     enum err e = sim_inode_resize(env->disk, file->inode, size);
     sim_trace(env->sim, "resize", file->inode->id, (uint64_t)size, 0);
     if (is_last)
@@ -241,8 +269,11 @@ bool sim_file_peek(struct env_file *f, int64_t pos, uint8_t *out, size_t len)
 
 void sim_files_free(struct sim_env *env)
 {
-    for (struct list *node; (node = list_pop_front(&env->files)) != NULL;)
-        mem_free(container_of(node, struct sim_file, link));
+    for (struct list *node; (node = list_pop_front(&env->files)) != NULL;) {
+        struct sim_file *file = container_of(node, struct sim_file, link);
+        mem_free(file->path);
+        mem_free(file);
+    }
 }
 
 /* ---- names */
@@ -269,7 +300,8 @@ enum err sim_file_open(struct env *e_, const char *path, unsigned flags, struct 
     *file = (struct sim_file){.file = {.ops = &file_ops, .refs = 1},
                               .env = env,
                               .inode = inode,
-                              .can_write = (flags & ENV_WRITE) != 0};
+                              .can_write = (flags & ENV_WRITE) != 0,
+                              .path = mem_strdup(path)};
     list_push_back(&env->files, &file->link);
     env->open_files++;
     *out = &file->file;

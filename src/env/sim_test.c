@@ -237,6 +237,40 @@ TEST(sim_disk_that_is_full_says_so)
     disk_end(&run);
 }
 
+TEST(sim_disk_faults_hit_only_what_they_are_for)
+{
+    struct disk_run run = disk_begin(1);
+    struct env *env = &run.before->env;
+    struct env_file *bad, *good;
+    uint8_t data[80] = {0};
+    int64_t size = 0;
+    CHECK(env_dir_make(env, "bad-0") == ERR_OK);
+    CHECK(env_file_open(env, "bad-0/f", ENV_WRITE | ENV_CREATE, &bad) == ERR_OK);
+    CHECK(env_file_open(env, "good", ENV_WRITE | ENV_CREATE, &good) == ERR_OK);
+    CHECK(put(bad, data, 80, 0) == ERR_OK);
+    run.sim->tuning.disk_faults_under = "bad";
+    run.sim->tuning.disk_is_full = true;
+    CHECK(put(bad, data, 80, 40) == ERR_NO_SPACE);
+    CHECK(env_file_allocate(bad, 0, 1000) == ERR_NO_SPACE);
+    CHECK(put(bad, data, 80, 0) == ERR_OK); /* it does not grow */
+    CHECK(env_file_truncate(bad, 10) == ERR_OK);
+    CHECK(put(good, data, 80, 0) == ERR_OK);
+    CHECK_EQUAL(run.sim->faults[SIM_FAULT_DISK_FULL], 2);
+    run.sim->tuning.disk_is_full = false;
+    CHECK(put(bad, data, 80, 40) == ERR_OK);
+    run.sim->tuning.disk_error_ppm = 1000000;
+    CHECK(put(bad, data, 80, 120) == ERR_IO);
+    CHECK(env_file_sync(bad) == ERR_IO);
+    CHECK(env_file_size(bad, &size) == ERR_OK);
+    CHECK(size >= 120 && size <= 200); /* a part of it may have been written */
+    CHECK(put(good, data, 80, 80) == ERR_OK);
+    CHECK(env_file_sync(good) == ERR_OK);
+    CHECK_EQUAL(run.sim->faults[SIM_FAULT_DISK_ERROR], 2);
+    env_file_unref(bad);
+    env_file_unref(good);
+    disk_end(&run);
+}
+
 /* ---- jobs and deaths in the middle of them */
 
 struct writer_job {

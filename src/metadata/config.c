@@ -168,16 +168,15 @@ enum err config_parse_double(const char *text, double *out)
     return ERR_OK;
 }
 
+#define LIST_END SIZE_MAX
+
 bool config_list_next(const char *text, size_t *pos, const char **item, size_t *len)
 {
-    size_t text_len = strlen(text);
-    if (*pos == 0 && strspn(text, " \t\r\n\f\v") == text_len)
-        return false;
-    if (*pos > text_len)
+    if (*pos == LIST_END || (*pos == 0 && text[strspn(text, " \t\r\n\f\v")] == '\0'))
         return false;
     *item = text + *pos;
     *len = strcspn(*item, ",");
-    *pos += *len + 1;
+    *pos = (*item)[*len] == ',' ? *pos + *len + 1 : LIST_END;
     trim(item, len);
     return true;
 }

@@ -598,6 +598,14 @@ def special_offsets(peers, name, names=(-1, -2, -3, -4, -5, -6)):
                     {"Name": name, "Partitions": [{"PartitionIndex": 0, "Timestamp": at}]}])
 
 
+def offsets_by_time(peers, name):
+    """The first record at each time or after it, inside a batch, too."""
+    for version in (1, 4, 11):
+        for at in range(T0, T0 + 12):
+            same(peers, "ListOffsets", version, ReplicaId=-1, Topics=[
+                {"Name": name, "Partitions": [{"PartitionIndex": 0, "Timestamp": at}]}])
+
+
 def fill_batches(peers, name, codec, *batches):
     """Each batch with its records' times, and in a millisecond of its own by the broker's clock."""
     for peer in peers:
@@ -621,6 +629,7 @@ def test_special_offsets(peers, codec, policy):
         for i in range(len(batches)):
             fill_batches(peers, name, codec, batches[i])
             special_offsets(peers, name)
+        offsets_by_time(peers, name)
         if policy == "delete":
             same(peers, "DeleteRecords", 2, Topics=[to_delete(name, (0, 3))], TimeoutMs=30000)
             special_offsets(peers, name, (-1, -2, -4, -5, -6))

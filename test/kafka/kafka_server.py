@@ -174,7 +174,7 @@ class KafkaServer:
             raise KafkaError(f"StorageTool format:\n{done.stdout}")
         self.is_formatted = True
 
-    def start(self, timeout=180):
+    def start(self, timeout=240):
         if not self.is_formatted and not (self.data / "meta.properties").exists():
             self.format()
         with open(self.log, "ab") as log:
@@ -187,7 +187,7 @@ class KafkaServer:
             raise
         return self
 
-    def wait_ready(self, timeout=180):
+    def wait_ready(self, timeout=240):
         """Until a Metadata answer names a broker: then it is registered and unfenced."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

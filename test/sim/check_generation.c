@@ -3,8 +3,9 @@
  * check_generation: no answer says yes to an older generation of a group than somebody was told of
  * before it was asked for: the generation does not go back, and an old one is refused.
  *
- * What the log never had may go with the process: the generation that members have joined counts
- * for that life of the broker only, the one that a member has its assignment of for ever.
+ * What the log never had may go with the process, or when a write fails, after which the log is
+ * read again: the generation that members have joined counts for that life of the broker only, and
+ * not where writes fail; the one that a member has its assignment of counts for ever.
  *
  * Thread: one.
  */

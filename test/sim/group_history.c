@@ -47,7 +47,7 @@ void history_groups_broker_starts(struct history *h)
 struct history_group_view history_group_view(const struct history *h, uint32_t group)
 {
     const struct history_group *g = &h->groups.items[group];
-    bool is_same_life = g->formed_starts == h->starts;
+    bool is_same_life = g->formed_starts == h->starts && !h->groups.may_reload;
     return (struct history_group_view){
         .is_kept = g->is_kept,
         .generation =

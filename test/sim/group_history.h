@@ -73,6 +73,7 @@ struct history_groups {
     uint32_t commit_capacity;
     uint64_t clock;
     int64_t acked_commits;
+    bool may_reload; /* writes fail: what the log never had may go at any time */
 };
 
 void history_groups_deinit(struct history *h);

@@ -25,6 +25,7 @@ struct broker_process {
     char sets[SETS_MAX][SET_SIZE];
     const char *set_list[SETS_MAX + 1];
     int set_count;
+    int64_t disk_errors_before;
 };
 
 enum process_state process_state(const struct broker_process *p)
@@ -57,7 +58,10 @@ static bool load_config(struct broker_process *p)
     struct strbuf why;
     strbuf_init(&why);
     p->set_list[p->set_count++] = "listeners=PLAINTEXT://0.0.0.0:9092";
-    p->set_list[p->set_count++] = "log.dirs=/data";
+    static const char *const dirs[] = {"log.dirs=/data", "log.dirs=/data,/data-2",
+                                       "log.dirs=/data,/data-2,/data-3"};
+    ASSERT(p->world->swarm.log_dirs >= 1 && p->world->swarm.log_dirs <= ARRAY_COUNT(dirs));
+    p->set_list[p->set_count++] = dirs[p->world->swarm.log_dirs - 1];
     add_set(p, "klamm.disk.workers", p->env->worker_count);
     add_set(p, "klamm.reactors", p->env->loop_count);
     add_set(p, "log.retention.check.interval.ms", p->world->swarm.retention_check_ms);
@@ -86,7 +90,11 @@ static void on_ready(void *arg)
 
 static void on_failed(void *arg, const char *why)
 {
-    fail(arg, "failed", why);
+    struct broker_process *p = arg;
+    if (p->env->sim->faults[SIM_FAULT_DISK_ERROR] == p->disk_errors_before)
+        fail(p, "failed", why);
+    else if (p->state == PROCESS_STARTING || p->state == PROCESS_READY)
+        p->state = PROCESS_FAILED;
 }
 
 /* On a fiber: opening blocks. */
@@ -117,6 +125,7 @@ struct broker_process *process_start(struct world *w)
 {
     struct broker_process *p = mem_alloc(sizeof(*p));
     p->world = w;
+    p->disk_errors_before = w->sim->faults[SIM_FAULT_DISK_ERROR];
     p->env = sim_env_new(w->sim, &(struct sim_env_options){.ip = "10.0.0.1",
                                                            .disk = w->disk,
                                                            .workers = w->swarm.workers,

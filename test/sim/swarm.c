@@ -53,6 +53,7 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     draw_disk(sim, &out->tuning);
     out->tuning.turn_delay_max = PICK(sim, 1, 10 * SIM_US, 500 * SIM_US);
     out->tuning.timer_late_max = PICK(sim, 1, 50 * SIM_US, 5 * SIM_MS);
+    out->log_dirs = 1;
     out->workers = (unsigned)sim_draw(sim, 2, 5);
     out->loops = (unsigned)PICK(sim, 1, 1, 2, 3);
     out->crashes = (unsigned)sim_draw(sim, 1, 6);
@@ -84,6 +85,9 @@ void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)
                 .fate_mean_ns = PICK(sim, 0, 500 * SIM_MS, 3 * SIM_S),
                 .away_max_ns = PICK(sim, 20 * SIM_MS, 500 * SIM_MS, 4 * SIM_S),
             },
+        .disk_error_ppm = (int32_t)PICK(sim, 0, 0, 300, 2000),
+        .full_interval_ns = PICK(sim, 0, 0, 500 * SIM_MS, 3 * SIM_S),
+        .full_max_ns = PICK(sim, SIM_MS, 50 * SIM_MS, 1 * SIM_S),
     };
 }
 

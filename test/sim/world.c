@@ -23,6 +23,7 @@ enum {
     STOP_MAX_S = 5,
     EVENTS_MAX = 20000000,
     RESTART_MAX_MS = 500,
+    REPAIR_MAX_MS = 2000,
     JUMP_MAX_MS = 60000,
     JUMPED_MAX_MS = 1200000, /* a broker refuses timestamps an hour ahead of its own */
     LONE_RECORDS = 20,
@@ -234,6 +235,8 @@ static void watch_broker(struct world *w)
         return;
     if (process_state(w->process) == PROCESS_STOPPED)
         sim_env_die(process_env(w->process), SIM_DEATH_EXIT);
+    else if (process_state(w->process) == PROCESS_FAILED)
+        sim_env_die(process_env(w->process), draw_death(w));
     if (!process_env(w->process)->is_dead)
         return;
     w->process = NULL;
@@ -286,9 +289,54 @@ static void on_jump(struct sim_event *event)
                  w->sim->now_ns + sim_draw(w->sim, 0, 2 * w->swarm.jump_interval_ns));
 }
 
+static void on_fill(struct sim_event *event)
+{
+    struct world *w = container_of(event, struct world, fill);
+    struct sim_tuning *tuning = &w->sim->tuning;
+    if (w->phase != WORLD_SAFETY)
+        return;
+    tuning->disk_is_full = !tuning->disk_is_full;
+    int64_t most_ns =
+        tuning->disk_is_full ? w->swarm.groups.full_max_ns : 2 * w->swarm.groups.full_interval_ns;
+    sim_schedule(w->sim, event, w->sim->now_ns + sim_draw(w->sim, 0, most_ns));
+}
+
+/* ---- a disk that failed: nothing there is tried again, until somebody restarts the broker */
+
+static void on_repair(struct sim_event *event)
+{
+    struct world *w = container_of(event, struct world, repair);
+    if (w->process != NULL && w->starts == w->repair_start)
+        sim_env_die(process_env(w->process), draw_death(w));
+}
+
+static void watch_disk(struct world *w)
+{
+    if (w->disk_errors_seen == w->sim->faults[SIM_FAULT_DISK_ERROR])
+        return;
+    w->disk_errors_seen = w->sim->faults[SIM_FAULT_DISK_ERROR];
+    if (w->process == NULL || (w->has_repair && w->repair_start == w->starts))
+        return;
+    w->repair_start = w->starts;
+    w->has_repair = true;
+    sim_schedule(w->sim, &w->repair, w->sim->now_ns + sim_draw(w->sim, 0, REPAIR_MAX_MS * SIM_MS));
+}
+
+/* What it may still wait for comes now. */
+static void repair_now(struct world *w)
+{
+    if (w->has_repair && w->process != NULL && w->starts == w->repair_start)
+        sim_schedule(w->sim, &w->repair, w->sim->now_ns);
+}
+
 static void start_faults(struct world *w)
 {
     w->sim->tuning = w->swarm.tuning;
+    w->sim->tuning.disk_faults_under = "__consumer_offsets";
+    w->sim->tuning.disk_error_ppm = w->swarm.groups.disk_error_ppm;
+    if (w->swarm.groups.full_interval_ns > 0)
+        sim_schedule(w->sim, &w->fill,
+                     w->sim->now_ns + sim_draw(w->sim, 0, w->swarm.groups.full_interval_ns));
     if (w->swarm.reset_interval_ns > 0)
         sim_schedule(w->sim, &w->reset,
                      w->sim->now_ns + sim_draw(w->sim, 0, w->swarm.reset_interval_ns));
@@ -305,6 +353,7 @@ static void stop_faults(struct world *w)
     w->sim->tuning.net_segment_max = segment_max;
     sim_cancel(w->sim, &w->reset);
     sim_cancel(w->sim, &w->jump);
+    sim_cancel(w->sim, &w->fill);
     for (uint32_t i = 0; i < w->consumer_count; i++)
         w->consumers[i].consumer.options.may_pause = false;
     struct sim_env *env = w->process != NULL ? process_env(w->process) : NULL;
@@ -323,6 +372,7 @@ bool world_run_until(struct world *w, bool (*is_done)(const struct world *w), in
         watch_power(w);
         watch_broker(w);
         watch_crash_plan(w);
+        watch_disk(w);
         world_groups_watch(w);
         if (w->history.has_failed)
             trouble(w, w->history.failure, "");
@@ -481,6 +531,7 @@ static void work(struct world *w)
     }
     w->phase = WORLD_HEALING;
     stop_faults(w);
+    repair_now(w);
     world_groups_calm(w);
     finish(w);
     top_up(w);
@@ -627,6 +678,8 @@ static struct world *world_new(uint64_t seed, const struct workload *workload, b
     w->restart.fire = on_restart;
     w->reset.fire = on_reset;
     w->jump.fire = on_jump;
+    w->fill.fire = on_fill;
+    w->repair.fire = on_repair;
     w->broker_addr = (struct env_addr){.family = 4, .ip = {10, 0, 0, 1}, .port = 9092};
     swarm_draw(w->sim, &w->swarm);
     workload->set_up(w);

@@ -56,6 +56,9 @@ struct swarm_groups {
     int32_t retention_max_ms;     /* of committers: some commits stay so long only; 0: all stay */
     int32_t static_percent;       /* of members */
     struct member_options member; /* what all have in common */
+    int32_t disk_error_ppm;       /* of writes and syncs under __consumer_offsets */
+    int64_t full_interval_ns;     /* mean time between full disks there; 0: none */
+    int64_t full_max_ns;          /* how long it is full at most */
 };
 
 /* Drawn from the seed by swarm_draw. */
@@ -63,6 +66,7 @@ struct swarm {
     struct sim_tuning tuning;
     unsigned workers;
     unsigned loops;
+    unsigned log_dirs;
     unsigned crashes;
     int32_t power_cut_percent; /* of crashes; the others kill the process or stop it cleanly */
     int32_t clean_stop_percent;
@@ -124,6 +128,11 @@ struct world {
     struct sim_event restart;
     struct sim_event reset;
     struct sim_event jump;
+    struct sim_event fill;   /* the disk is full, and has room again */
+    struct sim_event repair; /* somebody restarts a broker whose disk failed */
+    uint32_t repair_start;   /* which of the broker's starts is meant */
+    bool has_repair;
+    int64_t disk_errors_seen;
     int64_t jumped_ms;                   /* of the broker's calendar; it survives its process */
     int64_t crash_at[WORLD_CRASHES_MAX]; /* acknowledged operations */
     unsigned crash_count;
@@ -260,7 +269,13 @@ void world_groups_restart(struct world *w);
 
 /* ---- the broker's process (process.c) */
 
-enum process_state { PROCESS_STARTING, PROCESS_READY, PROCESS_STOPPING, PROCESS_STOPPED };
+enum process_state {
+    PROCESS_STARTING,
+    PROCESS_READY,
+    PROCESS_STOPPING,
+    PROCESS_STOPPED,
+    PROCESS_FAILED, /* it has no disk any more */
+};
 
 struct broker_process *process_start(struct world *w);
 enum process_state process_state(const struct broker_process *p);

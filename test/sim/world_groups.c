@@ -84,9 +84,19 @@ static bool is_converged(const struct world *w, uint32_t group)
     return check_converged_is(&w->history, holders, count);
 }
 
+/* When all is calm the dead stay dead: there may be nobody left who commits. */
+static bool has_committers(const struct world *w)
+{
+    for (uint32_t i = 0; i < w->groups.member_count; i++) {
+        if (member_is_live(&w->groups.members[i].member))
+            return true;
+    }
+    return w->groups.committer_count > 0;
+}
+
 bool world_groups_have_worked(const struct world *w)
 {
-    return w->history.groups.acked_commits >= w->groups.commits_wanted;
+    return w->history.groups.acked_commits >= w->groups.commits_wanted || !has_committers(w);
 }
 
 static bool are_converged(const struct world *w)
