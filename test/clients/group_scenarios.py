@@ -31,6 +31,7 @@ from wire import Wire
 HERE = pathlib.Path(__file__).resolve().parent
 LIMIT_S = 90
 SESSION_MS = 3000
+LONE_MS = 60000  # for the session of one whose death nobody waits for
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 
 
@@ -226,7 +227,7 @@ class GroupScenarios:
     def test_from_the_beginning(self, broker, topic, group, crew, codec):
         create(broker, topic, 3)
         self.produce(broker, topic, spread(range(900), 3), codec)
-        worker = crew.hire(broker, topic, group)
+        worker = crew.hire(broker, topic, group, session_ms=LONE_MS)
         crew.until_seen(range(900))
         assert worker.assigned == [0, 1, 2]
         check_order(worker, 3)
@@ -238,7 +239,7 @@ class GroupScenarios:
         create(broker, topic, 2)
         for start in (0, 100, 200):
             self.produce(broker, topic, spread(range(start, start + 100), 2))
-            worker = crew.hire(broker, topic, group)
+            worker = crew.hire(broker, topic, group, session_ms=LONE_MS)
             crew.until(lambda: len(worker.records) >= 100)
             check_order(worker, 2, start // 2)
             assert sorted(worker.values()) == list(range(start, start + 100))
@@ -300,7 +301,7 @@ class GroupScenarios:
         """The group and its offsets are there again."""
         create(own_broker, topic, 2)
         self.produce(own_broker, topic, spread(range(100), 2))
-        first = crew.hire(own_broker, topic, group)
+        first = crew.hire(own_broker, topic, group, session_ms=LONE_MS)
         crew.until_seen(range(100))
         first.leave()
         own_broker.stop()
@@ -309,7 +310,7 @@ class GroupScenarios:
         assert committed(own_broker, group, topic) == {0: 50, 1: 50}
         assert described(own_broker, group)["GroupState"] == "Empty"
         self.produce(own_broker, topic, spread(range(100, 200), 2))
-        second = crew.hire(own_broker, topic, group)
+        second = crew.hire(own_broker, topic, group, session_ms=LONE_MS)
         crew.until(lambda: len(second.records) >= 100)
         assert sorted(second.values()) == list(range(100, 200))
         check_order(second, 2, 50)
@@ -318,7 +319,7 @@ class GroupScenarios:
         create(broker, topic, 3)
         self.produce(broker, topic, spread(range(100000), 3), "lz4")
         start = time.monotonic()
-        worker = crew.hire(broker, topic, group)
+        worker = crew.hire(broker, topic, group, session_ms=LONE_MS)
         crew.until(lambda: len(worker.records) >= 100000)
         print(f"{self.family}: {time.monotonic() - start:.1f} s")
         check_order(worker, 3)

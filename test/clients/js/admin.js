@@ -4,7 +4,7 @@
 // The administration client of kafkajs.
 
 const { ConfigResourceTypes: { BROKER, TOPIC } } = require('kafkajs')
-const { assert, client, count, read, refusal, run, step, until,
+const { assert, client, count, createTopics, read, refusal, run, step, until,
   withProducer } = require('./scenario')
 
 const kafka = client(process.argv[2])
@@ -19,8 +19,8 @@ async function create () {
   const validateOnly = { validateOnly: true, waitForLeaders: false }
   same(await admin.createTopics({ ...validateOnly, topics: [{ topic }] }), true)
   same((await admin.listTopics()).includes(topic), false)
-  same(await admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }] }), true)
-  same(await admin.createTopics({ topics: [{ topic }] }), false) // it is there
+  same(await createTopics(admin, [{ topic, numPartitions: 3, configEntries }]), true)
+  same(await createTopics(admin, [{ topic }]), false) // it is there
   for (const [change, type] of [
     [{ numPartitions: 0 }, 'INVALID_PARTITIONS'],
     [{ replicationFactor: 3 }, 'INVALID_REPLICATION_FACTOR'],
@@ -28,7 +28,7 @@ async function create () {
     [{ configEntries: [{ name: 'retention.ms', value: 'soon' }] }, 'INVALID_CONFIG']]) {
     same(await refusal(admin.createTopics({ topics: [{ topic: 'js-refused', ...change }] })), type)
   }
-  await until(async () => (await admin.listTopics()).includes(topic))
+  same((await admin.listTopics()).includes(topic), true)
   const [told] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics
   same(told.partitions.map(p => p.partitionId).sort(), [0, 1, 2])
   told.partitions.forEach(p => same([p.leader, p.replicas, p.isr], [1, [1], [1]]))

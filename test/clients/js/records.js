@@ -3,7 +3,7 @@
 
 // Producers and consumers of kafkajs.
 
-const { CODECS, assert, client, count, read, refusal, run, step, until,
+const { CODECS, assert, client, count, createTopics, read, refusal, run, step,
   withProducer } = require('./scenario')
 
 const START = Date.now() - 100000
@@ -28,8 +28,7 @@ async function create () {
     { topic: 'js-large', configEntries: [{ name: 'max.message.bytes', value: '12000000' }] },
     { topic: 'js-small' },
     { topic: 'js-time', numPartitions: 2 }]
-  assert(await admin.createTopics({ topics, waitForLeaders: true }))
-  await until(async () => (await admin.listTopics()).filter(t => t.startsWith('js-')).length >= 8)
+  assert(await createTopics(admin, topics))
   await admin.disconnect()
 }
 

@@ -65,10 +65,25 @@ async function ask (word) {
 // What is not there at once: Kafka's broker may know a thing later than its controller.
 async function until (isTrue) {
   const deadline = Date.now() + LIMIT_MS
-  while (!await isTrue()) {
+  const isSoFar = async () => {
+    try {
+      return await isTrue()
+    } catch (e) {
+      assert(e.retriable, e)
+      return false
+    }
+  }
+  while (!await isSoFar()) {
     assert(Date.now() < deadline, `not within ${LIMIT_MS} ms: ${isTrue}`)
     await sleep(20)
   }
+}
+
+// What kafkajs itself waits for would end where a broker does not know the topics yet.
+async function createTopics (admin, topics) {
+  const isNew = await admin.createTopics({ topics, waitForLeaders: false })
+  await until(async () => await admin.fetchTopicMetadata({ topics: topics.map(t => t.topic) }))
+  return isNew
 }
 
 // The error's type of what a call was refused with.
@@ -120,5 +135,5 @@ async function read (kafka, topic, size, { whenJoined = () => {}, groupId, ...op
   return messages
 }
 
-module.exports = { CODECS, ask, assert, client, count, nextLine, read, refusal, run, sleep, step,
-  until, withProducer }
+module.exports = { CODECS, ask, assert, client, count, createTopics, nextLine, read, refusal, run,
+  sleep, step, until, withProducer }
