@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad values in every field of requests of groups, and of some of administration, one at a time: what
+Kafka says of each, Klamm says, too. (Of the other requests of administration: test_against_kafka.py,
+test_admin_against_kafka.py.)
+
+A request that is right is the start; the tables of schema/ say which fields it has. Each field gets
+null, numbers that make no sense, and texts that are no names; each list nothing, the same twice, and
+thousands of the same. Where Klamm means to answer otherwise, that stands in OTHERWISE with the reason.
+"""
+
+import copy
+import itertools
+
+import pytest
+
+from groups import Talk
+from wire import APIS, Wire
+
+NUMBER = itertools.count()
+
+# By API: the newest version that a test wants, and a request that is right. GROUP is a group's name that
+# nobody has used before.
+SAMPLES = {
+    "JoinGroup": (9, {"GroupId": "GROUP", "SessionTimeoutMs": 10000, "RebalanceTimeoutMs": 10000,
+                      "MemberId": "", "GroupInstanceId": "i", "ProtocolType": "consumer",
+                      "Protocols": [{"Name": "range", "Metadata": b"m"}], "Reason": "why"}),
+    "SyncGroup": (5, {"GroupId": "GROUP", "GenerationId": 1, "MemberId": "m", "GroupInstanceId": "i",
+                      "ProtocolType": "consumer", "ProtocolName": "range",
+                      "Assignments": [{"MemberId": "m", "Assignment": b"a"}]}),
+    "Heartbeat": (4, {"GroupId": "GROUP", "GenerationId": 1, "MemberId": "m",
+                      "GroupInstanceId": "i"}),
+    "LeaveGroup": (5, {"GroupId": "GROUP", "Members": [
+        {"MemberId": "m", "GroupInstanceId": "i", "Reason": "why"}]}),
+    "OffsetCommit": (9, {"GroupId": "GROUP", "GenerationIdOrMemberEpoch": -1, "MemberId": "",
+                         "GroupInstanceId": None, "Topics": [{"Name": "one", "Partitions": [
+                             {"PartitionIndex": 0, "CommittedOffset": 5, "CommittedLeaderEpoch": 0,
+                              "CommittedMetadata": "m"}]}]}),
+    "OffsetFetch": (9, {"Groups": [{"GroupId": "GROUP", "MemberId": None, "MemberEpoch": -1, "Topics": [
+        {"Name": "one", "PartitionIndexes": [0]}]}], "RequireStable": True}),
+    "OffsetDelete": (0, {"GroupId": "GROUP", "Topics": [
+        {"Name": "one", "Partitions": [{"PartitionIndex": 0}]}]}),
+    "DescribeGroups": (5, {"Groups": ["GROUP"], "IncludeAuthorizedOperations": True}),
+    "ListGroups": (5, {"StatesFilter": ["Dead"], "TypesFilter": ["classic"]}),
+    "DeleteGroups": (2, {"GroupsNames": ["GROUP"]}),
+    "FindCoordinator": (6, {"KeyType": 0, "CoordinatorKeys": ["GROUP"]}),
+    "CreateTopics": (7, {"timeoutMs": 30000, "validateOnly": True, "Topics": [
+        {"Name": "new", "NumPartitions": 1, "ReplicationFactor": 1, "Assignments": [],
+         "Configs": [{"Name": "retention.ms", "Value": "1000"}]}]}),
+    "DescribeTopicPartitions": (0, {"Topics": [{"Name": "one"}], "ResponsePartitionLimit": 2,
+                                    "Cursor": {"TopicName": "one", "PartitionIndex": 0}}),
+    "ListOffsets": (11, {"ReplicaId": -1, "IsolationLevel": 0, "TimeoutMs": 30000, "Topics": [
+        {"Name": "one", "Partitions": [
+            {"PartitionIndex": 0, "CurrentLeaderEpoch": 0, "Timestamp": -1}]}]}),
+    "DescribeCluster": (2, {"IncludeClusterAuthorizedOperations": True, "EndpointType": 1,
+                            "IncludeFencedBrokers": False}),
+}
+
+TEXTS = ("", ".", "..", "no such", "bad/name", "x" * 249, "x" * 250, "x" * 32767, "\u00fc\u20ac\U0001f600",
+         "a\0b", "-1", "__consumer_offsets")
+# A name that is too long is cut in Kafka's answers; internal topics are others' and may not be there.
+NOT_FOR_TOPICS = ("x" * 32767, "__consumer_offsets")
+OF_GROUPS = {"JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "OffsetCommit", "OffsetFetch",
+             "OffsetDelete", "DescribeGroups", "ListGroups", "DeleteGroups", "FindCoordinator"}
+MANY = 2000
+KAFKA_SILENT_S = 30
+
+
+def values_of(api, field, value, inside_list):
+    """Bad values for a field, or for one element of its list; null is for the caller."""
+    if field.is_array and not inside_list:
+        if api == "ListGroups":
+            return [value * 2, value * MANY]  # no filter: the groups of other tests
+        # Kafka's controller takes longer than anybody waits for thousands of the same.
+        return [[], value * 2] + ([value * MANY] if api in OF_GROUPS else [])
+    if field.is_struct or field.kind in ("bool", "bytes", "records", "uuid"):
+        return [b"", b"x" * 1000000] if field.kind == "bytes" else []
+    if field.kind == "string":
+        return [t for t in TEXTS if api in OF_GROUPS or t not in NOT_FOR_TOPICS]
+    if field.name in ("timeoutMs", "TimeoutMs"):
+        return []  # Kafka tells REQUEST_TIMED_OUT below 1; Klamm ends what it has begun
+    bits = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}[field.kind]
+    low, high = -1 << bits - 1, (1 << bits - 1) - 1
+    return [low, -7, -2, -1, 0, 3, 99, high]
+
+
+def walk(struct, fields, version, path=()):
+    """(path, field, value, inside a list?) of every field that the sample names."""
+    for field in struct.fields:
+        if field.name not in fields or not field.versions[0] <= version <= field.versions[1]:
+            continue
+        value = fields[field.name]
+        here = (*path, field.name)
+        yield here, field, value, False
+        if field.is_array and value:
+            if field.is_struct:
+                yield from walk(field.struct, value[0], version, (*here, 0))
+            else:
+                yield (*here, 0), field, value[0], True
+        elif field.is_struct and value:
+            yield from walk(field.struct, value, version, here)
+
+
+def with_value(fields, path, value):
+    changed = copy.deepcopy(fields)
+    place = changed
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return changed
+
+
+def name_groups(value, name):
+    if isinstance(value, dict):
+        return {k: name_groups(v, name) for k, v in value.items()}
+    if isinstance(value, list):
+        return [name_groups(v, name) for v in value]
+    return name if value == "GROUP" else value
+
+
+def shown(value):
+    return f"{value[:1]!r}*{len(value)}" if isinstance(value, (list, str, bytes)) and len(value) > 40 \
+        else repr(value)
+
+
+# (API, field, value): why it is not asked of both.
+NUL = "ids and names of members end at a NUL here"
+TWICE = "Kafka never answers; Klamm passes over the second one"
+OTHERWISE = {
+    ("JoinGroup", "GroupInstanceId", "'a\\x00b'"): NUL,
+    ("JoinGroup", "ProtocolType", "'a\\x00b'"): NUL,
+    ("JoinGroup", "Protocols.0.Name", "'a\\x00b'"): NUL,
+    ("JoinGroup", "Protocols", shown(SAMPLES["JoinGroup"][1]["Protocols"] * 2)): TWICE,
+    ("JoinGroup", "Protocols", shown(SAMPLES["JoinGroup"][1]["Protocols"] * MANY)): TWICE,
+    ("JoinGroup", "Protocols.0.Name", "''"): "Kafka says that the chosen protocol is null",
+    ("OffsetDelete", "Topics", shown(SAMPLES["OffsetDelete"][1]["Topics"] * MANY)):
+        "Kafka never answers",
+    ("DescribeTopicPartitions", "Cursor.PartitionIndex", "2147483647"): "Kafka counts beyond 2^31",
+    ("ListOffsets", "Topics.0.Partitions", "[]"): "Kafka leaves a topic without partitions out",
+}
+LIST_OFFSETS = SAMPLES["ListOffsets"][1]
+OTHERWISE |= {("ListOffsets", "IsolationLevel", str(n)): "Kafka says UNKNOWN_SERVER_ERROR"
+              for n in (-128, -7, -2, -1, 3, 99, 127)}
+OTHERWISE |= {("ListOffsets", "Topics.0.Partitions.0.CurrentLeaderEpoch", str(n)):
+              "Kafka takes only -1 for none; Klamm all below 0" for n in (-1 << 31, -7, -2)}
+OTHERWISE |= {("ListOffsets", path, shown(value * 2)): "Kafka answers a double once" for path, value in (
+    ("Topics", LIST_OFFSETS["Topics"]),
+    ("Topics.0.Partitions", LIST_OFFSETS["Topics"][0]["Partitions"]))}
+
+
+def may_be_null(field, version):
+    return bool(field.nullable) and field.nullable[0] <= version <= field.nullable[1]
+
+
+def ask(talk, api, version, fields):
+    try:
+        answer = talk.peer.ask(api, version, fields)
+    except (ConnectionError, TimeoutError) as e:
+        talk.peer.wire = Wire(talk.peer.bootstrap, timeout=KAFKA_SILENT_S)
+        answer = "closed" if isinstance(e, ConnectionError) else "silent"
+    return answer if isinstance(answer, str) else told(talk.plain(answer))
+
+
+# Which topic would have which id, what its configs would be, and words: other tests compare those.
+NOT_COMPARED = {"TopicId", "Configs", "ErrorMessage", "ClusterId"}
+
+
+def told(value):
+    if isinstance(value, dict):
+        return {k: told(v) for k, v in value.items() if k not in NOT_COMPARED}
+    return [told(v) for v in value] if isinstance(value, list) else value
+
+
+def differences(both, api):
+    version, fields = SAMPLES[api]
+    talks = [Talk(peer, "") for peer in both]
+    for talk in talks:
+        talk.peer.wire.socket.settimeout(KAFKA_SILENT_S)
+    found = []
+    root = APIS[api].request.root
+    for path, field, value, inside_list in walk(root, fields, version):
+        bad = values_of(api, field, value, inside_list)
+        has_null = not inside_list and (field.is_array or field.kind in ("string", "bytes"))
+        if has_null and may_be_null(field, version):
+            bad = [None, *bad]
+        elif has_null:  # Kafka does not answer and does not close
+            assert ask(talks[0], api, version, with_value(fields, path, None)) == "closed", path
+        for wrong in bad:
+            key = (api, ".".join(str(p) for p in path), shown(wrong))
+            if key in OTHERWISE:
+                continue
+            if path[-1] == "GroupId" and wrong:
+                wrong = f"{wrong}-{api}"[-32767:]
+            asked = name_groups(with_value(fields, path, wrong), f"bad-{next(NUMBER)}")
+            ours, theirs = (ask(talk, api, version, asked) for talk in talks)
+            if ours != theirs:
+                found.append((key, shown_answer(ours), shown_answer(theirs)))
+    return found
+
+
+def shown_answer(answer):
+    text = repr(answer)
+    return text if len(text) < 600 else text[:600] + "..."
+
+
+@pytest.mark.parametrize("api", SAMPLES)
+def test_bad_values_in_every_field(both, api):
+    found = differences(both, api)
+    assert found == [], "\n".join(f"{key}\n  ours    {ours}\n  Kafka's {theirs}"
+                                  for key, ours, theirs in found)
