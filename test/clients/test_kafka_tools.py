@@ -237,7 +237,7 @@ def test_formatters_of_the_offsets_topic(tools, topic):
     hashed = 0
     for byte in group.encode():
         hashed = (31 * hashed + byte) & 0xFFFFFFFF
-    partition = (hashed & 0x7FFFFFFF) % 3
+    partition = min(hashed, 2**32 - hashed) % 3  # of the 32 bits as a signed number, its size
     ends = [int(tools.run("GetOffsetShell", "--topic-partitions", f"__consumer_offsets:{partition}",
                           "--time", time).split(":")[-1]) for time in ("earliest", "latest")]
 
