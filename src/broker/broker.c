@@ -98,7 +98,6 @@ static void replicas_new(struct broker *broker)
         .node_id = broker->node_id,
         .layers = &config->layers,
         .retention_check_ms = config->retention_check_interval_ms,
-        .producer_expiration_ms = config->producer_id_expiration_ms,
         .opening_max = (uint32_t)config->recovery_threads * (uint32_t)broker->dir_count,
         .all_dirs_failed = all_dirs_failed,
         .arg = broker,
@@ -325,11 +324,19 @@ static void started(void *arg, enum err e, const char *why)
     env_submit(broker->env, &broker->strays_job);
 }
 
+static uint32_t limit_of(const struct config_layers *layers, int key)
+{
+    return (uint32_t)MIN(config_layers_long(layers, key), (int64_t)UINT32_MAX);
+}
+
 static void update_followed(void *arg)
 {
     struct broker *broker = arg;
     struct image_update *update = broker->update;
     broker->update = NULL;
+    const struct config_layers *layers = replica_set_layers(broker->replicas);
+    net_server_set_limits(broker->net, limit_of(layers, CONFIG_BROKER_MAX_CONNECTIONS),
+                          limit_of(layers, CONFIG_BROKER_MAX_CONNECTIONS_PER_IP));
     groups_follow(&broker->groups, update->after);
     groups_forget_topics(&broker->groups, &update->delta);
     controller_applied(broker->controller, update);

@@ -172,7 +172,6 @@ static void read_numbers(struct server_config_loader *l)
         (int)number_of(l, CONFIG_BROKER_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
     c->request_partitions_max =
         (int32_t)number_of(l, CONFIG_BROKER_MAX_REQUEST_PARTITION_SIZE_LIMIT);
-    c->producer_id_expiration_ms = number_of(l, CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS);
     c->retention_check_interval_ms = number_of(l, CONFIG_BROKER_LOG_RETENTION_CHECK_INTERVAL_MS);
     load_groups(l);
     c->num_partitions = (int32_t)number_of(l, CONFIG_BROKER_NUM_PARTITIONS);

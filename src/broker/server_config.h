@@ -57,7 +57,6 @@ struct server_config {
     int64_t connections_per_ip_max;
     int fetch_sessions_max;
     int32_t request_partitions_max; /* of a page of DescribeTopicPartitions */
-    int64_t producer_id_expiration_ms;
     int64_t retention_check_interval_ms;
 
     int32_t session_timeout_min_ms;

@@ -65,7 +65,6 @@ TEST(server_config_needs_no_file)
     CHECK_EQUAL(c->connections_max, 2147483647);
     CHECK_EQUAL(c->connections_per_ip_max, 2147483647);
     CHECK_EQUAL(c->fetch_sessions_max, 1000);
-    CHECK_EQUAL(c->producer_id_expiration_ms, 86400000);
     CHECK_EQUAL(c->retention_check_interval_ms, 300000);
     CHECK(c->num_partitions == 1 && c->replication_factor == 1);
     CHECK(c->auto_create_topics && c->delete_topics);

@@ -6,12 +6,25 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/macros.h"
+
+/* Keys of the broker's own that take effect while it runs. Of the others that Kafka lets be
+ * changed, listeners and numbers of threads are settled at the start here. */
+static const int own_keys[] = {
+    CONFIG_BROKER_MAX_CONNECTIONS,
+    CONFIG_BROKER_MAX_CONNECTIONS_PER_IP,
+    CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS,
+};
 
 bool config_broker_is_dynamic(int broker_key)
 {
     ASSERT(broker_key >= 0 && broker_key < CONFIG_BROKER_COUNT);
     if (config_broker_defs[broker_key].update == CONFIG_UPDATE_STATIC)
         return false;
+    for (size_t i = 0; i < ARRAY_COUNT(own_keys); i++) {
+        if (own_keys[i] == broker_key)
+            return true;
+    }
     for (int key = 0; key < CONFIG_TOPIC_COUNT; key++) {
         for (int i = 0; i < config_topic_defs[key].synonym_count; i++) {
             if (config_topic_defs[key].synonyms[i].broker_key == broker_key)
@@ -111,5 +124,7 @@ enum err config_broker_check(const struct config_layers *layers, struct strbuf *
     enum err e = check_least(layers, CONFIG_BROKER_LOG_ROLL_MS, 1, why);
     if (e == ERR_OK)
         e = check_least(layers, CONFIG_BROKER_LOG_ROLL_JITTER_MS, 0, why);
+    if (e == ERR_OK)
+        e = check_least(layers, CONFIG_BROKER_MAX_CONNECTIONS_PER_IP, 1, why);
     return e == ERR_OK ? config_topic_check(NULL, layers, why) : e;
 }

@@ -50,6 +50,15 @@ const char *config_layers_get(const struct config_layers *layers, int broker_key
     return layer_get(layers, at, broker_key);
 }
 
+int64_t config_layers_long(const struct config_layers *layers, int broker_key)
+{
+    int64_t value = 0;
+    const char *text = config_layers_get(layers, broker_key, NULL);
+    enum err e = text != NULL ? config_parse_long(text, &value) : ERR_INVALID;
+    ASSERT(e == ERR_OK); /* checked where it was set */
+    return value;
+}
+
 /* The synonyms go by name first and by layer second: log.retention.ms in the file beats
  * log.retention.hours set while running. */
 static struct config_found find_value(const struct config_set *topic,
@@ -157,6 +166,8 @@ void config_topic_compute(const struct config_set *topic, const struct config_la
         .file_delete_delay_ms = view_long(&v, CONFIG_TOPIC_FILE_DELETE_DELAY_MS),
         .timestamp_before_max_ms = view_long(&v, CONFIG_TOPIC_MESSAGE_TIMESTAMP_BEFORE_MAX_MS),
         .timestamp_after_max_ms = view_long(&v, CONFIG_TOPIC_MESSAGE_TIMESTAMP_AFTER_MAX_MS),
+        .producer_expiration_ms =
+            config_layers_long(layers, CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS),
         .min_insync_replicas = view_int(&v, CONFIG_TOPIC_MIN_INSYNC_REPLICAS),
         .gzip_level = view_int(&v, CONFIG_TOPIC_COMPRESSION_GZIP_LEVEL),
         .lz4_level = view_int(&v, CONFIG_TOPIC_COMPRESSION_LZ4_LEVEL),

@@ -45,6 +45,9 @@ void config_layers_deinit(struct config_layers *layers);
 const char *config_layers_get(const struct config_layers *layers, int broker_key,
                               enum config_source *source);
 
+/* The number in force of a key that is a number and has a default. */
+int64_t config_layers_long(const struct config_layers *layers, int broker_key);
+
 enum topic_timestamp_type {
     TOPIC_CREATE_TIME = 0,
     TOPIC_LOG_APPEND_TIME = 1,
@@ -76,6 +79,7 @@ struct topic_config {
     int64_t file_delete_delay_ms;
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
+    int64_t producer_expiration_ms; /* of the broker: producer.id.expiration.ms */
     int32_t min_insync_replicas;
     int32_t gzip_level;
     int32_t lz4_level;

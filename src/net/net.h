@@ -56,7 +56,7 @@ struct net_options {
     int64_t progress_ms;             /* a partial frame must move within it */
     int64_t send_stall_ms;           /* an answer that the peer does not read must move within it;
                                       * negative: never */
-    uint32_t connections_max;        /* max.connections */
+    uint32_t connections_max;        /* max.connections; see net_server_set_limits */
     uint32_t connections_per_ip_max; /* max.connections.per.ip */
     uint32_t in_flight_max;          /* requests of one connection that are not yet answered */
     uint64_t unsent_bytes_max;       /* answers of one connection that its peer has not read */
@@ -204,6 +204,10 @@ void net_server_new(struct env *env, struct loop *const *loops, size_t loop_coun
  * Thread: the first loop. */
 enum err net_server_listen(struct net_server *server, uint32_t listener,
                            const struct env_addr *addr, struct env_addr *bound) MUST_USE;
+
+/* From now on: the limits of the options. Who is connected stays. Thread: any. */
+void net_server_set_limits(struct net_server *server, uint32_t connections_max,
+                           uint32_t connections_per_ip_max);
 
 /* Closes the listeners; connections go on. Thread: the first loop. */
 void net_server_stop_accepting(struct net_server *server);

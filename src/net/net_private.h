@@ -196,8 +196,11 @@ struct net_server {
     bool is_closing;
 
     struct monitor ips_monitor;
-    struct map ips; /* only kept when connections_per_ip_max is set */
+    struct map ips; /* how many each address has */
     uint64_t ips_seed;
+
+    _Atomic uint32_t connections_max;
+    _Atomic uint32_t connections_per_ip_max;
 
     _Atomic uint32_t reactors_open;
     struct loop_task *done;

@@ -529,6 +529,30 @@ TEST(connections_are_limited_in_all_and_per_address)
     fake_stop(&f);
 }
 
+TEST(limits_of_connections_hold_for_who_comes_after)
+{
+    struct fake f;
+    fake_init(&f);
+    fake_start(&f, 2);
+    struct sock *peers[6];
+    for (int i = 0; i < 6; i++) {
+        if (i == 2)
+            net_server_set_limits(f.server, 100, 3);
+        else if (i == 4)
+            net_server_set_limits(f.server, 3, 100);
+        else if (i == 5)
+            net_server_set_limits(f.server, 4, 4);
+        peers[i] = mem_env_connect(&f.m, FAKE_PORT, "10.0.0.1");
+        fake_run(&f);
+        CHECK_EQUAL(fake_is_closed(peers[i]), i == 3 || i == 4);
+    }
+    for (int i = 0; i < 6; i++)
+        sock_close(peers[i]);
+    fake_run(&f);
+    CHECK_EQUAL(fake_stats(&f)->open, 0);
+    fake_stop(&f);
+}
+
 /* ---- the end of a server */
 
 TEST(closing_sends_what_is_ready_and_lets_the_rest_be_answered)

@@ -59,12 +59,7 @@ bool net_reactor_may_complain(struct net_reactor *reactor, char untold[NET_UNTOL
     return true;
 }
 
-/* ---- connections per address; kept only when there is a limit */
-
-static bool counts_ips(const struct net_server *server)
-{
-    return server->options.connections_per_ip_max < INT32_MAX;
-}
+/* ---- connections per address; kept also where there is no limit, for one may be set any time */
 
 /* With the monitor held. */
 static struct net_ip *find_ip(const struct net_server *server, const struct env_addr *peer,
@@ -87,18 +82,17 @@ static uint64_t hash_ip(const struct net_server *server, const struct env_addr *
 /* False: this address has as many as it may. */
 static bool count_ip(struct net_server *server, const struct env_addr *peer)
 {
-    if (!counts_ips(server))
-        return true;
+    uint32_t most = atomic_load(&server->connections_per_ip_max);
     uint64_t hash = hash_ip(server, peer);
     monitor_enter(&server->ips_monitor);
     struct net_ip *ip = find_ip(server, peer, hash);
-    if (ip == NULL && server->options.connections_per_ip_max > 0) {
+    if (ip == NULL && most > 0) {
         ip = mem_alloc(sizeof(*ip));
         ip->family = peer->family;
         memcpy(ip->ip, peer->ip, sizeof(ip->ip));
         map_insert(&server->ips, &ip->node, hash);
     }
-    bool fits = ip != NULL && ip->count < server->options.connections_per_ip_max;
+    bool fits = ip != NULL && ip->count < most;
     if (fits)
         ip->count++;
     monitor_leave(&server->ips_monitor);
@@ -110,8 +104,6 @@ void net_server_forget(struct net_server *server, const struct net_conn *conn)
 {
     int64_t before = atomic_fetch_sub(&server->stats.open, 1);
     ASSERT(before > 0);
-    if (!counts_ips(server))
-        return;
     monitor_enter(&server->ips_monitor);
     struct net_ip *ip = find_ip(server, &conn->peer, hash_ip(server, &conn->peer));
     ASSERT(ip != NULL && ip->count > 0);
@@ -120,6 +112,13 @@ void net_server_forget(struct net_server *server, const struct net_conn *conn)
         mem_free(ip);
     }
     monitor_leave(&server->ips_monitor);
+}
+
+void net_server_set_limits(struct net_server *server, uint32_t connections_max,
+                           uint32_t connections_per_ip_max)
+{
+    atomic_store(&server->connections_max, connections_max);
+    atomic_store(&server->connections_per_ip_max, connections_per_ip_max);
 }
 
 /* ---- accepting */
@@ -141,7 +140,7 @@ static void take_in(struct net_server *server, struct sock *sock, uint32_t liste
 {
     struct env_addr peer;
     net_count(&server->stats.accepted, 1);
-    if (atomic_load(&server->stats.open) >= (int64_t)server->options.connections_max) {
+    if (atomic_load(&server->stats.open) >= (int64_t)atomic_load(&server->connections_max)) {
         refuse(server, sock, "max.connections is reached");
         return;
     }
@@ -287,6 +286,7 @@ void net_server_new(struct env *env, struct loop *const *loops, size_t loop_coun
     struct net_server *server = mem_alloc(sizeof(*server));
     server->env = env;
     server->options = *options;
+    net_server_set_limits(server, options->connections_max, options->connections_per_ip_max);
     server->callbacks = *callbacks;
     server->reactor_count = loop_count;
     server->reactors = mem_alloc(loop_count * sizeof(server->reactors[0]));

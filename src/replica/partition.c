@@ -33,8 +33,7 @@ void partition_check(const struct partition *p)
     ASSERT(p->high_watermark.offset <= written.offset);
 }
 
-static struct log_config log_config_of(const struct topic_config *config,
-                                       int64_t producer_expiration_ms)
+static struct log_config log_config_of(const struct topic_config *config)
 {
     return (struct log_config){
         .segment_bytes = config->segment_bytes,
@@ -47,7 +46,7 @@ static struct log_config log_config_of(const struct topic_config *config,
         .flush_messages = config->flush_messages,
         .flush_ms = config->flush_ms,
         .file_delete_delay_ms = config->file_delete_delay_ms,
-        .producer_expiration_ms = producer_expiration_ms,
+        .producer_expiration_ms = config->producer_expiration_ms,
         .cleanup_delete = config->cleanup_delete,
         .cleanup_compact = config->cleanup_compact,
         .preallocate = config->preallocate,
@@ -67,7 +66,6 @@ static struct partition *partition_blank(struct env *env, const struct partition
     p->topic_id = options->topic_id;
     p->index = options->index;
     p->config = *options->config;
-    p->producer_expiration_ms = options->producer_expiration_ms;
     p->state = PARTITION_LEADING;
     p->leader_epoch = options->leader_epoch;
     p->retired_due_ms = INT64_MAX;
@@ -91,7 +89,7 @@ enum err partition_open(struct env *env, const struct partition_options *options
         return ERR_TOO_LARGE;
     struct log_dir_checkpoint at =
         log_dir_checkpoint_of(options->dir, options->topic, options->index);
-    struct log_config config = log_config_of(options->config, options->producer_expiration_ms);
+    struct log_config config = log_config_of(options->config);
     struct log_open_options open = {
         .dir = path,
         .topic_id = options->topic_id,
@@ -162,7 +160,7 @@ struct log_dir *partition_dir(const struct partition *p)
 
 void partition_set_config(struct partition *p, const struct topic_config *config)
 {
-    struct log_config log_config = log_config_of(config, p->producer_expiration_ms);
+    struct log_config log_config = log_config_of(config);
     monitor_enter(&p->monitor);
     p->config = *config;
     partition_log_set_config(p->log, &log_config);

@@ -64,7 +64,6 @@ struct partition_options {
     int32_t index;
     struct log_dir *dir; /* borrowed for the partition's life */
     const struct topic_config *config;
-    int64_t producer_expiration_ms;
     int32_t leader_epoch;
     const struct partition_owner *owner; /* copied */
 };

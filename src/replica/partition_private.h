@@ -35,7 +35,6 @@ struct partition {
     char topic[PARTITION_TOPIC_NAME_SIZE]; /* [fixed] */
     struct uuid topic_id;                  /* [fixed] */
     int32_t index;                         /* [fixed] */
-    int64_t producer_expiration_ms;        /* [fixed] */
     struct topic_config config;
     _Atomic uint64_t records_in;
     _Atomic uint64_t bytes_in;

@@ -16,11 +16,13 @@
 
 enum { READ_TRIES = 8 };
 
+enum { NO_EPOCH = -1 };
+
 /* KIP-320: an older epoch than ours is fenced, a newer one is not known here yet. */
 static enum kerr check_epoch(const struct partition *p, int32_t current_leader_epoch)
 {
     enum kerr refusal = partition_refusal(p);
-    if (refusal != KERR_NONE || current_leader_epoch < 0)
+    if (refusal != KERR_NONE || current_leader_epoch == NO_EPOCH)
         return refusal;
     if (current_leader_epoch < p->leader_epoch)
         return KERR_FENCED_LEADER_EPOCH;

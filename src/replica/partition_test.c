@@ -74,7 +74,6 @@ static enum err fixture_open_partition(struct fixture *f, int32_t leader_epoch)
         .topic_id = {{1, 2, 3}},
         .dir = f->dir,
         .config = &f->config,
-        .producer_expiration_ms = 86400000,
         .leader_epoch = leader_epoch,
         .owner = &owner,
     };

@@ -178,7 +178,6 @@ static bool open_on_worker(struct env_job *job)
         .index = replica->index,
         .dir = set->options.dirs[replica->dir],
         .config = &replica->config,
-        .producer_expiration_ms = set->options.producer_expiration_ms,
         .leader_epoch = replica->leader_epoch,
         .owner = &owner,
     };
@@ -396,6 +395,12 @@ static void follow_layers(struct replica_set *set, const struct image *after)
     }
     config_layers_release(&set->layers);
     set->layers = layers;
+}
+
+const struct config_layers *replica_set_layers(const struct replica_set *set)
+{
+    ASSERT(loop_is_current(set->options.loop));
+    return &set->layers;
 }
 
 /* The defaults of all topics are others now. */

@@ -27,7 +27,6 @@ struct replica_set_options {
     int32_t node_id;
     const struct config_layers *layers; /* borrowed: what the broker was started with */
     int64_t retention_check_ms;
-    int64_t producer_expiration_ms;
     uint32_t opening_max;               /* partitions that are opened at a time */
     void (*all_dirs_failed)(void *arg); /* no directory is left to serve from; on the loop */
     void *arg;
@@ -37,6 +36,10 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
 
 /* Nothing may be under way. Accepts NULL. Partitions still referenced elsewhere outlive it. */
 void replica_set_free(struct replica_set *set);
+
+/* The broker's configuration by the image followed last. Borrowed until the next is followed.
+ * Thread: the loop. */
+const struct config_layers *replica_set_layers(const struct replica_set *set);
 
 /* Follows the step from one image to the next; `done` is called on the loop when every new
  * partition takes records (or is offline) and what is gone is renamed away. One at a time. The

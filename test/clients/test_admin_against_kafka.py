@@ -268,7 +268,8 @@ def test_alter_configs_refuses_doubles(peers):
 
 
 DYNAMIC = ["log.retention.ms", "log.segment.bytes", "log.cleanup.policy", "message.max.bytes",
-           "log.flush.interval.ms", "log.roll.ms", "log.retention.hours"]
+           "log.flush.interval.ms", "log.roll.ms", "max.connections", "max.connections.per.ip",
+           "producer.id.expiration.ms", "log.retention.hours"]
 SHADOWED = ["retention.ms", "segment.bytes", "cleanup.policy", "max.message.bytes", "flush.ms",
             "segment.ms"]
 
@@ -292,7 +293,10 @@ def test_configs_of_brokers(peers, node):
         [("log.retention.ms", SET, "6"), ("log.dirs", SET, "/x")], [],
         [("log.flush.interval.ms", SET, "99"), ("message.max.bytes", SET, "5000")],
         [("log.roll.ms", SET, "70000"), ("log.retention.ms", DELETE, None)],
-        [(k, DELETE, None) for k in DYNAMIC[:6]],
+        [("max.connections", SET, "500"), ("max.connections.per.ip", SET, "400")],
+        [("max.connections.per.ip", SET, "0")], [("max.connections", SET, "-1")],
+        [("producer.id.expiration.ms", SET, "3600000")], [("producer.id.expiration.ms", SET, "0")],
+        [(k, DELETE, None) for k in DYNAMIC[:-1]],
     ]
     for configs in cases:
         for only in (True, False):
@@ -333,12 +337,49 @@ def test_configs_that_only_a_start_can_change(peers):
     """Kafka takes these while it runs, and names that nobody knows; we refuse what would do nothing."""
     klamm = peers[0]
     for node in ("1", ""):
-        for key, value in (("num.io.threads", "5"), ("max.connections", "500"), ("nope", "1"),
+        for key, value in (("num.io.threads", "5"), ("num.network.threads", "4"), ("nope", "1"),
                            ("background.threads", "11")):
             answer = klamm.ask("IncrementalAlterConfigs", 1, {"Resources": [
                 changed(BROKER, node, (key, SET, value))]})
             assert answer["Responses"][0]["ErrorCode"] == 42
             assert key in answer["Responses"][0]["ErrorMessage"]
+
+
+def test_limits_of_connections_change_at_once(server):
+    """For those who come after; over a restart too."""
+    klamm = server().start()
+
+    def set_most(value):
+        with Wire(klamm.bootstrap) as wire:
+            answer = wire.ask("IncrementalAlterConfigs", 1, Resources=[
+                changed(BROKER, "", ("max.connections.per.ip", SET, value))])
+        assert answer["Responses"][0]["ErrorCode"] == 0
+
+    def fit(count):
+        """So many get an answer; the others are closed."""
+        wires, answers = [Wire(klamm.bootstrap) for _ in range(count)], 0
+        for wire in wires:
+            try:
+                answers += wire.ask("ApiVersions", 0)["ErrorCode"] == 0
+            except Closed:
+                pass
+        for wire in wires:
+            wire.socket.close()
+        return answers
+
+    def until_fit(count, wanted):
+        deadline = time.monotonic() + 30  # those before may still be there
+        while (fits := fit(count)) != wanted:
+            assert time.monotonic() < deadline, fits
+
+    assert fit(20) == 20
+    set_most("5")
+    until_fit(20, 5)
+    klamm.kill()
+    klamm.start()
+    until_fit(20, 5)
+    set_most("15")
+    until_fit(20, 15)
 
 
 def test_broker_configs_survive_restarts(server):

@@ -140,8 +140,6 @@ OTHERWISE = {
 LIST_OFFSETS = SAMPLES["ListOffsets"][1]
 OTHERWISE |= {("ListOffsets", "IsolationLevel", str(n)): "Kafka says UNKNOWN_SERVER_ERROR"
               for n in (-128, -7, -2, -1, 3, 99, 127)}
-OTHERWISE |= {("ListOffsets", "Topics.0.Partitions.0.CurrentLeaderEpoch", str(n)):
-              "Kafka takes only -1 for none; Klamm all below 0" for n in (-1 << 31, -7, -2)}
 OTHERWISE |= {("ListOffsets", path, shown(value * 2)): "Kafka answers a double once" for path, value in (
     ("Topics", LIST_OFFSETS["Topics"]),
     ("Topics.0.Partitions", LIST_OFFSETS["Topics"][0]["Partitions"]))}
