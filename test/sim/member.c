@@ -94,6 +94,8 @@ bool member_takes(struct member *m, const char *what, int16_t error)
     case KERR_NONE:
         return true;
     case KERR_UNKNOWN_MEMBER_ID:
+    case KERR_GROUP_ID_NOT_FOUND: /* forgotten when all were out and none had committed; to a
+                                   * commit of v9 and later */
         join_anew(m, false);
         return false;
     case KERR_FENCED_INSTANCE_ID:
