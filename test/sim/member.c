@@ -107,6 +107,12 @@ bool member_takes(struct member *m, const char *what, int16_t error)
     case KERR_REBALANCE_IN_PROGRESS:
         join_anew(m, true);
         return false;
+    case KERR_INCONSISTENT_GROUP_PROTOCOL:
+        /* A generation that the log never had comes again, with another protocol. */
+        if (!member_history(m)->groups.may_reload)
+            break;
+        join_anew(m, true);
+        return false;
     case KERR_COORDINATOR_NOT_AVAILABLE:
     case KERR_NOT_COORDINATOR:
         m->needs_coordinator = true;
