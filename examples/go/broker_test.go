@@ -42,7 +42,9 @@ func startBroker() (*broker, error) {
 		program = "klamm"
 	}
 	command := exec.Command(program, "serve", "--ephemeral", "--until-stdin-ends",
+		"--set", "klamm.log.level=WARN",
 		"--set", "log.retention.hours=24") // any key of server.properties
+	command.Stderr = os.Stderr
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		return nil, err

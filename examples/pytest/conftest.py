@@ -12,9 +12,10 @@ class Broker:
     def __init__(self):
         # KLAMM: where the program is, when it is not in the PATH.
         command = [os.environ.get("KLAMM", "klamm"), "serve", "--ephemeral", "--until-stdin-ends",
+                   "--set", "klamm.log.level=WARN",
                    "--set", "log.retention.hours=24"]  # any key of server.properties
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.DEVNULL, text=True)
+                                         text=True)
         self.bootstrap_servers = self._process.stdout.readline().strip()
         self._pages = self._process.stdout.readline().strip()
         if not self._pages:
@@ -34,6 +35,14 @@ class Broker:
 @pytest.fixture(scope="session")
 def broker():
     """One broker for all tests: let each use topics and groups of its own."""
+    broker = Broker()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def own_broker():
+    """For a test that moves the clock: what others have sent would be old by that."""
     broker = Broker()
     yield broker
     broker.stop()

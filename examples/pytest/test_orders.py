@@ -23,10 +23,10 @@ def test_what_is_sent_is_read(broker):
     assert values == [b"a", b"b", b"c"]
 
 
-def test_old_records_go(broker):
-    send(broker, "clicks", ["x"])
-    broker.advance(seconds=2 * 24 * 3600)  # more than log.retention.hours
-    consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "none"})
+def test_old_records_go(own_broker):
+    send(own_broker, "clicks", ["x"])
+    own_broker.advance(seconds=2 * 24 * 3600)  # more than log.retention.hours
+    consumer = Consumer({"bootstrap.servers": own_broker.bootstrap_servers, "group.id": "none"})
     deadline = time.monotonic() + 30
     low = 0
     while low == 0 and time.monotonic() < deadline:  # retention runs beside us

@@ -13,21 +13,23 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * A broker for tests: klamm serve --ephemeral, in memory, on a free port, gone with this JVM. One
- * for all test classes; let each use topics and groups of its own. Put
- * &#64;ExtendWith(Broker.Extension.class) before a class and a Broker among a test's parameters.
+ * A broker for tests: klamm serve --ephemeral, in memory, on a free port, gone with this JVM. Put
+ * &#64;ExtendWith(Broker.Extension.class) before a class and a Broker among a test's parameters: that is
+ * one for all tests; let each use topics and groups of its own.
  */
-final class Broker implements ExtensionContext.Store.CloseableResource {
+final class Broker implements ExtensionContext.Store.CloseableResource, AutoCloseable {
     final String bootstrapServers;
     private final Process process;
     private final String pages;
 
-    private Broker() throws IOException {
+    /** One of its own, for a test that moves the clock: what others sent would be old by that. */
+    Broker() throws IOException {
         // KLAMM: where the program is, when it is not in the PATH.
         String program = System.getenv().getOrDefault("KLAMM", "klamm");
         process = new ProcessBuilder(List.of(program, "serve", "--ephemeral", "--until-stdin-ends",
+                "--set", "klamm.log.level=WARN",
                 "--set", "log.retention.hours=24")) // any key of server.properties
-                .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
         BufferedReader out = new BufferedReader(new InputStreamReader(process.getInputStream()));
         bootstrapServers = out.readLine();
         pages = out.readLine();
