@@ -41,6 +41,9 @@ void nearest_offer(struct nearest *n, const char *known, size_t len)
 {
     if (n->len == 0 || n->len > NAME_BYTES_MAX || len > NAME_BYTES_MAX)
         return;
+    size_t least = n->len > len ? n->len - len : len - n->len;
+    if (least >= n->distance)
+        return; /* without looking: so many letters are too much or too few */
     size_t distance = edit_distance(n->name, n->len, known, len);
     if (distance >= n->distance)
         return;

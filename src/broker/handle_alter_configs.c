@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * handle_alter_configs: all configs of a topic or broker are replaced (API 33), as old clients do.
+ * handle_alter_configs: all configs of a topic, broker or group are replaced (API 33), as old
+ * clients do.
  *
  * What is not named loses its value. In force when the answer leaves.
  *

@@ -5,6 +5,7 @@
  *
  * Thread: the request's reactor; the shards' loops have the request meanwhile.
  */
+#include "base/limits.h"
 #include "broker/broker_private.h"
 #include "broker/handlers.h"
 #include "broker/operations.h"
@@ -40,7 +41,9 @@ void handle_describe_groups(struct request *rq)
         request_reply(rq);
         return;
     }
-    bool is_explained = request->include_explanation;
+    /* An explanation looks at all that the group has; who wants many is no operator. */
+    bool is_explained =
+        request->include_explanation && request->groups.count <= LIMIT_EXPLAINED_GROUPS;
     struct group_call *call =
         group_call_new(rq, request->groups.count,
                        is_explained ? group_op_explain : group_op_describe, describe_finish);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * handle_incremental_alter_configs: configs of topics and brokers change while they run, and how
- * much is logged (API 44).
+ * handle_incremental_alter_configs: configs of topics, brokers and groups change while they run,
+ * and how much is logged (API 44).
  *
  * What is logged is this process's alone and changed here; the others are decided beside the
  * image, and in force when the answer leaves. Each resource succeeds or fails by itself.

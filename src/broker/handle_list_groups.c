@@ -15,7 +15,7 @@ static bool gather(struct group_call *call)
     int32_t total = 0;
     for (int32_t i = 0; i < call->count; i++)
         total += ((struct list_groups_response *)call->parts[i].op.response)->groups.count;
-    if (wire_array_new(&call->parts[0].arena, &list_groups_response_listed_group_layout, total,
+    if (wire_array_new(&call->arena, &list_groups_response_listed_group_layout, total,
                        &response->groups) != ERR_OK)
         return false;
     int32_t n = 0;

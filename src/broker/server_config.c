@@ -242,6 +242,8 @@ static enum err check_roles(struct server_config_loader *l)
 
 static enum err check_limits(struct server_config_loader *l)
 {
+    if (l->config->connections_max == 0)
+        return server_config_refuse(l, "max.connections=0 would let nobody in");
     if (l->config->connections_per_ip_max == 0)
         return server_config_refuse(l, "max.connections.per.ip=0 would let nobody in");
     if (l->config->replication_factor < 1)

@@ -328,10 +328,10 @@ static enum err watch_stdin(struct serve *s)
     return e;
 }
 
-static void skip_ms(void *arg, int64_t ms)
+static enum err skip_ms(void *arg, int64_t ms)
 {
     struct serve *s = arg;
-    real_env_skip_ms(s->real, ms);
+    return real_env_skip_ms(s->real, ms);
 }
 
 static enum err start_broker(struct serve *s, struct strbuf *why)

@@ -16,7 +16,7 @@ struct console {
     struct env *env;
     struct loop *loop;
     struct broker *broker;
-    void (*skip_ms)(void *arg, int64_t ms);
+    enum err (*skip_ms)(void *arg, int64_t ms);
     void *skip_arg;
     struct http_server *server;
     struct env_addr bound;
@@ -32,8 +32,6 @@ static void answer_ready(struct console *console, struct http_answer *answer)
     strbuf_puts(&answer->body, is_ready ? "ready\n" : "not ready\n");
 }
 
-static const int64_t advance_ms_max = (int64_t)LIMIT_CLOCK_ADVANCE_DAYS * 24 * 3600 * 1000;
-
 /* "ms=604800000" -> 604800000; -1: something else. */
 static int64_t parse_ms(const char *query)
 {
@@ -43,7 +41,7 @@ static int64_t parse_ms(const char *query)
     if (strncmp(query, name, sizeof(name) - 1) != 0 || digits[0] < '0' || digits[0] > '9')
         return -1;
     long long ms = strtoll(digits, &end, 10);
-    return *end == '\0' && ms <= advance_ms_max ? ms : -1;
+    return *end == '\0' ? ms : -1;
 }
 
 static void answer_advance(struct console *console, const struct http_request *request,
@@ -53,13 +51,12 @@ static void answer_advance(struct console *console, const struct http_request *r
     if (!request->is_post) {
         answer->status = 405;
         strbuf_puts(&answer->body, "only POST\n");
-    } else if (ms < 0) {
+    } else if (ms < 0 || console->skip_ms(console->skip_arg, ms) != ERR_OK) {
         answer->status = 400;
-        strbuf_printf(&answer->body, "/clock/advance?ms=N, from 0 to %lld\n",
-                      (long long)advance_ms_max);
+        strbuf_printf(&answer->body, "/clock/advance?ms=N; no more than %d days in all\n",
+                      LIMIT_CLOCK_ADVANCE_DAYS);
     } else {
         log_info(console->env, "the clock was moved ahead by %lld ms", (long long)ms);
-        console->skip_ms(console->skip_arg, ms);
         strbuf_printf(&answer->body, "%lld\n", (long long)env_wall_ms(console->env));
     }
 }

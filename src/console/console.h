@@ -22,8 +22,9 @@ struct console_options {
     const struct server_endpoint *at; /* borrowed until console_start returns */
     struct broker *broker;            /* outlives the console; may still be starting */
 
-    /* Moves the env's clocks ahead, for tests; NULL: they are the machine's. */
-    void (*skip_ms)(void *arg, int64_t ms);
+    /* Moves the env's clocks ahead, for tests; an error: not so far. NULL: they are the machine's.
+     */
+    enum err (*skip_ms)(void *arg, int64_t ms);
     void *skip_arg;
 };
 

@@ -117,10 +117,9 @@ char *fixture_replayed_dump(struct group_fixture *f);
 /* CHECKs that they are equal. Nothing may be under way, every group has to be empty or stable. */
 void fixture_check_replay(struct group_fixture *f);
 /* Whether it may be called. */
+bool fixture_is_at_rest(const struct group_fixture *f);
 /* The counters that move are what a walk over all groups gives. */
 void fixture_check_stats(const struct group_fixture *f);
-
-bool fixture_is_at_rest(const struct group_fixture *f);
 /* All groups keep their invariants. */
 void fixture_check_groups(const struct group_fixture *f);
 

@@ -2,8 +2,8 @@
 /*
  * logger: lines for people, with a level: "2026-11-23 22:51:07.123 INFO  text".
  *
- * Each folder of the source is an area with a level of its own, which is root's until somebody
- * sets it, and may be changed at any time: a line that is not wanted costs two loads.
+ * Each folder of the source that logs is an area with a level of its own, which is root's until
+ * somebody sets it, and may be changed at any time: a line that is not wanted costs two loads.
  *
  * Leaf code returns errors; the loop, the handlers and main log them, once, with
  * the partition or peer named. A line never carries record contents or secrets;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "env/real_errno.h"
 #include "env/real_private.h"
@@ -143,14 +144,14 @@ enum err real_env_new(const struct real_env_options *options, struct real_env **
     real->start_wall_ms = wall_ms(&real->env);
     list_init(&real->loops);
     enum err e = ERR_OK;
-    if (pthread_mutex_init(&real->loops_mutex, NULL) != 0)
-        e = ERR_FULL;
-    if (e == ERR_OK && options->in_memory)
+    pthread_mutex_init(&real->loops_mutex, NULL); /* which cannot fail, as real_loop has it */
+    if (options->in_memory)
         e = real_memory_new(&real->memory);
     if (e == ERR_OK)
         e = real_disk_start(&real->disk, options->workers);
     if (e != ERR_OK) {
         real_memory_free(real->memory);
+        pthread_mutex_destroy(&real->loops_mutex);
         mem_free(real);
         return e;
     }
@@ -158,15 +159,21 @@ enum err real_env_new(const struct real_env_options *options, struct real_env **
     return ERR_OK;
 }
 
-void real_env_skip_ms(struct real_env *real, int64_t ms)
+enum err real_env_skip_ms(struct real_env *real, int64_t ms)
 {
+    static const int64_t most_ms = (int64_t)LIMIT_CLOCK_ADVANCE_DAYS * 24 * 3600 * 1000;
     ASSERT(ms >= 0);
-    atomic_fetch_add_explicit(&real->skipped_ms, ms, memory_order_relaxed);
+    int64_t before = skipped_ms(real);
+    do {
+        if (ms > most_ms - before)
+            return ERR_TOO_LARGE;
+    } while (!atomic_compare_exchange_weak(&real->skipped_ms, &before, before + ms));
     pthread_mutex_lock(&real->loops_mutex);
     LIST_FOR_EACH (link, &real->loops) {
         real_loop_wake(container_of(link, struct real_loop, link));
     }
     pthread_mutex_unlock(&real->loops_mutex);
+    return ERR_OK;
 }
 
 struct env *real_env_env(struct real_env *real)

@@ -28,8 +28,8 @@ enum err real_env_new(const struct real_env_options *options, struct real_env **
 struct env *real_env_env(struct real_env *real);
 
 /* Both clocks of the env jump ahead, and what falls due by that runs: a test's week in a moment.
- * Thread: any. */
-void real_env_skip_ms(struct real_env *real, int64_t ms);
+ * ERR_TOO_LARGE: that would be more than LIMIT_CLOCK_ADVANCE_DAYS in all. Thread: any. */
+enum err real_env_skip_ms(struct real_env *real, int64_t ms) MUST_USE;
 
 /* Runs what is submitted to its end and joins the workers. Accepts NULL. */
 void real_env_free(struct real_env *real);

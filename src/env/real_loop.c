@@ -310,6 +310,7 @@ enum err real_loop_new(struct real_env *real, struct real_loop **out)
     loop->real = real;
     loop->now_ns = real_env_now_ns(real);
     heap_init(&loop->timers);
+    list_init(&loop->link);
     list_init(&loop->dead);
     list_init(&loop->signals);
     list_init(&loop->socks);

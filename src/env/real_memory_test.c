@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/testing.h"
 #include "env/logger_file.h"
 #include "env/real_env.h"
@@ -149,7 +150,7 @@ static const int64_t week_ms = (int64_t)7 * 24 * 3600 * 1000;
 
 static void *skip_a_week(void *arg)
 {
-    real_env_skip_ms(arg, week_ms);
+    CHECK_EQUAL(real_env_skip_ms(arg, week_ms), ERR_OK);
     return NULL;
 }
 
@@ -168,6 +169,19 @@ TEST(a_timer_of_a_week_fires_when_a_week_is_skipped)
     CHECK_EQUAL(w.calls, 1);
     CHECK(env_wall_ms(w.env) >= wall_ms + week_ms);
     CHECK(env_mono_ns(w.env) >= mono_ns + week_ms * 1000000);
+    world_deinit(&w);
+}
+
+TEST(the_clock_cannot_be_moved_out_of_its_range)
+{
+    struct world w;
+    world_init(&w);
+    int64_t most_ms = (int64_t)LIMIT_CLOCK_ADVANCE_DAYS * 24 * 3600 * 1000;
+    CHECK_EQUAL(real_env_skip_ms(w.real, most_ms - 5), ERR_OK);
+    CHECK_EQUAL(real_env_skip_ms(w.real, 6), ERR_TOO_LARGE);
+    CHECK_EQUAL(real_env_skip_ms(w.real, 5), ERR_OK);
+    CHECK_EQUAL(real_env_skip_ms(w.real, 1), ERR_TOO_LARGE);
+    CHECK_EQUAL(real_env_skip_ms(w.real, INT64_MAX), ERR_TOO_LARGE);
     world_deinit(&w);
 }
 

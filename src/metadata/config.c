@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/nearest.h"
 
 enum {
@@ -181,22 +182,15 @@ bool config_list_next(const char *text, size_t *pos, const char **item, size_t *
     return true;
 }
 
-static bool list_has_before(const char *text, const char *end, const char *word, size_t word_len)
+bool config_list_has(const char *text, const char *word)
 {
     const char *item;
-    size_t pos = 0, len;
+    size_t pos = 0, len, word_len = strlen(word);
     while (config_list_next(text, &pos, &item, &len)) {
-        if (end != NULL && item >= end)
-            return false;
         if (len == word_len && memcmp(item, word, len) == 0)
             return true;
     }
     return false;
-}
-
-bool config_list_has(const char *text, const char *word)
-{
-    return list_has_before(text, NULL, word, strlen(word));
 }
 
 /* ---- refusing values */
@@ -409,17 +403,72 @@ static void add_double(struct strbuf *out, double value)
     strbuf_printf(out, "%.*f", behind_point, value);
 }
 
+struct list_word {
+    const char *at;
+    size_t len;
+    bool is_repeat;
+};
+
+/* By its letters; of equal ones the first in the list comes first. */
+static int compare_words(const void *a, const void *b)
+{
+    const struct list_word *x = *(const struct list_word *const *)a;
+    const struct list_word *y = *(const struct list_word *const *)b;
+    if (x->len != y->len)
+        return x->len < y->len ? -1 : 1;
+    int order = memcmp(x->at, y->at, x->len);
+    return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* The words of a list, those marked that are in it before: it may be long, and a client's. Freed by
+ * mem_free; `text` has to stay. */
+static struct list_word *list_words(const char *text, size_t *count, bool *has_repeat)
+{
+    const char *at;
+    size_t pos = 0, len, n = 0;
+    while (config_list_next(text, &pos, &at, &len))
+        n++;
+    struct list_word *words = mem_alloc((n + 1) * sizeof(*words));
+    struct list_word **sorted = mem_alloc((n + 1) * sizeof(struct list_word *));
+    *count = n;
+    *has_repeat = false;
+    pos = 0;
+    for (size_t i = 0; i < n && config_list_next(text, &pos, &at, &len); i++) {
+        words[i] = (struct list_word){.at = at, .len = len};
+        sorted[i] = &words[i];
+    }
+    qsort(sorted, n, sizeof(struct list_word *), compare_words);
+    for (size_t i = 1; i < n; i++) {
+        const struct list_word *before = sorted[i - 1];
+        sorted[i]->is_repeat =
+            sorted[i]->len == before->len && memcmp(sorted[i]->at, before->at, before->len) == 0;
+        *has_repeat = *has_repeat || sorted[i]->is_repeat;
+    }
+    mem_free(sorted);
+    return words;
+}
+
+bool config_list_has_repeat(const char *text)
+{
+    size_t count;
+    bool has_repeat;
+    mem_free(list_words(text, &count, &has_repeat));
+    return has_repeat;
+}
+
 static void add_list(struct strbuf *out, const struct config_def *def, const char *text)
 {
-    const char *item;
-    size_t pos = 0, len, added = 0;
-    while (config_list_next(text, &pos, &item, &len)) {
-        if (def->rule != CONFIG_RULE_THROTTLED && list_has_before(text, item, item, len))
+    size_t count, added = 0;
+    bool has_repeat;
+    struct list_word *words = list_words(text, &count, &has_repeat);
+    for (size_t i = 0; i < count; i++) {
+        if (def->rule != CONFIG_RULE_THROTTLED && words[i].is_repeat)
             continue;
         if (added++ > 0)
             strbuf_putc(out, ',');
-        strbuf_add(out, item, len);
+        strbuf_add(out, words[i].at, words[i].len);
     }
+    mem_free(words);
 }
 
 void config_canonical(const struct config_def *def, const char *text, struct strbuf *out)

@@ -129,4 +129,7 @@ bool config_list_next(const char *text, size_t *pos, const char **item, size_t *
 /* Does the list have this element? */
 bool config_list_has(const char *text, const char *word);
 
+/* Is a word in it more than once? */
+bool config_list_has_repeat(const char *text);
+
 #endif

@@ -124,6 +124,9 @@ enum err config_broker_check(const struct config_layers *layers, struct strbuf *
     enum err e = check_least(layers, CONFIG_BROKER_LOG_ROLL_MS, 1, why);
     if (e == ERR_OK)
         e = check_least(layers, CONFIG_BROKER_LOG_ROLL_JITTER_MS, 0, why);
+    /* Nobody could come in to take back a zero. */
+    if (e == ERR_OK)
+        e = check_least(layers, CONFIG_BROKER_MAX_CONNECTIONS, 1, why);
     if (e == ERR_OK)
         e = check_least(layers, CONFIG_BROKER_MAX_CONNECTIONS_PER_IP, 1, why);
     return e == ERR_OK ? config_topic_check(NULL, layers, why) : e;

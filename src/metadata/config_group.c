@@ -177,17 +177,10 @@ static enum err check_assignor(const struct config_set *set, const struct config
 static enum err check_tags(const struct config_set *set, struct strbuf *why)
 {
     const char *text = config_set_get(set, CONFIG_GROUP_STREAMS_RACK_AWARE_ASSIGNMENT_TAGS);
-    const char *tag, *other;
-    size_t pos = 0, len, other_len;
-    while (text != NULL && config_list_next(text, &pos, &tag, &len)) {
-        for (size_t at = pos; config_list_next(text, &at, &other, &other_len);) {
-            if (other_len != len || memcmp(other, tag, len) != 0)
-                continue;
-            strbuf_puts(why, "streams.rack.aware.assignment.tags has a tag twice");
-            return ERR_INVALID;
-        }
-    }
-    return ERR_OK;
+    if (text == NULL || !config_list_has_repeat(text))
+        return ERR_OK;
+    strbuf_puts(why, "streams.rack.aware.assignment.tags has a tag twice");
+    return ERR_INVALID;
 }
 
 static enum err check_dead_letters(const struct config_set *set, struct strbuf *why)

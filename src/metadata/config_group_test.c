@@ -174,3 +174,24 @@ TEST(config_of_a_group_comes_whole_or_not_at_all)
     image_unref(image);
     wire_writer_deinit(&w);
 }
+
+/* Some eight thousand words: the work must not be their square. */
+TEST(a_long_list_is_looked_through_once)
+{
+    struct strbuf text, shown;
+    strbuf_init(&text);
+    strbuf_init(&shown);
+    for (int i = 0; i < 8000; i++)
+        strbuf_printf(&text, "%st%d", i > 0 ? "," : "", i);
+    CHECK(!config_list_has_repeat(strbuf_text(&text)));
+    const struct config_def *def =
+        &config_group_defs[CONFIG_GROUP_STREAMS_RACK_AWARE_ASSIGNMENT_TAGS];
+    config_canonical(def, strbuf_text(&text), &shown);
+    CHECK_TEXT(strbuf_text(&shown), strbuf_text(&text));
+    strbuf_puts(&text, ",t4711");
+    CHECK(config_list_has_repeat(strbuf_text(&text)));
+    strbuf_deinit(&text);
+    strbuf_deinit(&shown);
+    CHECK(config_list_has_repeat("a,b,a") && !config_list_has_repeat("a,ab,b") &&
+          !config_list_has_repeat(""));
+}

@@ -199,7 +199,7 @@ struct image_delta {
     size_t topic_count;
     size_t topic_capacity;
     bool brokers_changed;
-    bool configs_changed; /* of anything but topics */
+    bool configs_changed; /* of brokers, or of all of them */
     bool cluster_changed; /* cluster id, controller, features */
 };
 

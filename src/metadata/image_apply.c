@@ -366,7 +366,7 @@ static enum err apply_config(struct builder *b, const struct config_record *r)
     struct config_block *old =
         item != NULL ? container_of(item, struct resource_item, item)->configs : NULL;
     struct config_block *block = config_block_with(old, key, set);
-    b->configs_changed = true;
+    b->configs_changed = b->configs_changed || r->resource_type == RESOURCE_BROKER;
     if (block != NULL)
         image_tree_put(&b->image->configs, b->image->edit, &resource,
                        &resource_item_new(&resource, block)->item);

@@ -36,7 +36,7 @@ static const struct state_table states = {"connection", state_names, state_edges
 static void mute_ended(struct loop_timer *timer);
 
 struct net_conn *net_conn_new(struct net_server *server, struct net_reactor *reactor,
-                              struct sock *sock, uint32_t listener)
+                              struct sock *sock, const struct env_addr *peer, uint32_t listener)
 {
     struct net_conn *conn = mem_try(sizeof(*conn));
     if (conn == NULL)
@@ -45,6 +45,7 @@ struct net_conn *net_conn_new(struct net_server *server, struct net_reactor *rea
         .server = server,
         .reactor = reactor,
         .sock = sock,
+        .peer = *peer,
         .id = ++server->next_id,
         .refs = 1,
         .state = NET_CONN_JOINING,
@@ -53,7 +54,6 @@ struct net_conn *net_conn_new(struct net_server *server, struct net_reactor *rea
         .mute_timer.fire = mute_ended,
     };
     sock_local(sock, &conn->local);
-    sock_peer(sock, &conn->peer);
     list_init(&conn->link);
     list_init(&conn->watch);
     list_init(&conn->order);

@@ -112,8 +112,10 @@ void net_request_move(struct net_request *req, enum net_request_state to);
 int64_t net_request_charge(uint32_t size);
 
 /* conn.c */
+/* `peer` is what the connection is counted under: a socket that was reset meanwhile has none any
+ * more. NULL: memory is short. */
 struct net_conn *net_conn_new(struct net_server *server, struct net_reactor *reactor,
-                              struct sock *sock, uint32_t listener);
+                              struct sock *sock, const struct env_addr *peer, uint32_t listener);
 void net_conn_ref(struct net_conn *conn);
 void net_conn_unref(struct net_conn *conn);
 void net_conn_join(struct loop_task *task); /* its first task */

@@ -151,7 +151,7 @@ static void take_in(struct net_server *server, struct sock *sock, uint32_t liste
     }
     struct net_reactor *reactor = &server->reactors[server->next_reactor];
     server->next_reactor = (server->next_reactor + 1) % server->reactor_count;
-    struct net_conn *conn = net_conn_new(server, reactor, sock, listener);
+    struct net_conn *conn = net_conn_new(server, reactor, sock, &peer, listener);
     atomic_fetch_add(&server->stats.open, 1);
     if (conn == NULL) {
         struct net_conn lost = {.peer = peer};
