@@ -173,6 +173,8 @@ ROWS = [
     *member_rows(),
     Row("Exec to first acknowledged record, empty directory", "ms",
         same("start", key("acked_ms"), PAIR), [(None, 50)], digits=1),
+    Row("Fork to the address of a broker in memory (--ephemeral)", "ms",
+        same("ephemeral", key("ready_ms"), PAIR), [(None, 50)], digits=1),
     Row("Idle: resident memory", "MiB", same("idle", key("rss_kib", 1 / 1024), PAIR),
         [(None, 12)], digits=1),
     Row("Idle: CPU ticks (10 ms) in 10 s", "ticks", same("idle", key("idle_ticks"), PAIR),

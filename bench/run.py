@@ -401,6 +401,21 @@ class Bench:
             finally:
                 server.stop()
 
+    def ephemeral(self):
+        """From fork to the line with the address of a broker in memory, as a test would start it."""
+        for _ in range(self.size["klamm_starts"]):
+            began = time.monotonic()
+            broker = subprocess.Popen(
+                [str(self.build / "klamm"), "serve", "--ephemeral", "--until-stdin-ends"],
+                cwd=self.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL)
+            line = broker.stdout.readline()
+            sample = {"ready_ms": (time.monotonic() - began) * 1000}
+            broker.communicate()
+            if not line.strip():
+                raise BenchError("klamm: the broker in memory did not start")
+            yield "ephemeral", sample
+
     def look_around(self):
         """Our servers are idle now: whoever is busy is somebody else."""
         self.busy.append(round(machine.busy_share(), 3))
@@ -443,6 +458,8 @@ class Bench:
             if self.wants("start"):
                 say(f"start, {target}")
                 self.attempt("start", target, 0, lambda: self.start_time(target))
+        if "klamm" in self.options.only and self.wants("start"):
+            self.attempt("ephemeral", "klamm", 0, self.ephemeral)
 
 
 def parse_options():
