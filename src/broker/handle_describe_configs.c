@@ -4,8 +4,8 @@
  * from; what is set for all brokers (""); how much is logged (API 32).
  *
  * All keys of the tables are told, but for internal ones that nobody has set. Each has a sentence,
- * which says so where the key does not work here; loggers have none, as in Kafka. Other resources
- * (client metrics) do not exist in this build: INVALID_REQUEST.
+ * which says so where the key does not work here; that of loggers is empty, as in Kafka. Other
+ * resources (client metrics) do not exist in this build: INVALID_REQUEST.
  *
  * Thread: the request's reactor.
  */
