@@ -3,8 +3,8 @@
  * handle_describe_configs: what is in force for topics, groups and this broker, and where it comes
  * from; what is set for all brokers (""); how much is logged (API 32).
  *
- * All keys of the tables are told, but for internal ones that nobody has set. Sentences about a key
- * are there for those that work here and for those of groups, which say that they do not yet. Other
+ * All keys of the tables are told, but for internal ones that nobody has set. Each has a sentence,
+ * which says so where the key does not work here; that of loggers is empty, as in Kafka. Other
  * resources (client metrics) do not exist in this build: INVALID_REQUEST.
  *
  * Thread: the request's reactor.

@@ -67,7 +67,7 @@ struct config_synonym {
 struct config_def {
     const char *name;
     const char *default_text;              /* NULL: none */
-    const char *doc;                       /* NULL unless the key works or is a group's */
+    const char *doc;                       /* what it does, and how it stands if it does not work */
     const char *const *words;              /* of the rules ONE and EACH, NULL at the end */
     const struct config_synonym *synonyms; /* not of broker keys; strongest first */
     int64_t min, max, also;                /* whole numbers; `also` is allowed outside the bounds */

@@ -30,6 +30,31 @@ TEST(config_keys_are_found_by_their_names)
     }
 }
 
+/* Every sentence says something, and those of keys that do not work end in `standing`. */
+static void check_docs(const struct config_def *defs, int count, enum config_status status,
+                       const char *standing)
+{
+    for (int i = 0; i < count; i++) {
+        CHECK(defs[i].doc != NULL && strlen(defs[i].doc) > 10);
+        size_t len = strlen(defs[i].doc), end = strlen(standing);
+        bool has = len > end && strcmp(defs[i].doc + len - end, standing) == 0;
+        CHECK_EQUAL(has, defs[i].status == status);
+    }
+}
+
+TEST(config_keys_say_what_they_do_and_how_they_stand)
+{
+    static const char kept[] = " (kept, without effect yet)";
+    check_docs(config_topic_defs, CONFIG_TOPIC_COUNT, CONFIG_LATER, kept);
+    check_docs(config_group_defs, CONFIG_GROUP_COUNT, CONFIG_LATER, kept);
+    check_docs(config_broker_defs, CONFIG_BROKER_COUNT, CONFIG_LATER,
+               " (without effect in this build)");
+    check_docs(config_broker_defs, CONFIG_BROKER_COUNT, CONFIG_IGNORED,
+               " (means nothing to this broker)");
+    check_docs(config_broker_defs, CONFIG_BROKER_COUNT, CONFIG_SECURITY,
+               " (not built: with anything but the default the broker does not start)");
+}
+
 TEST(config_nearest_name_is_the_one_meant)
 {
     CHECK_TEXT(config_broker_nearest("log.retention.hour"), "log.retention.hours");

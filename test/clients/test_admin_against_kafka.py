@@ -586,11 +586,39 @@ def test_names_of_what_has_configs(peers):
         assert peer.ask("ListConfigResources", 0, {}) == {"ThrottleTimeMs": 0, "ErrorCode": 0, "ConfigResources": []}
 
 
+@pytest.mark.parametrize("kind,name", [(TOPIC, "first"), (BROKER, "1"), (GROUP, "g")])
+def test_every_config_has_its_documentation(peers, kind, name):
+    """As in Kafka; where a key has no effect here, the text says so."""
+    standing = {"log.cleaner.threads": "(without effect in this build)", "process.roles": "(means nothing to this broker)",
+                "ssl.keystore.location": "the default the broker does not start)",
+                "min.cleanable.dirty.ratio": "(kept, without effect yet)", "share.session.timeout.ms": "(kept, without effect yet)"}
+    for peer in peers:
+        rows = documented(peer, kind, name)
+        assert len(rows) > 20
+        assert not [n for n, text in rows.items() if text is None or len(text) <= 10]
+    ours = documented(peers[0], kind, name)
+    ends = {n: end for n, end in standing.items() if n in ours}
+    assert ends
+    for key, end in ends.items():
+        assert ours[key].endswith(end)
+
+
+def test_the_documentation_of_loggers_is_empty(peers):
+    for peer in peers:
+        rows = documented(peer, LOGGER, "1")
+        assert set(rows.values()) == {""}
+
+
+def documented(peer, kind, name):
+    answer = peer.ask("DescribeConfigs", 4, {"IncludeDocumentation": True, "Resources": [
+        {"ResourceType": kind, "ResourceName": name}]})
+    assert answer["Results"][0]["ErrorCode"] == 0
+    return {row["Name"]: row["Documentation"] for row in answer["Results"][0]["Configs"]}
+
+
 def test_configs_of_groups_say_that_nobody_reads_them(peers):
-    answer = peers[0].ask("DescribeConfigs", 4, {"IncludeDocumentation": True, "Resources": [
-        {"ResourceType": GROUP, "ResourceName": "g"}]})
-    for row in answer["Results"][0]["Configs"]:
-        assert row["Documentation"].endswith("(kept, without effect yet)")
+    for text in documented(peers[0], GROUP, "g").values():
+        assert text.endswith("(kept, without effect yet)")
 
 
 def test_configs_of_groups_survive_restarts(server):

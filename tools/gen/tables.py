@@ -19,8 +19,15 @@ INT_MAX = 2**31 - 1
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 TYPES = ("boolean", "string", "int", "short", "long", "double", "list", "class", "password")
 TYPE_BOUNDS = {"int": (-(2**31), INT_MAX), "short": (-(2**15), 2**15 - 1), "long": (LONG_MIN, LONG_MAX)}
-WAITING = " (kept, without effect yet)"  # behind the description of a key whose status is later
 STATUSES = ("works", "later", "ignored", "security")
+# Behind the description that clients are told, by kind and status: what server_config_source.c:judge makes of the key.
+STANDING = {
+    ("topic", "later"): " (kept, without effect yet)",
+    ("group", "later"): " (kept, without effect yet)",
+    ("broker", "later"): " (without effect in this build)",
+    ("broker", "ignored"): " (means nothing to this broker)",
+    ("broker", "security"): " (not built: with anything but the default the broker does not start)",
+}
 
 
 class TableError(Exception):
@@ -131,16 +138,17 @@ class Config:
             row.fail(f"unknown type {self.type}")
         if self.status not in STATUSES:
             row.fail(f"unknown status {self.status}")
-        if (doc == "-") == (self.status == "works" or kind == "group"):
-            row.fail("a key that works has a description, and one of groups; others have none")
+        if doc == "-":
+            row.fail("every key has a description: clients are told it")
+        if self.status != "works" and (kind, self.status) not in STANDING:
+            row.fail(f"no key of a {kind} is {self.status}")
         ours = re.fullmatch(r"(.*?) \[kafka: (.*)\]", default)
         self.kafka_default = self.read_default(ours[2] if ours else default)
         self.default = self.read_default(ours[1] if ours else default)
         self.deviates = bool(ours)
         self.rule = Rule(row, self.type, valid)
-        self.doc = None if doc == "-" else doc
-        if self.doc and self.status == "later":
-            self.doc += WAITING
+        self.what = doc
+        self.doc = doc + STANDING.get((kind, self.status), "")
         # Keys that this Kafka does not have by itself are told only where a file still sets them.
         self.is_internal = "internal" in mode.split() or row.section in ("authorizer", "gone")
         self.mode = mode.replace("internal", "").strip() or "-"
@@ -431,18 +439,18 @@ def make_configs_md(tables):
         out += f"\n## {title}\n" + md_table("key", "type", "default", "valid", "what it does")
         for c in works:
             if c.section == section:
-                out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c), c.doc)
+                out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c), c.what)
     out += "\n## Topic keys that work\n\nSet per topic; the broker's keys stand in where a topic has no value of its own.\n"
     out += md_table("key", "type", "default", "valid", "broker keys", "what it does")
     for c in tables.topic:
         if c.status == "works":
             synonyms = ", ".join(f"`{name}`" for name, _ in c.synonyms)
-            out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c), synonyms, c.doc)
+            out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c), synonyms, c.what)
     out += GROUP_CONFIGS_LEAD
     out += md_table("key", "type", "default", "valid", "broker key", "what it is for")
     for c in tables.group:
         out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c),
-                      ", ".join(f"`{name}`" for name, _ in c.synonyms), c.doc.removesuffix(WAITING))
+                      ", ".join(f"`{name}`" for name, _ in c.synonyms), c.what)
     for title, status, lead in CONFIG_LISTS:
         out += f"\n## {title}\n\n{lead}\n\n"
         out += key_list(c for c in tables.broker if c.status == status)
