@@ -106,7 +106,7 @@ static bool is_startable(const struct consume *c, const struct partition_view *v
 {
     int32_t number = view->partition->partition_index;
     int64_t start = start_of(c, view);
-    if (view->begin_offset < 0 || view->end_offset < 0) {
+    if (view->begin_offset < 0 || view->end_offset < 0 || !topic_view_is_told(view)) {
         cli_complain("partition %d has no leader, or its leader does not tell its offsets", number);
         return false;
     }

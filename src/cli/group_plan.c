@@ -92,7 +92,7 @@ static bool add_partition(struct group_plan *plan, struct wire_str topic,
 {
     int32_t number = view->partition->partition_index;
     int64_t to = goal_of(goal, view);
-    if (view->begin_offset < 0 || view->end_offset < 0) {
+    if (view->begin_offset < 0 || view->end_offset < 0 || !topic_view_is_told(view)) {
         cli_complain(
             "partition %d of topic \"%.*s\" has no leader, or its leader does not tell its "
             "offsets",

@@ -161,16 +161,31 @@ bool topic_choice_ask_offsets(struct admin *a, struct topic_choice *choice, int6
     return is_answered;
 }
 
+/* NULL: what the leader said is to be told. */
+static const char *silence_of(const struct partition_view *partition)
+{
+    if (partition->partition->leader_id < 0 || partition->error != KERR_NONE)
+        return NULL;
+    return partition->is_answered ? "its leader does not tell its offsets"
+                                  : "its leader said nothing about it";
+}
+
 void topic_choice_complain(struct admin *a, const struct topic_view *view,
                            const struct partition_view *partition)
 {
-    char number[24];
+    struct strbuf text;
+    const char *silence = silence_of(partition);
     int16_t error =
         partition->partition->leader_id < 0 ? (int16_t)KERR_LEADER_NOT_AVAILABLE : partition->error;
-    snprintf(number, sizeof(number), "error %d", error);
-    bool is_known = kerr_is_known(error);
+    strbuf_init(&text);
+    if (silence != NULL)
+        strbuf_puts(&text, silence);
+    else if (kerr_is_known(error))
+        strbuf_printf(&text, "%s: %s", kerr_name((enum kerr)error), kerr_message((enum kerr)error));
+    else
+        strbuf_printf(&text, "error %d: its leader gave no reason", error);
     cli_progress_clear(&a->progress);
-    cli_complain("partition %d of topic \"%.*s\": %s: %s", partition->partition->partition_index,
-                 ADMIN_STR(view->topic->name), is_known ? kerr_name((enum kerr)error) : number,
-                 is_known ? kerr_message((enum kerr)error) : "its leader gave no reason");
+    cli_complain("partition %d of topic \"%.*s\": %s", partition->partition->partition_index,
+                 ADMIN_STR(view->topic->name), strbuf_text(&text));
+    strbuf_deinit(&text);
 }
