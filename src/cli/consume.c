@@ -289,10 +289,10 @@ static void print(struct consume *c, const rd_kafka_message_t *message)
 
 static void flush_output(struct consume *c)
 {
-    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+    if (!cli_output_is_lost())
         return;
     if (!c->is_failed && errno != EPIPE)
-        cli_complain("standard output cannot be written: %s", strerror(errno));
+        cli_complain_output("");
     c->is_failed = true;
 }
 

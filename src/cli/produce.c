@@ -311,8 +311,8 @@ static int sum_up(struct produce *p, bool is_fine)
         return cli_complain("%s records were acknowledged, %s were not", cli_count(p->acked, acked),
                             cli_count(p->failed, failed));
     cli_progress_sum_up(&p->admin.progress, p->acked, p->sent_bytes);
-    if (p->is_output_lost || fflush(stdout) != 0)
-        return cli_complain("standard output cannot be written: all records were acknowledged");
+    if (p->is_output_lost || cli_output_is_lost())
+        return cli_complain_output("; all records were acknowledged");
     return is_fine ? CLI_OK : CLI_FAILED;
 }
 
