@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`klamm config` with good and bad arguments. Groups and client metrics are in
+"""`klamm config` with good and bad arguments. Client metrics are in
 test/clients/test_cli_against_kafka.py, as long as Klamm has no configs of theirs."""
 
 import json
@@ -238,6 +238,36 @@ def test_loggers(any_cli):
     assert 'logger "1": INVALID_CONFIG: ' in any_cli.failing("config", "set", "logger", "1",
                                                              "root=SILLY")
     assert any_cli.failing("config", "set", "logger", "1", "roo=INFO").endswith(("root"))
+
+
+def test_configs_of_groups(any_cli):
+    assert any_cli.good("config", "describe", "group", "nobody").out == (
+        "group nobody\n  nothing is set\n")
+    key = "consumer.session.timeout.ms"
+    any_cli.good("config", "set", "group", "some", key + "=46000")
+    until(lambda: values(any_cli, "group", "some"), {key: ("46000", "group")})
+    assert "some" in [one["name"] for one in described(any_cli, "group")]
+    one, = described(any_cli, "group", "some")
+    assert [(c["name"], c["source"]) for c in one["configs"][0]["layers"]] == [
+        (key, "group"), ("group." + key, "default")]
+    line = any_cli.failing("config", "set", "group", "some", "consumer.session.timeout=1")
+    assert 'group "some": INVALID_CONFIG: ' in line and line.endswith(key)
+    done = any_cli.good("config", "unset", "group", "some", key, "--json")
+    assert json.loads(done.out) == {
+        "resource": "group", "name": "some", "dry_run": False,
+        "changes": [{"name": key, "operation": "unset", "value": None}]}
+    until(lambda: values(any_cli, "group", "some"), {})
+    assert any_cli.good("config", "unset", "group", "some", key).out == (
+        f"group some: {key} unset\n")
+
+
+def test_odd_names_are_shown_without_control_bytes(any_cli):
+    odd = "a\x1b[2J\tb"
+    done = any_cli.good("config", "set", "group", odd, "share.isolation.level=read_committed")
+    assert done.out == "group a?[2J?b: share.isolation.level=read_committed\n"
+    until(lambda: odd in [one["name"] for one in described(any_cli, "group")], True)
+    assert "group a?[2J?b" in any_cli.good("config", "describe", "group").lines
+    any_cli.good("config", "unset", "group", odd, "share.isolation.level")
 
 
 def test_a_broker_that_is_older(binary):
