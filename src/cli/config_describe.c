@@ -6,7 +6,6 @@
  * Thread: main.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -90,8 +89,7 @@ static bool is_shown(const struct describe *d,
 static int by_name(const void *a, const void *b)
 {
     const struct describe_configs_response_describe_configs_resource_result *x = a, *y = b;
-    int order = memcmp(x->name.data, y->name.data, (size_t)MAX(MIN(x->name.len, y->name.len), 0));
-    return order != 0 ? order : x->name.len - y->name.len;
+    return wire_str_compare(x->name, y->name);
 }
 
 /* Leaves the rows to show, by name. */

@@ -23,10 +23,7 @@ static void add_row(struct group_plan *plan, struct wire_str topic, int32_t part
 static int by_partition(const void *a, const void *b)
 {
     const struct group_plan_row *x = a, *y = b;
-    int32_t len = MIN(x->topic.len, y->topic.len);
-    int order = memcmp(x->topic.data, y->topic.data, (size_t)len);
-    if (order == 0)
-        order = x->topic.len - y->topic.len;
+    int order = wire_str_compare(x->topic, y->topic);
     return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 

@@ -45,9 +45,7 @@ static struct partition_choice *parse_all(const struct cli_words *words, struct 
 static int by_name(const void *a, const void *b)
 {
     const struct topic_view *x = a, *y = b;
-    struct wire_str x_name = x->topic->name, y_name = y->topic->name;
-    int order = memcmp(x_name.data, y_name.data, (size_t)MAX(MIN(x_name.len, y_name.len), 0));
-    return order != 0 ? order : x_name.len - y_name.len;
+    return wire_str_compare(x->topic->name, y->topic->name);
 }
 
 static struct topic_view *find_view(struct topic_choice *choice, struct wire_str name)

@@ -88,19 +88,14 @@ static bool is_shown(struct offsets *o, const struct topic_view *view,
     return false;
 }
 
-static json_t *number_json(int64_t number)
-{
-    return number < 0 ? json_null() : json_integer(number);
-}
-
 static json_t *row_json(const struct offsets *o, const struct topic_view *view,
                         const struct partition_view *p)
 {
     json_t *object = json_object();
     json_out_set(object, "topic", json_out_str(view->topic->name));
     json_out_set(object, "partition", json_integer(p->partition->partition_index));
-    json_out_set(object, "offset", number_json(offset_of(o, p)));
-    json_out_set(object, "timestamp", number_json(p->found_time_ms));
+    json_out_set(object, "offset", json_out_number(offset_of(o, p)));
+    json_out_set(object, "timestamp", json_out_number(p->found_time_ms));
     return object;
 }
 
