@@ -396,6 +396,15 @@ def test_a_partition_that_is_not_in_the_answer_is_told(binary):
     assert [line.split() for line in done.lines[1:]] == [["t", "0", "0", "4"]]
 
 
+def test_offsets_that_are_not_in_the_answer_are_told(binary):
+    log = FakeLog(end=None)
+    with log.fake as fake:
+        done = Cli(binary, fake.bootstrap)("topic", "offsets", "t", "--json")
+    assert done.code == 1
+    assert done.line == 'klamm: partition 1 of topic "t": its leader said nothing about it'
+    assert [row["partition"] for row in json.loads(done.out)] == [0]
+
+
 def test_a_failed_lookup_by_time_does_not_become_the_end(binary):
     """Of group reset and consume neither."""
     log = FakeLog(time=FAILED)
