@@ -2,11 +2,13 @@
 /* cli: finds the command. Thread: main. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
 #include "broker/broker.h"
+#include "cli/options.h"
 
 static const struct cli_command commands[] = {
     {"serve", "run a broker", cli_serve},
@@ -33,7 +35,7 @@ static void print_help(FILE *out)
             "wrongly.\n");
 }
 
-int cli_main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
@@ -50,4 +52,17 @@ int cli_main(int argc, char **argv)
     }
     fprintf(stderr, "klamm: no command \"%s\"; see klamm --help\n", name);
     return CLI_USAGE;
+}
+
+/* What is printed is buffered: that a disk is full may be known at the end alone. A reader that
+ * went away, as of `klamm topic list | head -1`, needs no line. */
+int cli_main(int argc, char **argv)
+{
+    bool is_serve = argc > 1 && strcmp(argv[1], "serve") == 0;
+    int status = run(argc, argv);
+    if (is_serve || !cli_output_is_lost())
+        return status;
+    if (errno != EPIPE)
+        cli_complain_output("");
+    return status == CLI_OK ? CLI_FAILED : status;
 }

@@ -121,7 +121,7 @@ static json_t *features_json(const struct api_versions_response *versions)
         int32_t level = level_of(versions, feature->name);
         json_t *object = json_object();
         json_out_set(object, "name", json_out_str(feature->name));
-        json_out_set(object, "level", level < 0 ? json_null() : json_integer(level));
+        json_out_set(object, "level", json_out_number(level));
         json_out_set(object, "supported_min", json_integer(feature->min_version));
         json_out_set(object, "supported_max", json_integer(feature->max_version));
         json_out_append(array, object);
@@ -135,10 +135,10 @@ static int print_json(const struct cluster_view *view, const struct api_versions
     int64_t epoch = versions->finalized_features_epoch;
     json_t *object = json_object();
     json_out_set(object, "cluster_id", json_out_str(view->cluster->cluster_id));
-    json_out_set(object, "controller", controller < 0 ? json_null() : json_integer(controller));
+    json_out_set(object, "controller", json_out_number(controller));
     json_out_set(object, "brokers", brokers_json(view));
     json_out_set(object, "features", features_json(versions));
-    json_out_set(object, "features_epoch", epoch < 0 ? json_null() : json_integer(epoch));
+    json_out_set(object, "features_epoch", json_out_number(epoch));
     json_out_set(object, "apis", json_integer(MAX(versions->api_keys.count, 0)));
     return json_out_print(object);
 }

@@ -59,8 +59,7 @@ static bool is_wanted(struct logdirs *l, struct wire_str topic)
 static int by_name(const void *a, const void *b)
 {
     const struct describe_log_dirs_response_describe_log_dirs_topic *x = a, *y = b;
-    int order = memcmp(x->name.data, y->name.data, (size_t)MAX(MIN(x->name.len, y->name.len), 0));
-    return order != 0 ? order : x->name.len - y->name.len;
+    return wire_str_compare(x->name, y->name);
 }
 
 static int by_number(const void *a, const void *b)
@@ -174,25 +173,16 @@ static void append_rows(json_t *array,
     }
 }
 
-static json_t *bytes_json(int64_t bytes)
-{
-    return bytes < 0 ? json_null() : json_integer(bytes);
-}
-
 static json_t *dir_json(const struct describe_log_dirs_response_describe_log_dirs_result *dir)
 {
     json_t *object = json_object(), *rows = json_array();
-    bool is_known = kerr_is_known(dir->error_code);
     for (int32_t i = 0; i < dir->topics.count; i++)
         append_rows(rows, &dir->topics.items[i]);
     json_out_set(object, "log_dir", json_out_str(dir->log_dir));
-    json_out_set(object, "error",
-                 dir->error_code == KERR_NONE ? json_null()
-                 : is_known                   ? json_string(kerr_name((enum kerr)dir->error_code))
-                                              : json_integer(dir->error_code));
+    json_out_set(object, "error", json_out_error(dir->error_code));
     json_out_set(object, "size_bytes", json_integer(sum_of(dir).bytes));
-    json_out_set(object, "total_bytes", bytes_json(dir->total_bytes));
-    json_out_set(object, "usable_bytes", bytes_json(dir->usable_bytes));
+    json_out_set(object, "total_bytes", json_out_number(dir->total_bytes));
+    json_out_set(object, "usable_bytes", json_out_number(dir->usable_bytes));
     json_out_set(object, "is_cordoned", json_boolean(dir->is_cordoned));
     json_out_set(object, "partitions", rows);
     return object;

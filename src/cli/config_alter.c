@@ -23,8 +23,10 @@ enum { OPERATION_SET, OPERATION_DELETE, OPERATION_APPEND, OPERATION_SUBTRACT };
 
 static const char help_set[] =
     "usage: klamm config set RESOURCE [NAME] KEY=VALUE... [--dry-run] [--json]\n\n"
-    "Sets configs while brokers run: all that are named, or none.\n\n" //
-    CONFIG_HELP_RESOURCES                                              //
+    "Sets configs while brokers run: all that are named, or none. A value is shown again only "
+    "where\n"
+    "the broker says that its key is no secret; else it is (hidden), or null with --json.\n\n" //
+    CONFIG_HELP_RESOURCES                                                                      //
     "\n"
     "  KEY=VALUE                   sets it\n"
     "  KEY+=VALUE                  adds to a list\n"
@@ -168,8 +170,10 @@ static int complain(struct alter *c, int16_t error_code, struct wire_str message
         strbuf_clear(&key);
         strbuf_clear(&nearest);
         strbuf_add(&key, c->changes.items[i].name.data, (size_t)c->changes.items[i].name.len);
-        bool is_known = config_key_is_known(&c->admin, &c->target, strbuf_text(&key), &nearest);
-        if (!is_known && nearest.len > 0 && !names(message, strbuf_text(&nearest)))
+        enum config_knowledge known =
+            config_key_look_up(&c->admin, &c->target, strbuf_text(&key), &nearest);
+        if (known == CONFIG_KEY_UNKNOWN && nearest.len > 0 &&
+            !names(message, strbuf_text(&nearest)))
             strbuf_printf(&text, "; the known key nearest to %s is %s", strbuf_text(&key),
                           strbuf_text(&nearest));
     }
@@ -190,7 +194,25 @@ static const char *sign_of(int8_t operation)
     return signs[operation];
 }
 
-static void print_text(const struct alter *c)
+/* Whether what it was set to may be seen: only where the broker says that this key is no secret. A
+ * key that it does not know, or of which it tells nothing, may be one. */
+static bool is_open(const struct client_result *known, struct wire_str name)
+{
+    enum { TYPE_PASSWORD = 9 };
+    const struct describe_configs_response_describe_configs_resource_result *row =
+        known != NULL ? config_find(known, name.data, (size_t)MAX(name.len, 0)) : NULL;
+    return row != NULL && !row->is_sensitive && row->config_type != TYPE_PASSWORD;
+}
+
+/* Null also where it is not to be seen. */
+static struct wire_str
+shown_value(const struct client_result *known,
+            const struct incremental_alter_configs_request_alterable_config *change)
+{
+    return is_open(known, change->name) ? change->value : wire_str_of(NULL);
+}
+
+static void print_text(const struct alter *c, const struct client_result *known)
 {
     struct strbuf line;
     strbuf_init(&line);
@@ -200,7 +222,9 @@ static void print_text(const struct alter *c)
         strbuf_puts(&line, ": ");
         table_text(&line, c->changes.items[i].name);
         strbuf_puts(&line, sign_of(c->changes.items[i].config_operation));
-        table_text(&line, c->changes.items[i].value);
+        table_text(&line, shown_value(known, &c->changes.items[i]));
+        if (!c->is_unset && !is_open(known, c->changes.items[i].name))
+            strbuf_puts(&line, "(hidden)");
         puts(strbuf_text(&line));
     }
     strbuf_deinit(&line);
@@ -208,7 +232,7 @@ static void print_text(const struct alter *c)
         puts("dry run: nothing was changed");
 }
 
-static int print_json(const struct alter *c)
+static int print_json(const struct alter *c, const struct client_result *known)
 {
     static const char *const operations[] = {"set", "unset", "append", "subtract"};
     json_t *object = json_object(), *changes = json_array();
@@ -218,7 +242,7 @@ static int print_json(const struct alter *c)
         json_t *item = json_object();
         json_out_set(item, "name", json_out_str(change->name));
         json_out_set(item, "operation", json_string(operations[change->config_operation]));
-        json_out_set(item, "value", json_out_str(change->value));
+        json_out_set(item, "value", json_out_str(shown_value(known, change)));
         json_out_append(changes, item);
     }
     json_out_set(object, "resource", json_string(c->target.kind->word));
@@ -228,6 +252,21 @@ static int print_json(const struct alter *c)
     json_out_set(object, "dry_run", json_boolean(c->is_dry));
     json_out_set(object, "changes", changes);
     return json_out_print(object);
+}
+
+/* With what is known after the change: a logger has a row then alone. */
+static int show(struct alter *c)
+{
+    struct client_result known;
+    bool is_told = !c->is_unset && config_ask_known(&c->admin, &c->target, &known);
+    int status = CLI_OK;
+    if (c->is_json)
+        status = print_json(c, is_told ? &known : NULL);
+    else
+        print_text(c, is_told ? &known : NULL);
+    if (is_told)
+        client_result_deinit(&known);
+    return status;
 }
 
 /* ---- all of it */
@@ -240,13 +279,11 @@ static int take_response(struct alter *c, const struct incremental_alter_configs
         &response->responses.items[0];
     if (row->error_code != KERR_NONE)
         return complain(c, row->error_code, row->error_message);
-    if (c->is_json)
-        return print_json(c);
-    print_text(c);
-    return CLI_OK;
+    return show(c);
 }
 
-/* Brokers take it when a key that nobody knows is unset: here it is a mistake. */
+/* Brokers take it when a key that nobody knows is unset: here it is a mistake, and so is one of
+ * which nobody says whether it is known. */
 static int check_known(struct alter *c)
 {
     int status = CLI_OK;
@@ -255,8 +292,13 @@ static int check_known(struct alter *c)
     for (int32_t i = 0; c->is_unset && i < c->changes.count; i++) {
         const char *key = c->changes.items[i].name.data; /* a word */
         strbuf_clear(&nearest);
-        if (!config_key_is_known(&c->admin, &c->target, key, &nearest))
+        enum config_knowledge known = config_key_look_up(&c->admin, &c->target, key, &nearest);
+        if (known == CONFIG_KEY_UNTOLD)
+            status = config_complain_untold(&c->admin, key);
+        else if (known == CONFIG_KEY_UNKNOWN)
             status = config_complain_key(&c->target, key, &nearest);
+        if (known == CONFIG_KEY_UNTOLD)
+            break; /* nor of the others */
     }
     strbuf_deinit(&nearest);
     return status;

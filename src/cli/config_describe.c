@@ -6,7 +6,6 @@
  * Thread: main.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -38,6 +37,7 @@ struct describe {
     const char *bootstrap;
     struct cli_words words;
     struct cli_words keys;
+    bool *is_told; /* of each of the keys, that there is none: once, not for each of all topics */
     struct config_print_options print;
     bool has_all, is_json;
     const struct config_kind *kind;
@@ -89,8 +89,7 @@ static bool is_shown(const struct describe *d,
 static int by_name(const void *a, const void *b)
 {
     const struct describe_configs_response_describe_configs_resource_result *x = a, *y = b;
-    int order = memcmp(x->name.data, y->name.data, (size_t)MAX(MIN(x->name.len, y->name.len), 0));
-    return order != 0 ? order : x->name.len - y->name.len;
+    return wire_str_compare(x->name, y->name);
 }
 
 /* Leaves the rows to show, by name. */
@@ -118,24 +117,34 @@ has_row(const struct describe_configs_response_describe_configs_resource_result_
     return false;
 }
 
+/* False: it is not, or nobody tells, and it has been said. */
+static bool is_known(struct describe *d, const struct config_target *target, const char *key)
+{
+    struct strbuf nearest;
+    strbuf_init(&nearest);
+    enum config_knowledge known = config_key_look_up(&d->admin, target, key, &nearest);
+    if (known == CONFIG_KEY_UNKNOWN)
+        config_complain_key(target, key, &nearest);
+    else if (known == CONFIG_KEY_UNTOLD)
+        config_complain_untold(&d->admin, key);
+    strbuf_deinit(&nearest);
+    return known == CONFIG_KEY_KNOWN;
+}
+
 /* Of what was asked for by --key. False: there is no such key, and it has been said. */
 static bool complain_missing(
     struct describe *d, const struct config_target *target,
     const struct describe_configs_response_describe_configs_resource_result_array *rows)
 {
-    struct strbuf nearest;
-    strbuf_init(&nearest);
     bool is_good = true;
     for (int i = 0; i < d->keys.count; i++) {
         if (has_row(rows, d->keys.items[i]))
             continue;
-        strbuf_clear(&nearest);
-        if (config_key_is_known(&d->admin, target, d->keys.items[i], &nearest))
+        if (!d->is_told[i] && is_known(d, target, d->keys.items[i]))
             continue; /* but it is not set */
-        config_complain_key(target, d->keys.items[i], &nearest);
+        d->is_told[i] = true;
         is_good = false;
     }
-    strbuf_deinit(&nearest);
     return is_good;
 }
 
@@ -181,6 +190,9 @@ static bool describe_named(struct describe *d)
 static int describe(struct describe *d)
 {
     d->array = json_array();
+    d->is_told = mem_alloc(((size_t)d->keys.count + 1) * sizeof(*d->is_told));
+    for (int i = 0; i < d->keys.count; i++)
+        d->is_told[i] = false;
     bool is_good = d->target_count > 0 ? describe_named(d) : describe_all(d);
     if (!d->is_json || !is_good)
         json_decref(d->array);
@@ -216,6 +228,7 @@ int cli_config_describe(int argc, char **argv)
         admin_close(&d.admin);
     }
     mem_free(d.targets);
+    mem_free(d.is_told);
     cli_words_free(&d.words);
     cli_words_free(&d.keys);
     return status;

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/nearest.h"
+#include "cli/cli.h"
 #include "cli/table.h"
 #include "wire/codec.h"
 #include "wire/kerr.h"
@@ -172,44 +173,97 @@ int config_complain(struct admin *a, const struct config_target *target, int16_t
 
 /* ---- what is known */
 
-/* All brokers together are told what is set alone: any of them knows all keys. */
-static bool ask_known(struct admin *a, const struct config_target *target,
-                      struct client_result *out)
+static bool is_told(const struct client_result *result)
 {
-    struct config_target known = *target;
-    char number[16];
-    if (target->kind->name_word == NULL) {
-        struct client_result brokers;
-        if (!ask_brokers(a, &brokers))
-            return false;
-        const struct metadata_response *response = brokers.body;
-        known.node = response->brokers.count > 0 ? response->brokers.items[0].node_id : 0;
-        client_result_deinit(&brokers);
-        snprintf(number, sizeof(number), "%d", known.node);
-        known.name = number;
-    }
-    return call(a, &known, out);
+    const struct describe_configs_response *response = result->body;
+    return response->results.count == 1 && response->results.items[0].configs.count > 0;
 }
 
-bool config_key_is_known(struct admin *a, const struct config_target *target, const char *key,
-                         struct strbuf *nearest)
+/* Of one broker. False: it cannot be asked, or does not tell. */
+static bool ask_broker(struct admin *a, const struct config_target *target, int32_t node,
+                       struct client_result *out)
+{
+    char number[16];
+    struct config_target known = *target;
+    snprintf(number, sizeof(number), "%d", node);
+    known.node = node;
+    known.name = number;
+    if (!call(a, &known, out))
+        return false;
+    if (is_told(out))
+        return true;
+    client_result_deinit(out);
+    strbuf_clear(&a->why);
+    strbuf_printf(&a->why, "broker %d does not tell its configs", node);
+    return false;
+}
+
+/* All brokers together are told what is set alone: any of them knows all keys. */
+bool config_ask_known(struct admin *a, const struct config_target *target,
+                      struct client_result *out)
+{
+    if (target->kind->name_word != NULL)
+        return call(a, target, out);
+    struct client_result brokers;
+    if (!ask_brokers(a, &brokers)) {
+        strbuf_clear(&a->why); /* it has been said */
+        return false;
+    }
+    const struct metadata_response *response = brokers.body;
+    bool is_answered = false;
+    strbuf_clear(&a->why);
+    strbuf_puts(&a->why, "there is no broker in this cluster");
+    for (int32_t i = 0; i < response->brokers.count && !is_answered; i++)
+        is_answered = ask_broker(a, target, response->brokers.items[i].node_id, out);
+    client_result_deinit(&brokers);
+    return is_answered;
+}
+
+const struct describe_configs_response_describe_configs_resource_result *
+config_find(const struct client_result *result, const char *key, size_t len)
+{
+    if (!is_told(result))
+        return NULL;
+    const struct describe_configs_response *response = result->body;
+    const struct describe_configs_response_describe_configs_result *rows =
+        &response->results.items[0];
+    struct wire_str name = {key, (int32_t)len};
+    for (int32_t i = 0; i < rows->configs.count; i++) {
+        if (wire_str_equal(rows->configs.items[i].name, name))
+            return &rows->configs.items[i];
+    }
+    return NULL;
+}
+
+enum config_knowledge config_key_look_up(struct admin *a, const struct config_target *target,
+                                         const char *key, struct strbuf *nearest)
 {
     struct client_result result;
-    if (!ask_known(a, target, &result))
-        return true;
-    const struct describe_configs_response *response = result.body;
-    bool is_told = response->results.count == 1 && response->results.items[0].configs.count > 0;
-    struct nearest n;
-    nearest_init(&n, key, strlen(key));
-    for (int32_t i = 0; is_told && i < response->results.items[0].configs.count; i++) {
-        struct wire_str name = response->results.items[0].configs.items[i].name;
-        nearest_offer(&n, name.data, (size_t)MAX(name.len, 0));
+    if (!config_ask_known(a, target, &result))
+        return CONFIG_KEY_UNTOLD;
+    enum config_knowledge knowledge = CONFIG_KEY_KNOWN;
+    if (is_told(&result) && config_find(&result, key, strlen(key)) == NULL) {
+        const struct describe_configs_response *response = result.body;
+        struct nearest n;
+        nearest_init(&n, key, strlen(key));
+        for (int32_t i = 0; i < response->results.items[0].configs.count; i++) {
+            struct wire_str name = response->results.items[0].configs.items[i].name;
+            nearest_offer(&n, name.data, (size_t)MAX(name.len, 0));
+        }
+        if (n.best != NULL)
+            strbuf_add(nearest, n.best, n.best_len);
+        knowledge = CONFIG_KEY_UNKNOWN;
     }
-    bool is_known = !is_told || (n.best != NULL && n.distance == 0);
-    if (!is_known && n.best != NULL)
-        strbuf_add(nearest, n.best, n.best_len);
     client_result_deinit(&result);
-    return is_known;
+    return knowledge;
+}
+
+int config_complain_untold(struct admin *a, const char *key)
+{
+    if (a->why.len == 0)
+        return CLI_FAILED;
+    return cli_complain("whether there is a config \"%.100s\" nobody tells: %s", key,
+                        strbuf_text(&a->why));
 }
 
 int config_complain_key(const struct config_target *target, const char *key,

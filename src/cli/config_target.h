@@ -59,11 +59,26 @@ config_rows(const struct client_result *result);
 int config_complain(struct admin *a, const struct config_target *target, int16_t error_code,
                     struct wire_str message);
 
-/* False: the resource has no such key, and the known one that is nearest, if any is near, has been
- * appended to `nearest`. True also when nobody tells what is known. Asks the broker; complains of
- * nothing. */
-bool config_key_is_known(struct admin *a, const struct config_target *target, const char *key,
-                         struct strbuf *nearest);
+/* What is known of keys of this kind, set or not: as config_ask, but of all brokers together one is
+ * asked that answers. False: nobody tells; a->why says why, unless it has been said already. Of
+ * other kinds it may be a refusal that was answered. */
+bool config_ask_known(struct admin *a, const struct config_target *target,
+                      struct client_result *out);
+
+/* NULL: it is not in the answer. */
+const struct describe_configs_response_describe_configs_resource_result *
+config_find(const struct client_result *result, const char *key, size_t len);
+
+enum config_knowledge { CONFIG_KEY_KNOWN, CONFIG_KEY_UNKNOWN, CONFIG_KEY_UNTOLD };
+
+/* UNKNOWN: the resource has no such key, and the known one that is nearest, if any is near, has
+ * been appended to `nearest`. KNOWN also when the broker refuses to tell of this resource: it will
+ * refuse to change it, and say why. UNTOLD: as config_ask_known. */
+enum config_knowledge config_key_look_up(struct admin *a, const struct config_target *target,
+                                         const char *key, struct strbuf *nearest);
+
+/* After UNTOLD: "KEY: whether it is known nobody tells: why"; CLI_FAILED. */
+int config_complain_untold(struct admin *a, const char *key);
 
 /* "topic t has no config "x"; the nearest known key is y"; CLI_FAILED. `nearest` may be empty. */
 int config_complain_key(const struct config_target *target, const char *key,

@@ -106,7 +106,7 @@ static bool is_startable(const struct consume *c, const struct partition_view *v
 {
     int32_t number = view->partition->partition_index;
     int64_t start = start_of(c, view);
-    if (view->begin_offset < 0 || view->end_offset < 0) {
+    if (view->begin_offset < 0 || view->end_offset < 0 || !topic_view_is_told(view)) {
         cli_complain("partition %d has no leader, or its leader does not tell its offsets", number);
         return false;
     }
@@ -289,10 +289,10 @@ static void print(struct consume *c, const rd_kafka_message_t *message)
 
 static void flush_output(struct consume *c)
 {
-    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+    if (!cli_output_is_lost())
         return;
     if (!c->is_failed && errno != EPIPE)
-        cli_complain("standard output cannot be written: %s", strerror(errno));
+        cli_complain_output("");
     c->is_failed = true;
 }
 

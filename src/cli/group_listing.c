@@ -13,10 +13,7 @@ enum { LIST_TRY_MS = 100 };
 static int by_name(const void *a, const void *b)
 {
     const struct group_listed *x = a, *y = b;
-    int32_t x_len = MAX(x->group->group_id.len, 0), y_len = MAX(y->group->group_id.len, 0);
-    int32_t len = MIN(x_len, y_len);
-    int order = len > 0 ? memcmp(x->group->group_id.data, y->group->group_id.data, (size_t)len) : 0;
-    return order != 0 ? order : x_len - y_len;
+    return wire_str_compare(x->group->group_id, y->group->group_id);
 }
 
 static void take_list(struct group_listing *listing, int32_t node,

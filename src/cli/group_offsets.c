@@ -42,18 +42,10 @@ void group_offsets_add_assigned(struct group_offsets *offsets, struct wire_str t
     add_row(offsets, topic, partition)->member = member;
 }
 
-static int by_topic(struct wire_str x, struct wire_str y)
-{
-    int32_t x_len = MAX(x.len, 0), y_len = MAX(y.len, 0);
-    int32_t len = MIN(x_len, y_len);
-    int order = len > 0 ? memcmp(x.data, y.data, (size_t)len) : 0;
-    return order != 0 ? order : x_len - y_len;
-}
-
 static int by_partition(const void *a, const void *b)
 {
     const struct group_offset *x = a, *y = b;
-    int order = by_topic(x->topic, y->topic);
+    int order = wire_str_compare(x->topic, y->topic);
     return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 

@@ -23,10 +23,7 @@ static void add_row(struct group_plan *plan, struct wire_str topic, int32_t part
 static int by_partition(const void *a, const void *b)
 {
     const struct group_plan_row *x = a, *y = b;
-    int32_t len = MIN(x->topic.len, y->topic.len);
-    int order = memcmp(x->topic.data, y->topic.data, (size_t)len);
-    if (order == 0)
-        order = x->topic.len - y->topic.len;
+    int order = wire_str_compare(x->topic, y->topic);
     return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
@@ -92,7 +89,7 @@ static bool add_partition(struct group_plan *plan, struct wire_str topic,
 {
     int32_t number = view->partition->partition_index;
     int64_t to = goal_of(goal, view);
-    if (view->begin_offset < 0 || view->end_offset < 0) {
+    if (view->begin_offset < 0 || view->end_offset < 0 || !topic_view_is_told(view)) {
         cli_complain(
             "partition %d of topic \"%.*s\" has no leader, or its leader does not tell its "
             "offsets",

@@ -158,11 +158,6 @@ void group_print_text(const struct group_print_options *options, const struct gr
 
 /* ---- as JSON */
 
-static json_t *number_json(int64_t number)
-{
-    return number < 0 ? json_null() : json_integer(number);
-}
-
 /* Empty is none, for what has a name. */
 static json_t *name_json(struct wire_str name)
 {
@@ -209,10 +204,10 @@ static json_t *offsets_json(const struct group_whole *view)
         json_t *object = json_object();
         json_out_set(object, "topic", json_out_str(row->topic));
         json_out_set(object, "partition", json_integer(row->partition));
-        json_out_set(object, "committed_offset", number_json(row->committed_offset));
-        json_out_set(object, "end_offset", number_json(row->end_offset));
-        json_out_set(object, "lag", number_json(group_offset_lag(row)));
-        json_out_set(object, "leader_epoch", number_json(row->leader_epoch));
+        json_out_set(object, "committed_offset", json_out_number(row->committed_offset));
+        json_out_set(object, "end_offset", json_out_number(row->end_offset));
+        json_out_set(object, "lag", json_out_number(group_offset_lag(row)));
+        json_out_set(object, "leader_epoch", json_out_number(row->leader_epoch));
         json_out_set(object, "metadata", json_out_str(row->metadata));
         json_out_set(object, "member", json_out_str(member_of(view, row)));
         json_out_set(object, "problem", json_out_str(wire_str_of(row->problem)));

@@ -259,7 +259,7 @@ static int print_json(const struct reset *r)
         json_t *item = json_object();
         json_out_set(item, "topic", json_out_str(row->topic));
         json_out_set(item, "partition", json_integer(row->partition));
-        json_out_set(item, "from", row->from < 0 ? json_null() : json_integer(row->from));
+        json_out_set(item, "from", json_out_number(row->from));
         json_out_set(item, "to", json_integer(row->to));
         json_out_append(rows, item);
     }

@@ -108,12 +108,6 @@ static json_t *word_json(const char *const *names, int count, int number)
     return json_out_str(wire_str_of(names[number]));
 }
 
-/* Below 0 stands for none, for times and counts. */
-static json_t *number_json(int64_t number)
-{
-    return number < 0 ? json_null() : json_integer(number);
-}
-
 static json_t *name_json(struct wire_str name)
 {
     return name.len > 0 ? json_out_str(name) : json_null();
@@ -131,7 +125,7 @@ static json_t *event_json(const struct describe_groups_response_event *e)
         return json_null();
     json_t *object = json_object();
     json_out_set(object, "kind", word_json(event_names, GROUP_EVENT_KIND_COUNT, e->kind));
-    json_out_set(object, "at_ms", number_json(e->at_ms));
+    json_out_set(object, "at_ms", json_out_number(e->at_ms));
     json_out_set(object, "member", json_out_str(e->member_id));
     json_out_set(object, "instance", json_out_str(e->group_instance_id));
     json_out_set(object, "client_id", json_out_str(e->client_id));
@@ -151,14 +145,14 @@ static json_t *coordinator_json(const struct group_why *why)
     json_out_set(object, "broker", json_integer(why->node));
     json_out_set(object, "partition", json_integer(c->partition));
     json_out_set(object, "state", word_json(coordinator_names, COORDINATOR_STATE_COUNT, c->state));
-    json_out_set(object, "state_since_ms", number_json(c->state_since_ms));
+    json_out_set(object, "state_since_ms", json_out_number(c->state_since_ms));
     json_out_set(object, "writes", json_integer(c->write_count));
-    json_out_set(object, "oldest_write_ms", number_json(c->oldest_write_ms));
+    json_out_set(object, "oldest_write_ms", json_out_number(c->oldest_write_ms));
     json_out_set(object, "failure",
                  word_json(failure_names, COORDINATOR_FAILURE_COUNT, c->failure));
-    json_out_set(object, "failure_ms", number_json(c->failure_ms));
+    json_out_set(object, "failure_ms", json_out_number(c->failure_ms));
     json_out_set(object, "failure_text", json_out_str(c->failure_text));
-    json_out_set(object, "retry_ms", number_json(c->retry_ms));
+    json_out_set(object, "retry_ms", json_out_number(c->retry_ms));
     return object;
 }
 
@@ -173,11 +167,11 @@ static json_t *member_json(const struct describe_groups_response_explained_membe
     json_out_set(object, "session_timeout_ms", json_integer(m->session_timeout_ms));
     json_out_set(object, "rebalance_timeout_ms", json_integer(m->rebalance_timeout_ms));
     json_out_set(object, "last_request", request_json(m->last_request));
-    json_out_set(object, "last_request_ms", number_json(m->last_request_ms));
+    json_out_set(object, "last_request_ms", json_out_number(m->last_request_ms));
     json_out_set(object, "parked_request", request_json(m->parked_request));
-    json_out_set(object, "parked_ms", number_json(m->parked_ms));
+    json_out_set(object, "parked_ms", json_out_number(m->parked_ms));
     json_out_set(object, "awaited_request", request_json(m->awaited_request));
-    json_out_set(object, "deadline_ms", number_json(m->deadline_ms));
+    json_out_set(object, "deadline_ms", json_out_number(m->deadline_ms));
     return object;
 }
 
@@ -192,10 +186,10 @@ static json_t *members_json(const struct describe_groups_response_explanation *x
 static void set_group(json_t *object, const struct group_why *why)
 {
     const struct describe_groups_response_explanation *x = why->group->explanation;
-    json_out_set(object, "state_since_ms", number_json(x->state_since_ms));
-    json_out_set(object, "known_since_ms", number_json(x->known_since_ms));
+    json_out_set(object, "state_since_ms", json_out_number(x->state_since_ms));
+    json_out_set(object, "known_since_ms", json_out_number(x->known_since_ms));
     json_out_set(object, "is_loaded", json_boolean(x->is_loaded));
-    json_out_set(object, "generation", number_json(x->generation_id));
+    json_out_set(object, "generation", json_out_number(x->generation_id));
     json_out_set(object, "protocol_type", name_json(why->group->protocol_type));
     json_out_set(object, "protocol", name_json(x->protocol_name));
     json_out_set(object, "leader", name_json(x->leader));
@@ -203,11 +197,11 @@ static void set_group(json_t *object, const struct group_why *why)
     json_out_set(object, "begun", event_json(x->begun));
     json_out_set(object, "gone", event_json(x->gone));
     json_out_set(object, "wait", word_json(wait_names, GROUP_WAIT_COUNT, x->wait));
-    json_out_set(object, "wait_end_ms", number_json(x->wait_end_ms));
+    json_out_set(object, "wait_end_ms", json_out_number(x->wait_end_ms));
     json_out_set(object, "is_unwritten", json_boolean(x->is_unwritten));
     json_out_set(object, "offsets", json_integer(x->offset_count));
-    json_out_set(object, "first_expiry_ms", number_json(x->first_expiry_ms));
-    json_out_set(object, "last_expiry_ms", number_json(x->last_expiry_ms));
+    json_out_set(object, "first_expiry_ms", json_out_number(x->first_expiry_ms));
+    json_out_set(object, "last_expiry_ms", json_out_number(x->last_expiry_ms));
     json_out_set(object, "members", members_json(x));
 }
 
@@ -215,13 +209,12 @@ json_t *group_why_json(const struct group_why *why, const char *text)
 {
     int16_t error = why->group->error_code;
     bool is_refused = error != KERR_NONE;
-    const char *name = kerr_is_known(error) ? kerr_name((enum kerr)error) : "UNKNOWN";
     json_t *object = json_object();
     json_out_set(object, "name", json_out_str(why->group->group_id));
     json_out_set(object, "state", is_refused ? json_null() : json_out_str(why->group->group_state));
-    json_out_set(object, "error", json_out_str(wire_str_of(is_refused ? name : NULL)));
+    json_out_set(object, "error", json_out_error(error));
     json_out_set(object, "text", json_out_str(wire_str_of(text)));
-    json_out_set(object, "now_ms", number_json(why->group->explanation->now_ms));
+    json_out_set(object, "now_ms", json_out_number(why->group->explanation->now_ms));
     json_out_set(object, "coordinator", coordinator_json(why));
     if (!is_refused)
         set_group(object, why);

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
+#include "wire/kerr.h"
 
 void json_out_set(json_t *object, const char *key, json_t *value)
 {
@@ -36,6 +37,19 @@ json_t *json_out_str(struct wire_str text)
     value = json_stringn(strbuf_text(&latin), latin.len);
     strbuf_deinit(&latin);
     return value;
+}
+
+json_t *json_out_number(int64_t number)
+{
+    return number < 0 ? json_null() : json_integer(number);
+}
+
+json_t *json_out_error(int16_t error_code)
+{
+    if (error_code == KERR_NONE)
+        return json_null();
+    return kerr_is_known(error_code) ? json_string(kerr_name((enum kerr)error_code))
+                                     : json_integer(error_code);
 }
 
 json_t *json_out_numbers(const struct wire_i32_array *numbers)

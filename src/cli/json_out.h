@@ -19,6 +19,12 @@ void json_out_append(json_t *array, json_t *value);
 /* Null for null. Names and values of a broker are UTF-8; what is not becomes Latin-1's letters. */
 json_t *json_out_str(struct wire_str text);
 
+/* Null where there is none: below 0, as offsets, times, sizes and numbers of brokers are. */
+json_t *json_out_number(int64_t number);
+
+/* Kafka's code: its name, null for NONE; a code that is newer than this program stays a number. */
+json_t *json_out_error(int16_t error_code);
+
 json_t *json_out_numbers(const struct wire_i32_array *numbers);
 
 /* Prints it on stdout with a newline and drops it; CLI_OK. */

@@ -51,6 +51,22 @@ int cli_complain_usage(const char *command, const char *format, ...)
     return CLI_USAGE;
 }
 
+bool cli_output_is_lost(void)
+{
+    errno = 0;
+    return fflush(stdout) != 0 || ferror(stdout) != 0;
+}
+
+int cli_complain_output(const char *more)
+{
+    static bool is_told;
+    if (!is_told)
+        cli_complain("standard output cannot be written%s%s%s", errno != 0 ? ": " : "",
+                     errno != 0 ? strerror(errno) : "", more);
+    is_told = true;
+    return CLI_FAILED;
+}
+
 /* ---- words */
 
 void cli_words_add(struct cli_words *words, const char *word)

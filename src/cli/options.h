@@ -56,6 +56,14 @@ int cli_complain_usage(const char *command, const char *format, ...) PRINTF_LIKE
 /* One line "klamm: ..." on stderr; CLI_FAILED. Control bytes in it are shown as '?'. */
 int cli_complain(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* Writes what is buffered for stdout. True: some of what was printed did not arrive; errno says why
+ * when it was just now, and is 0 when it was earlier. */
+bool cli_output_is_lost(void);
+
+/* "standard output cannot be written: why" with `more` behind it, by errno; CLI_FAILED. Once in a
+ * process: later calls print nothing. */
+int cli_complain_output(const char *more);
+
 void cli_words_add(struct cli_words *words, const char *word);
 void cli_words_free(struct cli_words *words);
 

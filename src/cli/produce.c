@@ -95,19 +95,14 @@ static void count_failure(struct produce *p, rd_kafka_resp_err_t error)
     strbuf_deinit(&text);
 }
 
-static json_t *number_json(int64_t number)
-{
-    return number < 0 ? json_null() : json_integer(number);
-}
-
 /* Acknowledgements come as the brokers give them, not in the order of the lines. */
 static void print_acked(struct produce *p, const rd_kafka_message_t *message)
 {
     json_t *object = json_object();
     json_out_set(object, "topic", json_out_str(wire_str_of(p->topic)));
     json_out_set(object, "partition", json_integer(message->partition));
-    json_out_set(object, "offset", number_json(message->offset));
-    json_out_set(object, "timestamp", number_json(p->k.message_timestamp(message, NULL)));
+    json_out_set(object, "offset", json_out_number(message->offset));
+    json_out_set(object, "timestamp", json_out_number(p->k.message_timestamp(message, NULL)));
     json_out_set(object, "line", json_integer((intptr_t)message->_private));
     if (json_out_print_line(object) != CLI_OK)
         p->is_output_lost = true;
@@ -311,8 +306,8 @@ static int sum_up(struct produce *p, bool is_fine)
         return cli_complain("%s records were acknowledged, %s were not", cli_count(p->acked, acked),
                             cli_count(p->failed, failed));
     cli_progress_sum_up(&p->admin.progress, p->acked, p->sent_bytes);
-    if (p->is_output_lost || fflush(stdout) != 0)
-        return cli_complain("standard output cannot be written: all records were acknowledged");
+    if (p->is_output_lost || cli_output_is_lost())
+        return cli_complain_output("; all records were acknowledged");
     return is_fine ? CLI_OK : CLI_FAILED;
 }
 

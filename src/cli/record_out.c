@@ -145,8 +145,7 @@ void record_out_json(const struct record_fields *record, struct strbuf *out)
     json_out_set(object, "topic", json_string(record->topic));
     json_out_set(object, "partition", json_integer(record->partition));
     json_out_set(object, "offset", json_integer(record->offset));
-    json_out_set(object, "timestamp",
-                 record->timestamp_ms < 0 ? json_null() : json_integer(record->timestamp_ms));
+    json_out_set(object, "timestamp", json_out_number(record->timestamp_ms));
     set_bytes(object, "key", record->key, record->key_len);
     set_bytes(object, "value", record->value, record->value_len);
     json_out_set(object, "headers", headers_json(record));

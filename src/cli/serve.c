@@ -55,8 +55,9 @@ static const char serve_usage[] =
     "                   of 127.0.0.1 and does not delay the first rebalance of a group. When it "
     "is\n"
     "                   ready it prints two lines to stdout: HOST:PORT for bootstrap.servers, and\n"
-    "                   the address of its pages (empty without). POST /clock/advance?ms=N\n"
-    "                   there lets N milliseconds pass at once. Each key may still be set.\n"
+    "                   the address of its pages (an empty line where klamm.admin.listener is\n"
+    "                   empty). POST /clock/advance?ms=N there lets N milliseconds pass at once.\n"
+    "                   Each key may still be set.\n"
     "--until-stdin-ends stops when its standard input, a pipe, is closed: it does not outlive the\n"
     "                   process that started it.\n\n";
 
@@ -99,7 +100,11 @@ static int parse_args(int argc, char **argv, struct serve_args *args)
     int set_count = 0;
     args->sets = mem_alloc(((size_t)argc + 1) * sizeof(char *));
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--set") == 0 && i + 1 < argc) {
+        if (strcmp(argv[i], "--set") == 0) {
+            if (i + 1 == argc) {
+                fputs("klamm: serve: --set needs KEY=VALUE; see klamm serve --help\n", stderr);
+                return CLI_USAGE;
+            }
             args->sets[set_count++] = argv[++i];
         } else if (strncmp(argv[i], "--set=", 6) == 0) {
             args->sets[set_count++] = argv[i] + 6;

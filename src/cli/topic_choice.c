@@ -45,9 +45,7 @@ static struct partition_choice *parse_all(const struct cli_words *words, struct 
 static int by_name(const void *a, const void *b)
 {
     const struct topic_view *x = a, *y = b;
-    struct wire_str x_name = x->topic->name, y_name = y->topic->name;
-    int order = memcmp(x_name.data, y_name.data, (size_t)MAX(MIN(x_name.len, y_name.len), 0));
-    return order != 0 ? order : x_name.len - y_name.len;
+    return wire_str_compare(x->topic->name, y->topic->name);
 }
 
 static struct topic_view *find_view(struct topic_choice *choice, struct wire_str name)
@@ -161,16 +159,31 @@ bool topic_choice_ask_offsets(struct admin *a, struct topic_choice *choice, int6
     return is_answered;
 }
 
+/* NULL: what the leader said is to be told. */
+static const char *silence_of(const struct partition_view *partition)
+{
+    if (partition->partition->leader_id < 0 || partition->error != KERR_NONE)
+        return NULL;
+    return partition->is_answered ? "its leader does not tell its offsets"
+                                  : "its leader said nothing about it";
+}
+
 void topic_choice_complain(struct admin *a, const struct topic_view *view,
                            const struct partition_view *partition)
 {
-    char number[24];
+    struct strbuf text;
+    const char *silence = silence_of(partition);
     int16_t error =
         partition->partition->leader_id < 0 ? (int16_t)KERR_LEADER_NOT_AVAILABLE : partition->error;
-    snprintf(number, sizeof(number), "error %d", error);
-    bool is_known = kerr_is_known(error);
+    strbuf_init(&text);
+    if (silence != NULL)
+        strbuf_puts(&text, silence);
+    else if (kerr_is_known(error))
+        strbuf_printf(&text, "%s: %s", kerr_name((enum kerr)error), kerr_message((enum kerr)error));
+    else
+        strbuf_printf(&text, "error %d: its leader gave no reason", error);
     cli_progress_clear(&a->progress);
-    cli_complain("partition %d of topic \"%.*s\": %s: %s", partition->partition->partition_index,
-                 ADMIN_STR(view->topic->name), is_known ? kerr_name((enum kerr)error) : number,
-                 is_known ? kerr_message((enum kerr)error) : "its leader gave no reason");
+    cli_complain("partition %d of topic \"%.*s\": %s", partition->partition->partition_index,
+                 ADMIN_STR(view->topic->name), strbuf_text(&text));
+    strbuf_deinit(&text);
 }

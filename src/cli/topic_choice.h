@@ -32,7 +32,8 @@ void topic_choice_deinit(struct topic_choice *choice);
 /* As topic_view_ask, for all of them. */
 bool topic_choice_ask_offsets(struct admin *a, struct topic_choice *choice, int64_t timestamp);
 
-/* "partition 3 of topic "t": ...", by its leader's error, or because it has no leader. */
+/* "partition 3 of topic "t": ...", by its leader's error, or because it has no leader or its leader
+ * did not say anything about it. */
 void topic_choice_complain(struct admin *a, const struct topic_view *view,
                            const struct partition_view *partition);
 

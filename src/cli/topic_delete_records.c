@@ -50,19 +50,46 @@ struct trim {
 
 /* ---- looking */
 
-/* From where on records stay. What was there when the end was asked for is older than what was
- * not found by its time. */
+/* Each partition that is wanted has to be told: what is not known must not become an offset to
+ * delete before. `is_answered`: each leader did; else its silence has been said. */
+static bool check_told(struct trim *t, bool is_answered)
+{
+    bool is_good = is_answered;
+    for (int32_t i = 0; i < t->choice.count; i++) {
+        const struct topic_view *view = &t->choice.views[i];
+        for (int32_t j = 0; j < view->count; j++) {
+            const struct partition_view *p = &view->partitions[j];
+            if (!p->is_wanted || topic_view_is_told(p))
+                continue;
+            if (is_answered || p->is_answered || p->partition->leader_id < 0)
+                topic_choice_complain(&t->admin, view, p);
+            is_good = false;
+        }
+    }
+    return is_good;
+}
+
+static bool ask_offsets(struct trim *t, int64_t timestamp)
+{
+    return check_told(t, topic_choice_ask_offsets(&t->admin, &t->choice, timestamp));
+}
+
+/* From where on records stay. Nothing that is found by its time, or a record that came after the
+ * end was asked for: what was there then is older. */
 static int64_t goal_of(const struct trim *t, const struct partition_view *p)
 {
-    int64_t to = t->goal.kind == GOAL_OFFSET                         ? t->goal.number
-                 : t->goal.kind == GOAL_TIME && p->found_offset >= 0 ? p->found_offset
-                                                                     : p->end_offset;
+    int64_t to = p->end_offset;
+    if (t->goal.kind == GOAL_OFFSET)
+        to = t->goal.number;
+    else if (t->goal.kind == GOAL_TIME && p->found_offset >= 0)
+        to = MIN(p->found_offset, p->end_offset);
     return MAX(to, p->begin_offset);
 }
 
 static bool plan_partition(struct trim *t, const struct topic_view *view, struct partition_view *p)
 {
     int32_t number = p->partition->partition_index;
+    ASSERT(topic_view_is_told(p));
     if (p->begin_offset < 0 || p->end_offset < 0) {
         topic_choice_complain(&t->admin, view, p);
         return false;
@@ -79,10 +106,8 @@ static bool plan_partition(struct trim *t, const struct topic_view *view, struct
 
 static bool plan(struct trim *t)
 {
-    bool is_good = topic_choice_ask_offsets(&t->admin, &t->choice, OFFSET_AT_BEGIN) &&
-                   topic_choice_ask_offsets(&t->admin, &t->choice, OFFSET_AT_END) &&
-                   (t->goal.kind != GOAL_TIME ||
-                    topic_choice_ask_offsets(&t->admin, &t->choice, t->goal.number));
+    bool is_good = ask_offsets(t, OFFSET_AT_BEGIN) && ask_offsets(t, OFFSET_AT_END) &&
+                   (t->goal.kind != GOAL_TIME || ask_offsets(t, t->goal.number));
     for (int32_t i = 0; is_good && i < t->choice.count; i++) {
         const struct topic_view *view = &t->choice.views[i];
         for (int32_t j = 0; j < view->count; j++) {
@@ -147,6 +172,21 @@ static void take_response(const struct delete_records_response *response, struct
     }
 }
 
+/* Nobody knows whether its records are there still. */
+static void complain_silent(struct trim *t, int32_t leader, const struct topic_view *views,
+                            int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        for (int32_t j = 0; j < views[i].count; j++) {
+            const struct partition_view *p = &views[i].partitions[j];
+            if (!is_asked(p, leader) || p->is_answered)
+                continue;
+            topic_choice_complain(&t->admin, &views[i], p);
+            t->is_failed = true;
+        }
+    }
+}
+
 static bool ask_leader(struct trim *t, int32_t leader, struct topic_view *views, int32_t count)
 {
     struct arena arena;
@@ -168,6 +208,7 @@ static bool ask_leader(struct trim *t, int32_t leader, struct topic_view *views,
     bool is_answered = admin_call_node(&t->admin, leader, KEY_DELETE_RECORDS, &request, &result);
     if (is_answered) {
         take_response(result.body, views, count);
+        complain_silent(t, leader, views, count);
         client_result_deinit(&result);
     }
     arena_deinit(&arena);
@@ -177,8 +218,10 @@ static bool ask_leader(struct trim *t, int32_t leader, struct topic_view *views,
 static void forget_answers(struct topic_choice *choice)
 {
     for (int32_t i = 0; i < choice->count; i++) {
-        for (int32_t j = 0; j < choice->views[i].count; j++)
+        for (int32_t j = 0; j < choice->views[i].count; j++) {
             choice->views[i].partitions[j].is_answered = false;
+            choice->views[i].partitions[j].error = KERR_NONE;
+        }
     }
 }
 

@@ -144,23 +144,18 @@ static void print_text(const struct describe *d, const struct topic_view *view,
 
 /* ---- as JSON */
 
-static json_t *offset_json(int64_t offset)
-{
-    return offset < 0 ? json_null() : json_integer(offset);
-}
-
 static json_t *partition_json(const struct partition_view *view)
 {
     const struct metadata_response_partition *p = view->partition;
     json_t *object = json_object();
     json_out_set(object, "partition", json_integer(p->partition_index));
-    json_out_set(object, "leader", p->leader_id < 0 ? json_null() : json_integer(p->leader_id));
+    json_out_set(object, "leader", json_out_number(p->leader_id));
     json_out_set(object, "leader_epoch", json_integer(p->leader_epoch));
     json_out_set(object, "replicas", json_out_numbers(&p->replica_nodes));
     json_out_set(object, "isr", json_out_numbers(&p->isr_nodes));
     json_out_set(object, "offline", json_out_numbers(&p->offline_replicas));
-    json_out_set(object, "begin_offset", offset_json(view->begin_offset));
-    json_out_set(object, "end_offset", offset_json(view->end_offset));
+    json_out_set(object, "begin_offset", json_out_number(view->begin_offset));
+    json_out_set(object, "end_offset", json_out_number(view->end_offset));
     return object;
 }
 

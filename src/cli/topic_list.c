@@ -3,7 +3,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "cli/admin.h"
@@ -21,9 +20,7 @@ static const char help[] =
 static int by_name(const void *a, const void *b)
 {
     const struct metadata_response_topic *const *x = a, *const *y = b;
-    int32_t x_len = MAX((*x)->name.len, 0), y_len = MAX((*y)->name.len, 0);
-    int order = memcmp((*x)->name.data, (*y)->name.data, (size_t)MIN(x_len, y_len));
-    return order != 0 ? order : x_len - y_len;
+    return wire_str_compare((*x)->name, (*y)->name);
 }
 
 static void print_text(const struct metadata_response_topic *const *topics, size_t count)

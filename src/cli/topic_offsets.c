@@ -37,6 +37,7 @@ struct offsets {
     const char *at_text;
     int64_t timestamp; /* as ListOffsets has it */
     bool is_json;
+    bool has_silent; /* a leader did not answer, and that has been told */
     int status;
 };
 
@@ -79,18 +80,13 @@ static bool is_shown(struct offsets *o, const struct topic_view *view,
                      const struct partition_view *p)
 {
     bool has_leader = p->partition->leader_id >= 0;
-    if (!p->is_wanted || (has_leader && !p->is_answered)) /* its leader's silence has been told */
+    if (!p->is_wanted || (has_leader && !p->is_answered && o->has_silent))
         return false;
-    if (has_leader && p->error == KERR_NONE)
+    if (has_leader && topic_view_is_told(p))
         return true;
     topic_choice_complain(&o->admin, view, p);
     o->status = CLI_FAILED;
     return false;
-}
-
-static json_t *number_json(int64_t number)
-{
-    return number < 0 ? json_null() : json_integer(number);
 }
 
 static json_t *row_json(const struct offsets *o, const struct topic_view *view,
@@ -99,8 +95,8 @@ static json_t *row_json(const struct offsets *o, const struct topic_view *view,
     json_t *object = json_object();
     json_out_set(object, "topic", json_out_str(view->topic->name));
     json_out_set(object, "partition", json_integer(p->partition->partition_index));
-    json_out_set(object, "offset", number_json(offset_of(o, p)));
-    json_out_set(object, "timestamp", number_json(p->found_time_ms));
+    json_out_set(object, "offset", json_out_number(offset_of(o, p)));
+    json_out_set(object, "timestamp", json_out_number(p->found_time_ms));
     return object;
 }
 
@@ -149,7 +145,8 @@ static void find(struct offsets *o, const struct cli_words *words)
     } else {
         if (!choice.is_whole)
             o->status = CLI_FAILED;
-        if (!topic_choice_ask_offsets(&o->admin, &choice, o->timestamp))
+        o->has_silent = !topic_choice_ask_offsets(&o->admin, &choice, o->timestamp);
+        if (o->has_silent)
             o->status = CLI_FAILED;
         show(o, &choice);
     }

@@ -164,9 +164,25 @@ int32_t topic_view_next_leader(const struct topic_view *views, int32_t count, in
     return least;
 }
 
+static void forget_answers(struct topic_view *views, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        for (int32_t j = 0; j < views[i].count; j++) {
+            views[i].partitions[j].is_answered = false;
+            views[i].partitions[j].error = KERR_NONE;
+        }
+    }
+}
+
+bool topic_view_is_told(const struct partition_view *partition)
+{
+    return partition->is_answered && partition->error == KERR_NONE;
+}
+
 bool topic_view_ask(struct admin *a, struct topic_view *views, int32_t count, int64_t timestamp)
 {
     bool is_answered = true;
+    forget_answers(views, count);
     for (int32_t leader = topic_view_next_leader(views, count, -1); leader >= 0;
          leader = topic_view_next_leader(views, count, leader))
         is_answered &= ask_leader(a, leader, timestamp, views, count);

@@ -18,8 +18,8 @@ struct partition_view {
     int64_t end_offset;
     int64_t found_offset;  /* by topic_view_ask_time; OFFSET_UNKNOWN: nothing is that new */
     int64_t found_time_ms; /* of the record there; -1: not known */
-    int16_t error;         /* what the leader said last */
-    bool is_answered;      /* it has said something */
+    int16_t error;         /* what the leader said when it was asked last; until then none */
+    bool is_answered;      /* it has said something then */
     bool is_wanted;        /* leaders are asked about those alone; all are at first */
 };
 
@@ -39,12 +39,17 @@ struct partition_view *topic_view_find(const struct topic_view *view, int32_t pa
  * said why; the others' offsets are known. */
 bool topic_view_ask_offsets(struct admin *a, struct topic_view *views, int32_t count);
 
-/* Asks every leader for the first record that is not older. False as above. */
+/* Asks every leader for the first record that is not older. False as above; true does not say that
+ * each partition was found: see topic_view_is_told. */
 bool topic_view_ask_time(struct admin *a, struct topic_view *view, int64_t timestamp_ms);
 
 /* The same of several topics; OFFSET_AT_BEGIN and OFFSET_AT_END fill in those offsets, and
  * OFFSET_AT_MAX_TIME finds the record with the largest timestamp. */
 bool topic_view_ask(struct admin *a, struct topic_view *views, int32_t count, int64_t timestamp);
+
+/* Was the last question answered for this partition, and without an error? Only then is what it
+ * asked for known: OFFSET_UNKNOWN as found_offset is an answer then. */
+bool topic_view_is_told(const struct partition_view *partition);
 
 /* The least leader of wanted partitions above `after`; -1: none. */
 int32_t topic_view_next_leader(const struct topic_view *views, int32_t count, int32_t after);

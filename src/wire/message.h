@@ -100,6 +100,14 @@ static inline bool wire_str_is(struct wire_str a, const char *text)
     return wire_str_equal(a, wire_str_of(text));
 }
 
+/* For sorting, as memcmp: by bytes, the shorter one first, null before empty. 0: they are equal. */
+static inline int wire_str_compare(struct wire_str a, struct wire_str b)
+{
+    int32_t len = a.len < b.len ? a.len : b.len;
+    int order = len > 0 ? memcmp(a.data, b.data, (size_t)len) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 /* ---- the tables */
 
 enum wire_kind {

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`klamm config` with good and bad arguments. Groups and client metrics are in
+"""`klamm config` with good and bad arguments. Client metrics are in
 test/clients/test_cli_against_kafka.py, as long as Klamm has no configs of theirs."""
 
 import json
 
 import pytest
 
-from conftest import Cli, until
+from conftest import Cli, closed_port, until
 from fake_broker import FakeBroker
 
 
@@ -240,6 +240,36 @@ def test_loggers(any_cli):
     assert any_cli.failing("config", "set", "logger", "1", "roo=INFO").endswith(("root"))
 
 
+def test_configs_of_groups(any_cli):
+    assert any_cli.good("config", "describe", "group", "nobody").out == (
+        "group nobody\n  nothing is set\n")
+    key = "consumer.session.timeout.ms"
+    any_cli.good("config", "set", "group", "some", key + "=46000")
+    until(lambda: values(any_cli, "group", "some"), {key: ("46000", "group")})
+    assert "some" in [one["name"] for one in described(any_cli, "group")]
+    one, = described(any_cli, "group", "some")
+    assert [(c["name"], c["source"]) for c in one["configs"][0]["layers"]] == [
+        (key, "group"), ("group." + key, "default")]
+    line = any_cli.failing("config", "set", "group", "some", "consumer.session.timeout=1")
+    assert 'group "some": INVALID_CONFIG: ' in line and line.endswith(key)
+    done = any_cli.good("config", "unset", "group", "some", key, "--json")
+    assert json.loads(done.out) == {
+        "resource": "group", "name": "some", "dry_run": False,
+        "changes": [{"name": key, "operation": "unset", "value": None}]}
+    until(lambda: values(any_cli, "group", "some"), {})
+    assert any_cli.good("config", "unset", "group", "some", key).out == (
+        f"group some: {key} unset\n")
+
+
+def test_odd_names_are_shown_without_control_bytes(any_cli):
+    odd = "a\x1b[2J\tb"
+    done = any_cli.good("config", "set", "group", odd, "share.isolation.level=read_committed")
+    assert done.out == "group a?[2J?b: share.isolation.level=read_committed\n"
+    until(lambda: odd in [one["name"] for one in described(any_cli, "group")], True)
+    assert "group a?[2J?b" in any_cli.good("config", "describe", "group").lines
+    any_cli.good("config", "unset", "group", odd, "share.isolation.level")
+
+
 def test_a_broker_that_is_older(binary):
     """Without documentation and types; secrets are never shown."""
     row = {"Name": "password", "Value": None, "IsSensitive": True, "ConfigSource": 4,
@@ -279,3 +309,102 @@ def test_a_broker_that_only_says_unknown(binary):
         said["text"] = "too small"
         line = cli.failing("config", "set", "topic", "t", "retention.ms=1")
         assert line == 'klamm: topic "t": INVALID_CONFIG: too small'
+
+
+class FakeCluster:
+    """Brokers that are said to be 1, which is down, and 2, which may be; those that answer do as
+    broker 2."""
+
+    def __init__(self, rows, is_up=True, topics=()):
+        self.fake = FakeBroker(
+            {"Metadata": (0, 9), "DescribeConfigs": (1, 4), "IncrementalAlterConfigs": (0, 1)},
+            {"Metadata": [self.metadata], "DescribeConfigs": [self.describe],
+             "IncrementalAlterConfigs": [self.alter]})
+        self.rows, self.is_up, self.topics, self.closed = rows, is_up, topics, closed_port()
+
+    def metadata(self, _):
+        ports = [(1, self.closed), (2, self.fake.port if self.is_up else self.closed)]
+        return {"Brokers": [{"NodeId": i, "Host": "127.0.0.1", "Port": p} for i, p in ports],
+                "Topics": [{"ErrorCode": 0, "Name": t} for t in self.topics]}
+
+    def describe(self, request):
+        one, = request["Resources"]
+        # Of all brokers together what is set alone.
+        rows = [] if one["ResourceName"] == "" else self.rows
+        return {"Results": [{"ErrorCode": 0, "ResourceType": one["ResourceType"],
+                             "ResourceName": one["ResourceName"], "Configs": rows}]}
+
+    @staticmethod
+    def alter(request):
+        one, = request["Resources"]
+        return {"Responses": [{"ErrorCode": 0, "ResourceType": one["ResourceType"],
+                               "ResourceName": one["ResourceName"]}]}
+
+    def asked(self, name):
+        return [request for of, request in self.fake.asked if of == name]
+
+
+@pytest.mark.parametrize("of", [["broker", "2"], ["brokers"]])
+def test_secrets_are_not_shown_when_they_are_set(binary, of):
+    password = 9
+    cluster = FakeCluster([
+        {"Name": "ssl.keystore.password", "Value": None, "IsSensitive": True},
+        {"Name": "other.password", "Value": None, "ConfigType": password},
+        {"Name": "log.retention.ms", "Value": "1"}])
+    words = ["ssl.keystore.password=hush1", "other.password=hush2", "unknown.key=hush3",
+             "log.retention.ms=7"]
+    with cluster.fake as fake:
+        cli = Cli(binary, fake.bootstrap)
+        done = cli.good("config", "set", *of, *words)
+        assert [line.split(": ")[1] for line in done.lines] == [
+            "ssl.keystore.password=(hidden)", "other.password=(hidden)", "unknown.key=(hidden)",
+            "log.retention.ms=7"]
+        done = cli.good("config", "set", *of, *words, "--json")
+        assert [c["value"] for c in json.loads(done.out)["changes"]] == [None, None, None, "7"]
+        sent, = cluster.asked("IncrementalAlterConfigs")[-1]["Resources"]
+        assert [c["Value"] for c in sent["Configs"]] == ["hush1", "hush2", "hush3", "7"]
+
+
+def test_a_value_that_nobody_tells_of_is_not_shown(binary):
+    cluster = FakeCluster([], is_up=False)
+    with cluster.fake as fake:
+        done = Cli(binary, fake.bootstrap).good("config", "set", "brokers", "log.retention.ms=7")
+    assert done.out == "brokers: log.retention.ms=(hidden)\n"
+
+
+def test_any_broker_tells_which_keys_there_are(binary):
+    """The first one is down."""
+    cluster = FakeCluster([{"Name": "log.retention.ms", "Value": "1"}])
+    with cluster.fake as fake:
+        cli = Cli(binary, fake.bootstrap)
+        assert cli.failing("config", "unset", "brokers", "log.retention.mss").endswith(
+            'has no config "log.retention.mss"; the nearest known key is log.retention.ms')
+        assert cluster.asked("IncrementalAlterConfigs") == []
+        cli.good("config", "unset", "brokers", "log.retention.ms")
+        assert len(cluster.asked("IncrementalAlterConfigs")) == 1
+
+
+@pytest.mark.parametrize("rows,is_up,why", [
+    ([{"Name": "log.retention.ms", "Value": "1"}], False, "no broker at 127.0.0.1:"),
+    ([], True, "broker 2 does not tell its configs"),
+])
+def test_what_nobody_knows_is_not_unset(binary, rows, is_up, why):
+    cluster = FakeCluster(rows, is_up)
+    with cluster.fake as fake:
+        line = Cli(binary, fake.bootstrap).failing("config", "unset", "brokers", "typo", "another")
+        assert line.startswith('klamm: whether there is a config "typo" nobody tells: ' + why)
+    assert cluster.asked("IncrementalAlterConfigs") == []
+
+
+def test_a_key_that_no_topic_has_is_told_once(binary):
+    topics = [f"t{i:03}" for i in range(200)]
+    cluster = FakeCluster([{"Name": "retention.ms", "Value": "1"}], topics=topics)
+    with cluster.fake as fake:
+        cli = Cli(binary, fake.bootstrap)
+        line = cli.failing("config", "describe", "topic", "--key", "retention.mss")
+        assert line == ('klamm: topic t000 has no config "retention.mss"; '
+                        "the nearest known key is retention.ms")
+        done = cli("config", "describe", "topic", "--key", "a", "--key", "retention.ms", "--key",
+                   "b", "--json")
+    assert done.code == 1 and len(done.err.splitlines()) == 2
+    assert [one["name"] for one in json.loads(done.out)] == topics

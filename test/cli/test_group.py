@@ -15,7 +15,7 @@ from fake_broker import FakeBroker
 from wire import Wire
 
 LIMIT_S = 60
-LOAD_IN_PROGRESS, NOT_AVAILABLE, NOT_COORDINATOR = 14, 15, 16
+LATER = LOAD_IN_PROGRESS, NOT_AVAILABLE, NOT_COORDINATOR = 14, 15, 16
 
 
 @pytest.fixture
@@ -247,10 +247,13 @@ def test_offsets_beyond_the_end_and_of_topics_that_are_gone(cli, broker, topic, 
 
 def join(wire, group, protocol_type, assignment):
     """A lone member whose assignment are these bytes."""
-    wire.ask("FindCoordinator", 0, Key=group)
-    joined = wire.ask("JoinGroup", 3, GroupId=group, SessionTimeoutMs=30000,
-                      RebalanceTimeoutMs=30000, ProtocolType=protocol_type,
-                      Protocols=[{"Name": "p", "Metadata": b"\0\0\0\0\0\0"}])
+    end = time.monotonic() + LIMIT_S
+    joined = {"ErrorCode": LOAD_IN_PROGRESS}
+    while joined["ErrorCode"] in LATER and time.monotonic() < end:
+        wire.ask("FindCoordinator", 0, Key=group)
+        joined = wire.ask("JoinGroup", 3, GroupId=group, SessionTimeoutMs=30000,
+                          RebalanceTimeoutMs=30000, ProtocolType=protocol_type,
+                          Protocols=[{"Name": "p", "Metadata": b"\0\0\0\0\0\0"}])
     assert joined["ErrorCode"] == 0
     synced = wire.ask("SyncGroup", 2, GroupId=group, GenerationId=joined["GenerationId"],
                       MemberId=joined["MemberId"], Assignments=[

@@ -303,3 +303,11 @@ def test_a_newer_broker_may_say_more(binary):
         told = json.loads(cli.good("group", "why", "orders", "--json").out)
         assert (told["wait"], told["begun"]["kind"]) == (55, 111)
         assert (told["coordinator"]["state"], told["coordinator"]["failure"]) == (99, 77)
+
+
+def test_an_error_that_is_not_known_stays_a_number(binary):
+    """As cluster logdirs tells it."""
+    with fake(binary, 6, {"ErrorCode": 32000, "Explanation": {
+            "NowMs": 10000, "Coordinator": COORDINATOR, "Members": []}}) as (_, cli):
+        done = cli("group", "why", "orders", "--json")
+        assert done.code == 1 and json.loads(done.out)["error"] == 32000

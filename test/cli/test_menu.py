@@ -78,3 +78,9 @@ def test_nobody_listens(cli, binary, commands):
             done = nobody(*command, *words, *more)
             assert done.code == 1 and done.out == "", command
             assert "no broker at 127.0.0.1:" in done.line
+
+
+def test_set_of_serve_needs_a_setting(cli):
+    assert cli.failing("serve", "--set", code=2) == (
+        "klamm: serve: --set needs KEY=VALUE; see klamm serve --help")
+    assert "an empty line where klamm.admin.listener is" in cli.good("serve", "--help").out

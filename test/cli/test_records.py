@@ -3,6 +3,7 @@
 
 import base64
 import json
+import os
 import re
 import signal
 import subprocess
@@ -227,6 +228,36 @@ def test_a_closed_output_ends_consume(cli, topic):
     assert consume.stdout.readline() == b"x\n"
     consume.stdout.close()
     assert consume.wait(LIMIT_S) == -signal.SIGPIPE
+
+
+# -- output that is lost -------------------------------------------------
+
+def printing_to(cli, out, *words):
+    done = subprocess.run([cli.binary, *words], input=b"x\n", stdout=out, stderr=subprocess.PIPE,
+                          env=cli.environment, timeout=LIMIT_S, check=False)
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [
+    ["topic", "list"], ["topic", "list", "--json"], ["topic", "--help"], ["--version"],
+    ["config", "describe", "broker", "--all", "--json"], ["consume", "TOPIC", "--until-end"],
+    ["produce", "TOPIC", "--json"],
+])
+def test_a_full_disk_is_noticed(cli, topic, words):
+    cli.good("produce", topic, stdin="x\n")
+    with open("/dev/full", "wb") as full:
+        code, told = printing_to(cli, full, *[topic if w == "TOPIC" else w for w in words])
+    assert code == 1
+    more = "; all records were acknowledged" if words[0] == "produce" else ""
+    assert re.fullmatch("klamm: standard output cannot be written(: No space left on device)?"
+                        + more + "\n", told)
+
+
+def test_a_reader_that_went_away_needs_no_line(cli, topic):
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert printing_to(cli, writer, "topic", "list") == (1, "")
+    os.close(writer)
 
 
 # -- Ctrl-C, and brokers that go away ------------------------------------

@@ -311,6 +311,108 @@ def test_delete_records_of_a_compacted_topic(any_cli, any_topic):
     assert json.loads(done.out)["partitions"] == []
 
 
+STORAGE_ERROR = 56
+WHEN = 1000  # the time that is asked for
+
+
+class FakeLog:
+    """The only broker, with one topic t of two partitions of ten records: what it says of partition
+    1 is told by the question: begin, end, time, delete. None: nothing."""
+
+    SAID = {-2: "begin", -1: "end", WHEN: "time"}
+    OFFSETS = {"begin": 0, "end": 10, "time": 4}
+
+    def __init__(self, **of_one):
+        self.of_one = of_one
+        self.fake = FakeBroker(
+            {"Metadata": (0, 9), "ListOffsets": (1, 7), "DeleteRecords": (0, 2)},
+            {"Metadata": [self.metadata], "ListOffsets": [self.offsets],
+             "DeleteRecords": [self.delete]})
+
+    def metadata(self, _):
+        return {"Brokers": [{"NodeId": 4, "Host": "127.0.0.1", "Port": self.fake.port}],
+                "Topics": [{"ErrorCode": 0, "Name": "t", "Partitions": [
+                    {"PartitionIndex": i, "LeaderId": 4, "ReplicaNodes": [4]} for i in (0, 1)]}]}
+
+    def rows(self, question, usual):
+        told = self.of_one.get(question, usual)
+        return [{"PartitionIndex": 0, **usual}] + (
+            [] if told is None else [{"PartitionIndex": 1, **told}])
+
+    def offsets(self, request):
+        question = self.SAID[request["Topics"][0]["Partitions"][0]["Timestamp"]]
+        return {"Topics": [{"Name": "t", "Partitions": self.rows(
+            question, {"Offset": self.OFFSETS[question]})}]}
+
+    def delete(self, _):
+        return {"Topics": [{"Name": "t", "Partitions": self.rows("delete", {"LowWatermark": 4})}]}
+
+    def deleted(self):
+        """What DeleteRecords was asked for, by partition."""
+        return {p["PartitionIndex"]: p["Offset"] for name, request in self.fake.asked
+                if name == "DeleteRecords" for p in request["Topics"][0]["Partitions"]}
+
+
+def delete_records(binary, log, before=f"@{WHEN}"):
+    with log.fake as fake:
+        return Cli(binary, fake.bootstrap)("topic", "delete-records", "t", "--yes", "--before",
+                                           before)
+
+
+FAILED = {"Offset": -1, "ErrorCode": STORAGE_ERROR}
+
+
+@pytest.mark.parametrize("of_one,told", [
+    ({"time": FAILED}, "KAFKA_STORAGE_ERROR"),
+    ({"time": None}, "its leader said nothing about it"),
+    ({"begin": FAILED}, "KAFKA_STORAGE_ERROR"),
+    ({"begin": {"Offset": -1}}, "its leader does not tell its offsets"),
+    ({"end": None}, "its leader said nothing about it"),
+    ({"end": {"ErrorCode": 6}, "time": FAILED}, "NOT_LEADER_OR_FOLLOWER"),
+])
+def test_nothing_is_deleted_where_offsets_are_not_known(binary, of_one, told):
+    """What is not known of one partition must not become its end."""
+    log = FakeLog(**of_one)
+    done = delete_records(binary, log)
+    assert (done.code, done.out) == (1, "")
+    assert done.line.startswith('klamm: partition 1 of topic "t": ' + told)
+    assert log.deleted() == {}
+
+
+@pytest.mark.parametrize("found,to", [(4, 4), (-1, 10), (12, 10)])
+def test_what_comes_while_it_is_asked_stays(binary, found, to):
+    """12: the record that was found came after the end was asked for."""
+    log = FakeLog(time={"Offset": found})
+    done = delete_records(binary, log)
+    assert (done.code, done.err) == (0, "")
+    assert log.deleted() == {0: 4, 1: to}
+
+
+def test_a_partition_that_is_not_in_the_answer_is_told(binary):
+    log = FakeLog(delete=None)
+    done = delete_records(binary, log, "4")
+    assert log.deleted() == {0: 4, 1: 4} and done.code == 1
+    assert done.line == 'klamm: partition 1 of topic "t": its leader said nothing about it'
+    assert [line.split() for line in done.lines[1:]] == [["t", "0", "0", "4"]]
+
+
+def test_offsets_that_are_not_in_the_answer_are_told(binary):
+    log = FakeLog(end=None)
+    with log.fake as fake:
+        done = Cli(binary, fake.bootstrap)("topic", "offsets", "t", "--json")
+    assert done.code == 1
+    assert done.line == 'klamm: partition 1 of topic "t": its leader said nothing about it'
+    assert [row["partition"] for row in json.loads(done.out)] == [0]
+
+
+def test_a_failed_lookup_by_time_does_not_become_the_end(binary):
+    """Of group reset and consume neither."""
+    log = FakeLog(time=FAILED)
+    with log.fake as fake:
+        done = Cli(binary, fake.bootstrap)("consume", "t", "--from", f"@{WHEN}", "--until-end")
+    assert done.code == 1 and "partition 1 has no leader, or its leader" in done.err
+
+
 def test_delete_records_asks(cli, topic):
     cli.good("produce", topic, "--partition", 0, stdin="a\nb\n")
     words = ["topic", "delete-records", topic, "--before", "end"]

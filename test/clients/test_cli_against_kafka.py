@@ -55,33 +55,6 @@ def until(look, wanted):
     assert seen == wanted
 
 
-def test_configs_of_groups(cli):
-    assert cli.good("config", "describe", "group", "nobody") == "group nobody\n  nothing is set\n"
-    cli.good("config", "set", "group", "some", "consumer.session.timeout.ms=46000")
-    until(lambda: values(cli, "group", "some"),
-          {"consumer.session.timeout.ms": ("46000", "group")})
-    assert "some" in [one["name"] for one in described(cli, "group")]
-    one, = described(cli, "group", "some")
-    assert [(c["name"], c["source"]) for c in one["configs"][0]["layers"]] == [
-        ("consumer.session.timeout.ms", "group"), ("group.consumer.session.timeout.ms", "default")]
-    line = cli.failing("config", "set", "group", "some", "consumer.session.timeout=1")
-    assert 'group "some": INVALID_CONFIG: ' in line
-    assert line.endswith("; the known key nearest to consumer.session.timeout is "
-                         "consumer.session.timeout.ms")
-    assert cli.good("config", "unset", "group", "some", "consumer.session.timeout.ms") == (
-        "group some: consumer.session.timeout.ms unset\n")
-    until(lambda: values(cli, "group", "some"), {})
-
-
-def test_odd_names_are_shown_without_control_bytes(cli):
-    odd = "a\x1b[2J\tb"
-    assert cli.good("config", "set", "group", odd, "share.isolation.level=read_committed") == (
-        "group a?[2J?b: share.isolation.level=read_committed\n")
-    until(lambda: odd in [one["name"] for one in described(cli, "group")], True)
-    assert "group a?[2J?b" in cli.good("config", "describe", "group").splitlines()
-    cli.good("config", "unset", "group", odd, "share.isolation.level")
-
-
 def test_subscriptions_of_client_metrics(cli):
     cli.good("config", "set", "client-metrics", "watch", "interval.ms=1000",
              "metrics=org.apache.kafka.producer.")
