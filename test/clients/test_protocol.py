@@ -5,7 +5,7 @@ from batch import batch
 from kafka_server import KafkaServer
 from klamm import KlammServer
 from test_against_kafka import until
-from wire import Wire
+from wire import Wire, versions_of
 
 
 def test_the_rack_is_told(server):
@@ -82,19 +82,24 @@ def test_transactions_and_new_groups_are_not_announced(server):
 
 
 def test_a_transactional_batch_is_refused_for_good(server):
-    """With a transactional id, and with one in the batch alone. What is plain goes on."""
+    """In every version; with a transactional id, and with one in the batch alone. What is plain goes on."""
     transactional = batch(attributes=0x10, producer_id=5, producer_epoch=0, base_sequence=0)
+    written = 0
     with Wire(server().start().bootstrap) as wire:
-        wire.ask("CreateTopics", 7, timeoutMs=30000, Topics=[
-            {"Name": "t", "NumPartitions": 1, "ReplicationFactor": 1}])
-        answers = []
-        for records, given in ((transactional, {"TransactionalId": "t"}), (transactional, {}),
-                               (batch(), {"TransactionalId": "t"}), (batch(), {})):
-            answer = wire.ask("Produce", 9, Acks=-1, TimeoutMs=30000, **given, TopicData=[
-                {"Name": "t", "PartitionData": [{"Index": 0, "Records": records}]}])
-            row = answer["Responses"][0]["PartitionResponses"][0]
-            answers.append((row["ErrorCode"], row["BaseOffset"]))
-    assert answers == [(53, -1), (48, -1), (53, -1), (0, 0)]
+        made = wire.ask("CreateTopics", 7, timeoutMs=30000, Topics=[
+            {"Name": "t", "NumPartitions": 1, "ReplicationFactor": 1}])["Topics"][0]
+        first, last = versions_of("Produce")
+        for version in range(max(first, 3), last + 1):
+            where = {"TopicId": made["TopicId"]} if version >= 13 else {"Name": "t"}
+            answers = []
+            for records, given in ((transactional, {"TransactionalId": "t"}), (transactional, {}),
+                                   (batch(), {"TransactionalId": "t"}), (batch(), {})):
+                answer = wire.ask("Produce", version, Acks=-1, TimeoutMs=30000, **given, TopicData=[
+                    {**where, "PartitionData": [{"Index": 0, "Records": records}]}])
+                row = answer["Responses"][0]["PartitionResponses"][0]
+                answers.append((row["ErrorCode"], row["BaseOffset"]))
+            assert answers == [(53, -1), (48, -1), (53, -1), (0, written)]
+            written += 1
 
 
 def config_of(wire, name, key):
