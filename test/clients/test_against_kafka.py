@@ -422,9 +422,19 @@ def test_create_topics(peers, version):
         [placed("c", (0, [1]), (0, [1]))], [],
     ]
     for topics in cases:
+        if len(topics) == 1:
+            same_but_configs(peers, version, topics, validateOnly=True)
+            if topics[0]["Name"] != "first":
+                nothing_is_there(peers, topics[0]["Name"])
         same_but_configs(peers, version, topics)
         if len(topics) == 1:
             same_but_configs(peers, version, topics, validateOnly=True)
+
+
+def nothing_is_there(peers, name):
+    """After it was only validated."""
+    answer = same(peers, "Metadata", 12, Topics=[{"Name": name}], AllowAutoTopicCreation=False)
+    assert answer["Topics"][0]["ErrorCode"] in (3, 17) and answer["Topics"][0]["Partitions"] == []
 
 
 def same_but_configs(peers, version, topics, **fields):
