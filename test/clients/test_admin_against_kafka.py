@@ -224,7 +224,8 @@ def changed(kind, name, *configs):
 
 def told(peer, kind, name, keys=None):
     """Without the key of which Kafka keeps a copy of its own."""
-    return {k: row for k, row in told_all(peer, kind, name, keys).items() if k != "min.insync.replicas"}
+    rows = told_all(peer, kind, name, keys)
+    return {key: row for key, row in rows.items() if key != "min.insync.replicas"}
 
 
 def told_all(peer, kind, name, keys=None):
@@ -352,7 +353,8 @@ def test_validated_configs_of_brokers_change_nothing(peers, node):
             changed(TOPIC, name, ("retention.ms", DELETE, None))]})
 
     def now(tell, of):
-        return [tell(of, BROKER, "1", DYNAMIC), tell(of, BROKER, ""), tell(of, TOPIC, name, SHADOWED)]
+        return [tell(of, BROKER, "1", DYNAMIC), tell(of, BROKER, ""),
+                tell(of, TOPIC, name, SHADOWED)]
 
     expected = now(same_told, peers)
     assert expected[0]["log.roll.ms"]["Value"] == "70000"
@@ -391,7 +393,7 @@ VALUES = {
     "max.decompressed.message.bytes": (5000, 6000), "message.max.bytes": (5000, 6000),
     "producer.id.expiration.ms": (5000, 6000),
 }
-# Kafka sets it at the start where its features keep eligible leader replicas; klamm.ack is ours alone.
+# Kafka sets the first at its start, for its eligible leader replicas; klamm.ack is ours alone.
 OURS_ALONE = {"min.insync.replicas": (2, 3), "klamm.ack": ("cache", "disk")}
 AT_START = {"listeners", "listener.security.protocol.map", "num.io.threads", "num.network.threads",
             "num.recovery.threads.per.data.dir"}
@@ -421,7 +423,8 @@ def test_every_dynamic_config(peers):
         same_told(peers, BROKER, "")
 
         def shadows(peer):
-            return {k: row for k, row in told(peer, TOPIC, name).items() if not k.startswith("klamm.")}
+            rows = told(peer, TOPIC, name)
+            return {key: row for key, row in rows.items() if not key.startswith("klamm.")}
         until(lambda: shadows(peers[0]) == shadows(peers[1]),
               lambda: [[row for k, row in shadows(a).items() if shadows(b).get(k) != row]
                        for a, b in (peers, reversed(peers))])
@@ -447,7 +450,8 @@ def test_dynamic_configs_of_ours_alone(peers):
     name = new_topic([klamm])
 
     def now(key):
-        rows = [told_all(klamm, kind, of, [key])[key] for kind, of in ((BROKER, "1"), (TOPIC, name))]
+        rows = [told_all(klamm, kind, of, [key])[key]
+                for kind, of in ((BROKER, "1"), (TOPIC, name))]
         assert rows[0]["Value"] == rows[1]["Value"]
         assert rows[0]["ConfigSource"] == rows[1]["ConfigSource"]
         return rows[0]["Value"], rows[0]["ConfigSource"]
@@ -480,7 +484,8 @@ def test_dynamic_configs_of_stored_batches_are_in_force(peers):
 
     assert [attributes(peer) for peer in peers] == [0, 0]
     steps = [("", "compression.type", "lz4", 3), ("1", "compression.type", "zstd", 4),
-             ("", "log.message.timestamp.type", "LogAppendTime", 12), ("", "compression.type", None, 12),
+             ("", "log.message.timestamp.type", "LogAppendTime", 12),
+             ("", "compression.type", None, 12),
              ("1", "compression.type", None, 8), ("", "log.message.timestamp.type", None, 0)]
     for node, key, value, wanted in steps:
         same(peers, "IncrementalAlterConfigs", 1, Resources=[

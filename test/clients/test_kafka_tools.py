@@ -97,7 +97,8 @@ def test_configs_of_groups(tools, topic):
 
 def config_rows(out):
     """What kafka-configs --describe prints: the value and the sources, by key."""
-    rows = re.findall(r"^  (\S+)=(.*?) sensitive=(?:true|false) synonyms=\{(.*)\}$", out, re.MULTILINE)
+    row = r"^  (\S+)=(.*?) sensitive=(?:true|false) synonyms=\{(.*)\}$"
+    rows = re.findall(row, out, re.MULTILINE)
     return {key: (value, re.findall(r"(\w+):[^,]*", names)) for key, value, names in rows}
 
 
@@ -170,7 +171,8 @@ def test_reset_of_offsets(tools, topic, tmp_path):
     group = "of-" + topic
     tools.run("TopicCommand", "--create", "--topic", topic, "--partitions", 2)
     tools.run("ConsoleProducer", "--topic", topic, given="x\n" * 30)
-    tools.run(GROUPS, "--reset-offsets", "--group", group, "--topic", topic, "--to-latest", "--execute")
+    tools.run(GROUPS, "--reset-offsets", "--group", group, "--topic", topic, "--to-latest",
+              "--execute")
 
     def committed(rows, column):
         return {int(r["PARTITION"]): int(r[column]) for r in rows}
@@ -179,7 +181,8 @@ def test_reset_of_offsets(tools, topic, tmp_path):
         return committed(tools.table(GROUPS, "--describe", "--group", group), "CURRENT-OFFSET")
 
     def reset(*how, scope=("--topic", topic)):
-        return committed(tools.table(GROUPS, "--reset-offsets", "--group", group, *scope, *how), "NEW-OFFSET")
+        rows = tools.table(GROUPS, "--reset-offsets", "--group", group, *scope, *how)
+        return committed(rows, "NEW-OFFSET")
 
     end = now()
     assert sum(end.values()) == 30
@@ -206,7 +209,8 @@ def test_reset_of_offsets(tools, topic, tmp_path):
     assert now() == end
     assert reset("--from-file", file, "--execute", scope=()) == {**end, some: 0} == now()
     assert reset("--to-latest", "--dry-run", scope=("--all-topics",)) == end
-    rows = tools.table(GROUPS, "--reset-offsets", "--all-groups", "--topic", topic, "--to-latest", "--dry-run")
+    rows = tools.table(GROUPS, "--reset-offsets", "--all-groups", "--topic", topic, "--to-latest",
+                       "--dry-run")
     assert committed([r for r in rows if r["GROUP"] == group], "NEW-OFFSET") == end
     tools.run(GROUPS, "--delete", "--group", group)
 
@@ -217,7 +221,8 @@ def test_members_of_groups(tools, java, topic):
     tools.run("TopicCommand", "--create", "--topic", topic, "--partitions", 2)
     tools.run(GROUPS, "--reset-offsets", "--group", "empty-" + topic, "--topic", topic,
               "--to-latest", "--execute")
-    with Verifiable(java, "Consumer", tools.bootstrap, "--topic", topic, "--group-id", group) as member:
+    with Verifiable(java, "Consumer", tools.bootstrap, "--topic", topic,
+                    "--group-id", group) as member:
         member.until(lambda: any(e["partitions"] for e in member.events("partitions_assigned")))
         row, = tools.table(GROUPS, "--describe", "--group", group, "--members", "--verbose")
         assert (row["#PARTITIONS"], row["HOST"]) == ("2", "/127.0.0.1")

@@ -84,7 +84,7 @@ def test_transactions_and_new_groups_are_not_announced(server):
 
 
 def test_a_transactional_batch_is_refused_for_good(server):
-    """In every version; with a transactional id, and with one in the batch alone. What is plain goes on."""
+    """With a transactional id, and by the batch alone, in every version. What is plain goes on."""
     transactional = batch(attributes=0x10, producer_id=5, producer_epoch=0, base_sequence=0)
     written = 0
     with Wire(server().start().bootstrap) as wire:
@@ -147,7 +147,8 @@ def test_changed_topics_are_seen_at_once(watched):
             Topics=[{"Name": "t"}], AllowAutoTopicCreation=False)
 
     partitions(0, 1)
-    watched.do("CreatePartitions", 3, TimeoutMs=30000, Topics=[{"Name": "t", "Count": 4, "Assignments": None}])
+    watched.do("CreatePartitions", 3, TimeoutMs=30000, Topics=[
+        {"Name": "t", "Count": 4, "Assignments": None}])
     partitions(0, 4)
     watched.do("Produce", 9, Acks=-1, TimeoutMs=30000, TopicData=[
         {"Name": "t", "PartitionData": [{"Index": 0, "Records": batch()}]}])
