@@ -4,11 +4,13 @@ in test_against_kafka.py. Where Klamm means to answer otherwise, that stands in 
 """
 
 import itertools
+import pathlib
 import time
 
 import confluent_kafka
 import pytest
 
+import batch
 from test_against_kafka import Peer, all_versions, same, topic, until
 from wire import Closed, Wire, frame
 from kafka_server import KafkaServer
@@ -221,11 +223,17 @@ def changed(kind, name, *configs):
 
 
 def told(peer, kind, name, keys=None):
+    """Without the key of which Kafka keeps a copy of its own."""
+    rows = told_all(peer, kind, name, keys)
+    return {key: row for key, row in rows.items() if key != "min.insync.replicas"}
+
+
+def told_all(peer, kind, name, keys=None):
     """What DescribeConfigs says of the resource, by key."""
     answer = peer.ask("DescribeConfigs", 4, {"IncludeSynonyms": True, "Resources": [
         {"ResourceType": kind, "ResourceName": name, "ConfigurationKeys": keys}]})
     assert answer["Results"][0]["ErrorCode"] == 0, answer
-    return {c["Name"]: c for c in answer["Results"][0]["Configs"] if c["Name"] != "min.insync.replicas"}
+    return {c["Name"]: c for c in answer["Results"][0]["Configs"]}
 
 
 def same_told(peers, kind, name, keys=None):
@@ -333,6 +341,179 @@ def test_one_broker_beats_all_brokers(peers):
     same_told(peers, BROKER, "1", DYNAMIC)
 
 
+@pytest.mark.parametrize("node", ["1", ""])
+def test_validated_configs_of_brokers_change_nothing(peers, node):
+    name = new_topic(peers)
+    before = [("log.retention.ms", "1000000"), ("log.roll.ms", "70000")]
+    # Kafka set it at its start and lets nobody take it away.
+    kept = [] if node else [("min.insync.replicas", "1")]
+    same(peers, "AlterConfigs", 2, Resources=[replaced(BROKER, node, *before, *kept)])
+    for peer in peers:
+        peer.ask("IncrementalAlterConfigs", 1, {"Resources": [
+            changed(TOPIC, name, ("retention.ms", DELETE, None))]})
+
+    def now(tell, of):
+        return [tell(of, BROKER, "1", DYNAMIC), tell(of, BROKER, ""),
+                tell(of, TOPIC, name, SHADOWED)]
+
+    expected = now(same_told, peers)
+    assert expected[0]["log.roll.ms"]["Value"] == "70000"
+    cases = [[("log.retention.ms", "2000000")], [("message.max.bytes", "5000")], [],
+             [("log.retention.ms", "x")], [("log.segment.bytes", "1")], [("log.retention.ms", None)],
+             [("log.dirs", "/x")], [("log.cleanup.policy", "shred")], [("max.connections", "7")]]
+    for configs in cases:
+        for version in all_versions("AlterConfigs"):
+            same(peers, "AlterConfigs", version, ValidateOnly=True,
+                 Resources=[replaced(BROKER, node, *configs, *kept)])
+        for version in all_versions("IncrementalAlterConfigs"):
+            for operation in (SET, DELETE):
+                same(peers, "IncrementalAlterConfigs", version, ValidateOnly=True, Resources=[
+                    changed(BROKER, node, *((k, operation, v) for k, v in configs))])
+        assert now(told, peers[0]) == expected
+    assert now(same_told, peers) == expected
+    same(peers, "AlterConfigs", 2, Resources=[replaced(BROKER, node, *kept)])
+    peers[0].ask("AlterConfigs", 2, {"Resources": [replaced(BROKER, node)]})
+    assert same_told(peers, BROKER, "") == {}
+
+
+# A value of one broker and a value of all brokers, of each key that changes while the broker runs.
+VALUES = {
+    "compression.gzip.level": (5, 6), "compression.lz4.level": (5, 6),
+    "compression.type": ("lz4", "zstd"), "compression.zstd.level": (-5, 6),
+    "log.cleanup.policy": ("compact", "compact,delete"),
+    "log.flush.interval.messages": (50, 60), "log.flush.interval.ms": (5000, 6000),
+    "log.index.interval.bytes": (5000, 6000), "log.index.size.max.bytes": (50000, 60000),
+    "log.message.timestamp.after.max.ms": (5000, 6000),
+    "log.message.timestamp.before.max.ms": (5000, 6000),
+    "log.message.timestamp.type": ("LogAppendTime", "CreateTime"),
+    "log.preallocate": ("true", "false"), "log.retention.bytes": (5000, 6000),
+    "log.retention.ms": (5000, 6000), "log.roll.jitter.ms": (50, 60), "log.roll.ms": (5000, 6000),
+    "log.segment.bytes": (1500000, 1600000), "log.segment.delete.delay.ms": (5000, 6000),
+    "max.connections": (5000, 6000), "max.connections.per.ip": (5000, 6000),
+    "max.decompressed.message.bytes": (5000, 6000), "message.max.bytes": (5000, 6000),
+    "producer.id.expiration.ms": (5000, 6000),
+}
+# Kafka sets the first at its start, for its eligible leader replicas; klamm.ack is ours alone.
+OURS_ALONE = {"min.insync.replicas": (2, 3), "klamm.ack": ("cache", "disk")}
+AT_START = {"listeners", "listener.security.protocol.map", "num.io.threads", "num.network.threads",
+            "num.recovery.threads.per.data.dir"}
+
+
+def dynamic_keys():
+    """Those that work, of schema/configs.table."""
+    table = pathlib.Path(__file__).resolve().parents[2] / "schema" / "configs.table"
+    rows = ([cell.strip() for cell in line.split(" | ")] for line in table.read_text().splitlines())
+    return {row[0] for row in rows if len(row) == 7 and row[5] == "works"
+            and row[3].split()[0] in ("cluster", "broker")}
+
+
+def test_every_dynamic_config_is_known_here():
+    assert dynamic_keys() == VALUES.keys() | OURS_ALONE.keys() | AT_START
+
+
+def test_every_dynamic_config(peers):
+    """Set for all brokers and for one, told with its sources, shadowed by topics, and deleted."""
+    name = new_topic(peers)
+    for peer in peers:
+        peer.ask("IncrementalAlterConfigs", 1, {"Resources": [
+            changed(TOPIC, name, ("retention.ms", DELETE, None))]})
+
+    def compared():
+        rows = same_told(peers, BROKER, "1", [*VALUES])
+        same_told(peers, BROKER, "")
+
+        def shadows(peer):
+            rows = told(peer, TOPIC, name)
+            return {key: row for key, row in rows.items() if not key.startswith("klamm.")}
+        until(lambda: shadows(peers[0]) == shadows(peers[1]),
+              lambda: [[row for k, row in shadows(a).items() if shadows(b).get(k) != row]
+                       for a, b in (peers, reversed(peers))])
+        return {k: (row["Value"], row["ConfigSource"]) for k, row in rows.items()}
+
+    first = compared()
+    assert first.keys() == VALUES.keys()
+    for node, operation in (("1", SET), ("", SET), ("1", DELETE), ("", DELETE)):
+        answer = same(peers, "IncrementalAlterConfigs", 1, Resources=[changed(BROKER, node, *(
+            (key, operation, str(values[node == ""])) for key, values in VALUES.items()))])
+        assert answer["Responses"][0]["ErrorCode"] == 0
+        now = compared()
+        if node == "1" and operation == DELETE:
+            assert now == {k: (str(v[1]), 3) for k, v in VALUES.items()}
+        elif node == "1" or operation == SET:
+            assert now == {k: (str(v[0]), 2) for k, v in VALUES.items()}
+        else:
+            assert now == first
+
+
+def test_dynamic_configs_of_ours_alone(peers):
+    klamm = peers[0]
+    name = new_topic([klamm])
+
+    def now(key):
+        rows = [told_all(klamm, kind, of, [key])[key]
+                for kind, of in ((BROKER, "1"), (TOPIC, name))]
+        assert rows[0]["Value"] == rows[1]["Value"]
+        assert rows[0]["ConfigSource"] == rows[1]["ConfigSource"]
+        return rows[0]["Value"], rows[0]["ConfigSource"]
+
+    for key, (one, everyone) in OURS_ALONE.items():
+        first = now(key)
+        assert first[1] == 5
+        for node, operation, wanted in (("", SET, (str(everyone), 3)), ("1", SET, (str(one), 2)),
+                                        ("", DELETE, (str(one), 2)), ("1", DELETE, first)):
+            answer = klamm.ask("IncrementalAlterConfigs", 1, {"Resources": [
+                changed(BROKER, node, (key, operation, str(one if node else everyone)))]})
+            assert answer["Responses"][0]["ErrorCode"] == 0
+            assert now(key) == wanted
+
+
+def test_dynamic_configs_of_stored_batches_are_in_force(peers):
+    """compression.type and log.message.timestamp.type, as the attributes of batches show them."""
+    name = new_topic(peers)
+
+    def attributes(peer):
+        sent = batch.batch(payload=batch.record(value=b"x" * 500))
+        row = peer.ask("Produce", 9, {"Acks": -1, "TimeoutMs": 30000, "TopicData": [
+            {"Name": name, "PartitionData": [{"Index": 0, "Records": sent}]}]})
+        row = row["Responses"][0]["PartitionResponses"][0]
+        assert row["ErrorCode"] == 0
+        got = peer.ask("Fetch", 12, {"MaxWaitMs": 0, "MinBytes": 1, "MaxBytes": 1 << 20, "Topics": [
+            {"Topic": name, "Partitions": [{"Partition": 0, "FetchOffset": row["BaseOffset"],
+                                            "PartitionMaxBytes": 1 << 20}]}]})
+        return got["Responses"][0]["Partitions"][0]["Records"][22]
+
+    assert [attributes(peer) for peer in peers] == [0, 0]
+    steps = [("", "compression.type", "lz4", 3), ("1", "compression.type", "zstd", 4),
+             ("", "log.message.timestamp.type", "LogAppendTime", 12),
+             ("", "compression.type", None, 12),
+             ("1", "compression.type", None, 8), ("", "log.message.timestamp.type", None, 0)]
+    for node, key, value, wanted in steps:
+        same(peers, "IncrementalAlterConfigs", 1, Resources=[
+            changed(BROKER, node, (key, DELETE if value is None else SET, value))])
+        assert attributes(peers[0]) == wanted
+        until(lambda wanted=wanted: attributes(peers[1]) == wanted, lambda: attributes(peers[1]))
+
+
+def test_producers_are_forgotten_sooner_when_asked(server):
+    """producer.id.expiration.ms: who is forgotten may begin anywhere."""
+    klamm = server(log__retention__check__interval__ms=100).start()
+    peer = Peer(klamm.bootstrap)
+    name = new_topic([peer])
+
+    def send(sequence):
+        sent = batch.batch(producer_id=5, producer_epoch=0, base_sequence=sequence)
+        answer = peer.ask("Produce", 9, {"Acks": -1, "TimeoutMs": 30000, "TopicData": [
+            {"Name": name, "PartitionData": [{"Index": 0, "Records": sent}]}]})
+        return answer["Responses"][0]["PartitionResponses"][0]["ErrorCode"]
+
+    assert (send(0), send(7)) == (0, 45)
+    answer = peer.ask("IncrementalAlterConfigs", 1, {"Resources": [
+        changed(BROKER, "", ("producer.id.expiration.ms", SET, "200"))]})
+    assert answer["Responses"][0]["ErrorCode"] == 0
+    until(lambda: send(7) == 0, lambda: "still remembered")
+    klamm.stop()
+
+
 def test_configs_that_only_a_start_can_change(peers):
     """Kafka takes these while it runs, and names that nobody knows; we refuse what would do nothing."""
     klamm = peers[0]
@@ -345,14 +526,15 @@ def test_configs_that_only_a_start_can_change(peers):
             assert key in answer["Responses"][0]["ErrorMessage"]
 
 
-def test_limits_of_connections_change_at_once(server):
+@pytest.mark.parametrize("key", ["max.connections", "max.connections.per.ip"])
+def test_limits_of_connections_change_at_once(server, key):
     """For those who come after; over a restart too."""
     klamm = server().start()
 
     def set_most(value):
         with Wire(klamm.bootstrap) as wire:
             answer = wire.ask("IncrementalAlterConfigs", 1, Resources=[
-                changed(BROKER, "", ("max.connections.per.ip", SET, value))])
+                changed(BROKER, "", (key, SET, value))])
         assert answer["Responses"][0]["ErrorCode"] == 0
 
     def fit(count):

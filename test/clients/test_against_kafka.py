@@ -339,10 +339,18 @@ def test_producer_ids_are_unique(peers):
     assert ids == sorted(ids)
 
 
-def test_transactions_are_refused_for_good(peers):
-    answer = peers[0].ask("InitProducerId", 4, {"TransactionalId": "t",
-                                                "TransactionTimeoutMs": 1000})
-    assert (answer["ErrorCode"], answer["ProducerId"]) == (53, -1)
+@pytest.mark.parametrize("version", all_versions("InitProducerId"))
+def test_transactions_are_refused_for_good(peers, version):
+    """Kafka serves them."""
+    asked = [{}]
+    if version >= 3:
+        asked += [{"ProducerId": 5, "ProducerEpoch": 3}, {"ProducerId": -2, "ProducerEpoch": 0}]
+    for more in asked:
+        for timeout_ms in (1000, 0, -1, (1 << 31) - 1):
+            answer = peers[0].ask("InitProducerId", version, {
+                "TransactionalId": "t", "TransactionTimeoutMs": timeout_ms, **more})
+            assert (answer["ErrorCode"], answer["ProducerId"], answer["ProducerEpoch"]) == \
+                (53, -1, -1)
 
 
 # ---- FindCoordinator
@@ -414,9 +422,19 @@ def test_create_topics(peers, version):
         [placed("c", (0, [1]), (0, [1]))], [],
     ]
     for topics in cases:
+        if len(topics) == 1:
+            same_but_configs(peers, version, topics, validateOnly=True)
+            if topics[0]["Name"] != "first":
+                nothing_is_there(peers, topics[0]["Name"])
         same_but_configs(peers, version, topics)
         if len(topics) == 1:
             same_but_configs(peers, version, topics, validateOnly=True)
+
+
+def nothing_is_there(peers, name):
+    """After it was only validated."""
+    answer = same(peers, "Metadata", 12, Topics=[{"Name": name}], AllowAutoTopicCreation=False)
+    assert answer["Topics"][0]["ErrorCode"] in (3, 17) and answer["Topics"][0]["Partitions"] == []
 
 
 def same_but_configs(peers, version, topics, **fields):

@@ -344,3 +344,19 @@ def test_an_offset_behind_the_end(broker, topic):
     produce_all(broker, topic, [{"value": b"next"}])
     assert read(client, 1)[0].value() == b"next"
     client.close()
+
+
+# ---- what is not served
+
+
+def test_transactions_are_refused_for_good(klamm, topic):
+    """A fatal error, soon; another producer works on."""
+    transactional = producer(klamm, transactional__id="t")
+    for _ in range(2):
+        with pytest.raises(ck.KafkaException) as refused:
+            transactional.init_transactions(LIMIT_S)
+        error = refused.value.args[0]
+        assert error.code() == ck.KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        assert error.fatal() and not error.retriable()
+    create(klamm, topic)
+    produce_all(klamm, topic, [{"value": b"plain"}])

@@ -5,6 +5,7 @@
 import base64
 import json
 import re
+import time
 
 import pytest
 
@@ -92,6 +93,150 @@ def test_configs_of_groups(tools, topic):
               "--add-config", "consumer.session.timeout.ms=50000")
     shown = tools.run("ConfigCommand", "--describe", "--entity-type", "groups")
     assert topic in shown and "consumer.session.timeout.ms=50000" in shown
+
+
+def config_rows(out):
+    """What kafka-configs --describe prints: the value and the sources, by key."""
+    row = r"^  (\S+)=(.*?) sensitive=(?:true|false) synonyms=\{(.*)\}$"
+    rows = re.findall(row, out, re.MULTILINE)
+    return {key: (value, re.findall(r"(\w+):[^,]*", names)) for key, value, names in rows}
+
+
+ALTER, DESCRIBE = ("ConfigCommand", "--alter"), ("ConfigCommand", "--describe")
+
+
+def until_told(tools, args, is_told):
+    """Kafka's broker may know it later than its controller."""
+    deadline = time.monotonic() + 60
+    while not is_told(rows := config_rows(tools.run(*DESCRIBE, *args))):
+        assert time.monotonic() < deadline, rows
+    return rows
+
+
+def test_configs_of_brokers(tools):
+    """One broker's, the default of all, each with its sources, and what is in force (--all)."""
+    one = ("--entity-type", "brokers", "--entity-name", "1")
+    everyone = ("--entity-type", "brokers", "--entity-default")
+    key, file = "log.retention.bytes", "log.retention.check.interval.ms"
+    tools.run(*ALTER, *everyone, "--add-config", f"{key}=7000000,log.roll.ms=800000000")
+    tools.run(*ALTER, *one, "--add-config", f"{key}=6000000")
+    sources = ["DYNAMIC_BROKER_CONFIG", "DYNAMIC_DEFAULT_BROKER_CONFIG", "DEFAULT_CONFIG"]
+    rows = until_told(tools, one, lambda rows: key in rows)
+    assert rows[key] == ("6000000", sources) and "log.roll.ms" not in rows
+    rows = until_told(tools, everyone, lambda rows: "log.roll.ms" in rows)
+    assert rows[key][0] == "7000000" and rows["log.roll.ms"][0] == "800000000"
+    rows = until_told(tools, (*one, "--all"), lambda rows: rows["log.roll.ms"][0] == "800000000")
+    assert rows[key] == ("6000000", sources)
+    assert rows["log.roll.ms"][1] == ["DYNAMIC_DEFAULT_BROKER_CONFIG", "DEFAULT_CONFIG"]
+    assert rows[file] == ("200", ["STATIC_BROKER_CONFIG", "DEFAULT_CONFIG"])
+    assert rows["message.max.bytes"] == ("1048588", ["DEFAULT_CONFIG"])
+    shown = tools.run(*DESCRIBE, "--entity-type", "brokers")  # all of them
+    assert f"{key}=6000000" in shown and f"{key}=7000000" in shown
+    for at, gone in ((one, key), (everyone, f"{key},log.roll.ms")):
+        tools.run(*ALTER, *at, "--delete-config", gone)
+    until_told(tools, one, lambda rows: key not in rows)
+    until_told(tools, everyone, lambda rows: key not in rows and "log.roll.ms" not in rows)
+    for wrong in (f"{key}=x", "log.dirs=/x", "broker.id=7"):
+        tools.run(*ALTER, *one, "--add-config", wrong, code=1)
+
+
+def test_configs_of_topics(tools, topic):
+    tools.run("TopicCommand", "--create", "--topic", topic, "--config", "segment.ms=700000")
+    at = ("--entity-type", "topics", "--entity-name", topic)
+    rows = until_told(tools, (*at, "--all"), lambda rows: rows["segment.ms"][0] == "700000")
+    assert rows["segment.ms"][1][0] == "DYNAMIC_TOPIC_CONFIG"
+    assert rows["retention.ms"][0] == "604800000" and len(rows) > 25
+    assert config_rows(tools.run(*DESCRIBE, *at)).keys() == {"segment.ms"}
+
+
+def test_levels_of_loggers(tools, is_kafka):
+    at = ("--entity-type", "broker-loggers", "--entity-name", "1")
+    logger = "org.apache.kafka.server.logger.LoggingController" if is_kafka else "net"
+
+    def level():
+        return config_rows(tools.run(*DESCRIBE, *at))[logger][0]
+
+    first = level()
+    assert first == ("ERROR" if is_kafka else "INFO")
+    tools.run(*ALTER, *at, "--add-config", f"{logger}=DEBUG")
+    assert level() == "DEBUG"
+    tools.run(*ALTER, *at, "--delete-config", logger)
+    assert level() == first
+    tools.run(*ALTER, *at, "--add-config", f"{logger}=LOUD", code=1)
+    tools.run(*ALTER, *at, "--add-config", "no.such.logger=DEBUG", code=1)
+
+
+def test_reset_of_offsets(tools, topic, tmp_path):
+    """Each way to say where to; nothing changes in a dry run; what is exported can be read back."""
+    group = "of-" + topic
+    tools.run("TopicCommand", "--create", "--topic", topic, "--partitions", 2)
+    tools.run("ConsoleProducer", "--topic", topic, given="x\n" * 30)
+    tools.run(GROUPS, "--reset-offsets", "--group", group, "--topic", topic, "--to-latest",
+              "--execute")
+
+    def committed(rows, column):
+        return {int(r["PARTITION"]): int(r[column]) for r in rows}
+
+    def now():
+        return committed(tools.table(GROUPS, "--describe", "--group", group), "CURRENT-OFFSET")
+
+    def reset(*how, scope=("--topic", topic)):
+        rows = tools.table(GROUPS, "--reset-offsets", "--group", group, *scope, *how)
+        return committed(rows, "NEW-OFFSET")
+
+    end = now()
+    assert sum(end.values()) == 30
+    zero = {0: 0, 1: 0}
+    assert reset("--to-earliest", "--dry-run") == zero and now() == end
+    assert reset("--shift-by", "-1000", "--dry-run") == zero and now() == end
+    assert reset("--to-datetime", "2001-01-01T00:00:00.000", "--dry-run") == zero
+    assert reset("--to-datetime", "2101-01-01T00:00:00.000", "--dry-run") == end
+    assert reset("--by-duration", "P1D", "--dry-run") == zero and now() == end
+    assert reset("--to-datetime", "2001-01-01T00:00:00.000", "--execute") == zero == now()
+    assert reset("--shift-by", "1", "--execute") == {p: min(1, e) for p, e in end.items()} == now()
+    assert reset("--to-latest", "--execute") == end == now()
+    assert reset("--to-offset", "1000", "--execute") == end == now()
+    some = next(p for p, e in end.items() if e > 0)
+    assert reset("--to-offset", "0", "--execute", scope=("--topic", f"{topic}:{some}")) == {some: 0}
+    assert now() == {**end, some: 0}
+    shown = tools.run(GROUPS, "--reset-offsets", "--group", group, "--topic", topic, "--to-current",
+                      "--export", "--dry-run")
+    lines = [line for line in shown.splitlines() if topic in line and line.count(",") == 2]
+    assert len(lines) == 2, shown
+    file = tmp_path / "offsets.csv"
+    file.write_text("\n".join(lines) + "\n")
+    reset("--to-latest", "--execute")
+    assert now() == end
+    assert reset("--from-file", file, "--execute", scope=()) == {**end, some: 0} == now()
+    assert reset("--to-latest", "--dry-run", scope=("--all-topics",)) == end
+    rows = tools.table(GROUPS, "--reset-offsets", "--all-groups", "--topic", topic, "--to-latest",
+                       "--dry-run")
+    assert committed([r for r in rows if r["GROUP"] == group], "NEW-OFFSET") == end
+    tools.run(GROUPS, "--delete", "--group", group)
+
+
+def test_members_of_groups(tools, java, topic):
+    """--members --verbose of a group that lives, --all-groups, and what a living group refuses."""
+    group = "of-" + topic
+    tools.run("TopicCommand", "--create", "--topic", topic, "--partitions", 2)
+    tools.run(GROUPS, "--reset-offsets", "--group", "empty-" + topic, "--topic", topic,
+              "--to-latest", "--execute")
+    with Verifiable(java, "Consumer", tools.bootstrap, "--topic", topic,
+                    "--group-id", group) as member:
+        member.until(lambda: any(e["partitions"] for e in member.events("partitions_assigned")))
+        row, = tools.table(GROUPS, "--describe", "--group", group, "--members", "--verbose")
+        assert (row["#PARTITIONS"], row["HOST"]) == ("2", "/127.0.0.1")
+        assert f"{topic}:0,1" in row.values()
+        row, = tools.table(GROUPS, "--describe", "--group", group, "--members")
+        assert row["#PARTITIONS"] == "2" and f"{topic}:0,1" not in row.values()
+        rows = tools.run(GROUPS, "--describe", "--all-groups", "--state")
+        assert re.search(rf"^{group} .*Stable +1\s*$", rows, re.MULTILINE)
+        assert re.search(rf"^empty-{topic} .*Empty +0\s*$", rows, re.MULTILINE)
+        shown = tools.run(GROUPS, "--reset-offsets", "--group", group, "--topic", topic,
+                          "--to-earliest", "--dry-run")
+        assert "inactive, but the current state is Stable" in shown
+        assert "GroupNotEmptyException" in tools.run(GROUPS, "--delete", "--group", group)
+    tools.run(GROUPS, "--delete", "--group", "empty-" + topic)
 
 
 # What both brokers serve, with the versions that Kafka's own clients of 4.4 may use.

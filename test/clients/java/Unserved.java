@@ -8,6 +8,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 
 /** What this broker does not serve: clients are told so, soon, and nothing breaks. */
 final class Unserved extends Scenario {
@@ -23,14 +24,21 @@ final class Unserved extends Scenario {
         u.step("goes on", u::goesOn);
     }
 
+    /** Fatal for the producer: nothing else of it works from then on. */
     private void transactions() {
         try (KafkaProducer<byte[], byte[]> producer = producer("transactional.id", "t", "max.block.ms", 20000)) {
             long start = System.nanoTime();
             try {
                 producer.initTransactions();
                 that(false, "transactions began");
-            } catch (KafkaException e) {
+            } catch (TransactionalIdAuthorizationException e) {
                 that(System.nanoTime() - start < 15000000000L, "only after its time-out: " + e);
+            }
+            try {
+                producer.beginTransaction();
+                that(false, "a transaction began");
+            } catch (KafkaException e) {
+                that(e.getCause() instanceof TransactionalIdAuthorizationException, "not fatal: " + e);
             }
         }
     }
