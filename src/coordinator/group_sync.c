@@ -8,6 +8,7 @@
  * Thread: the shard's loop.
  */
 #include "base/assert.h"
+#include "base/canary.h"
 #include "coordinator/group_private.h"
 #include "wire/codec.h"
 #include "wire/heartbeat.h"
@@ -45,16 +46,21 @@ static enum kerr check_sync(const struct group *group, const struct sync_group_r
     return group->state == GROUP_EMPTY ? KERR_UNKNOWN_MEMBER_ID : KERR_NONE;
 }
 
-static void assignment_committed(struct group *group, const struct shard_write *write)
+static void use_next_assignments(struct group *group)
 {
-    if (group->state != GROUP_COMPLETING || group->generation != write->generation)
-        return;
     LIST_FOR_EACH (node, &group->members) {
         struct group_member *member = container_of(node, struct group_member, link);
         group_bytes_free(&member->assignment);
         member->assignment = member->next_assignment;
         member->next_assignment = (struct group_bytes){0};
     }
+}
+
+static void assignment_committed(struct group *group, const struct shard_write *write)
+{
+    if (group->state != GROUP_COMPLETING || group->generation != write->generation)
+        return;
+    use_next_assignments(group);
     group_set_state(group, GROUP_STABLE, group_shard_now_ms(group->shard));
     group_answer_syncs(group, KERR_NONE);
     if (group->offsets.offsets.count > 0)
@@ -103,6 +109,15 @@ static void write_assignments(const struct group_member *leader,
     group->write_count++;
 }
 
+/* The planted bug: what a leader says counts although its group has its assignments. */
+static void decide_again(struct group *group, const struct sync_group_request *request)
+{
+    enum kerr error = KERR_NONE;
+    if (take_assignments(group, request) && group_record(group, ASSIGNMENT_NEXT) == ERR_OK)
+        group_shard_write(group->shard, &error);
+    use_next_assignments(group);
+}
+
 /* A SyncGroup that was parked before came over a connection that is most likely gone. */
 static void park(struct group_member *member, struct group_op *op)
 {
@@ -128,6 +143,9 @@ void group_op_sync(struct group_shard *shard, struct group_op *op)
     group_check(group);
     park(member, op);
     group_member_synced(member);
+    if (CANARY(SECOND_DECISION) && group->state == GROUP_STABLE && group_is_leader(group, member) &&
+        request->assignments.count > 0)
+        decide_again(group, request);
     if (group->state == GROUP_STABLE)
         group_answer_sync(member, KERR_NONE);
     else if (group_is_leader(group, member))

@@ -6,6 +6,9 @@ test_admin_against_kafka.py.)
 A request that is right is the start; the tables of schema/ say which fields it has. Each field gets
 null, numbers that make no sense, and texts that are no names; each list nothing, the same twice, and
 thousands of the same. Where Klamm means to answer otherwise, that stands in OTHERWISE with the reason.
+
+Members' requests come twice: for a group that never was, and for one with a live member, whose state
+afterwards is compared, too.
 """
 
 import copy
@@ -80,7 +83,8 @@ def values_of(api, field, value, inside_list):
         return []  # Kafka tells REQUEST_TIMED_OUT below 1; Klamm ends what it has begun
     bits = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}[field.kind]
     low, high = -1 << bits - 1, (1 << bits - 1) - 1
-    return [low, -7, -2, -1, 0, 3, 99, high]
+    past = [1] if field.name.startswith("Generation") else []
+    return [low, -7, -2, -1, 0, *past, 3, 99, high]
 
 
 def walk(struct, fields, version, path=()):
@@ -109,12 +113,13 @@ def with_value(fields, path, value):
     return changed
 
 
-def name_groups(value, name):
+def filled(value, names):
+    """With what the words in capitals stand for."""
     if isinstance(value, dict):
-        return {k: name_groups(v, name) for k, v in value.items()}
+        return {k: filled(v, names) for k, v in value.items()}
     if isinstance(value, list):
-        return [name_groups(v, name) for v in value]
-    return name if value == "GROUP" else value
+        return [filled(v, names) for v in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def shown(value):
@@ -168,31 +173,41 @@ def told(value):
     return [told(v) for v in value] if isinstance(value, list) else value
 
 
-def differences(both, api):
-    version, fields = SAMPLES[api]
+def bad_requests(api, version, fields, not_asked):
+    """(key, path, wrong value) of what both are asked; a value of None is one that may be null."""
+    for path, field, value, inside_list in walk(APIS[api].request.root, fields, version):
+        bad = values_of(api, field, value, inside_list)
+        if not inside_list and (field.is_array or field.kind in ("string", "bytes")) and \
+                may_be_null(field, version):
+            bad = [None, *bad]
+        for wrong in bad:
+            key = (api, ".".join(str(p) for p in path), shown(wrong))
+            if key not in not_asked:
+                yield key, path, wrong
+
+
+def never_null(api, version, fields):
+    for path, field, _, inside_list in walk(APIS[api].request.root, fields, version):
+        if not inside_list and (field.is_array or field.kind in ("string", "bytes")) and \
+                not may_be_null(field, version):
+            yield path
+
+
+def talks_with(both):
     talks = [Talk(peer, "") for peer in both]
     for talk in talks:
         talk.peer.wire.socket.settimeout(KAFKA_SILENT_S)
-    found = []
-    root = APIS[api].request.root
-    for path, field, value, inside_list in walk(root, fields, version):
-        bad = values_of(api, field, value, inside_list)
-        has_null = not inside_list and (field.is_array or field.kind in ("string", "bytes"))
-        if has_null and may_be_null(field, version):
-            bad = [None, *bad]
-        elif has_null:  # Kafka does not answer and does not close
-            assert ask(talks[0], api, version, with_value(fields, path, None)) == "closed", path
-        for wrong in bad:
-            key = (api, ".".join(str(p) for p in path), shown(wrong))
-            if key in OTHERWISE:
-                continue
-            if path[-1] == "GroupId" and wrong:
-                wrong = f"{wrong}-{api}"[-32767:]
-            asked = name_groups(with_value(fields, path, wrong), f"bad-{next(NUMBER)}")
-            ours, theirs = (ask(talk, api, version, asked) for talk in talks)
-            if ours != theirs:
-                found.append((key, shown_answer(ours), shown_answer(theirs)))
-    return found
+    return talks
+
+
+def check_found(found):
+    assert found == [], "\n".join(f"{key}\n  ours    {shown_answer(ours)}\n  "
+                                  f"Kafka's {shown_answer(theirs)}" for key, ours, theirs in found)
+
+
+def is_same(ours, theirs):
+    """That nobody answers is no agreement."""
+    return ours == theirs and "silent" not in (ours if isinstance(ours, list) else [ours])
 
 
 def shown_answer(answer):
@@ -202,6 +217,110 @@ def shown_answer(answer):
 
 @pytest.mark.parametrize("api", SAMPLES)
 def test_bad_values_in_every_field(both, api):
-    found = differences(both, api)
-    assert found == [], "\n".join(f"{key}\n  ours    {ours}\n  Kafka's {theirs}"
-                                  for key, ours, theirs in found)
+    version, fields = SAMPLES[api]
+    talks = talks_with(both)
+    found = []
+    for key, path, wrong in bad_requests(api, version, fields, OTHERWISE):
+        if path[-1] == "GroupId" and wrong:
+            wrong = f"{wrong}-{api}"[-32767:]
+        asked = filled(with_value(fields, path, wrong), {"GROUP": f"bad-{next(NUMBER)}"})
+        ours, theirs = (ask(talk, api, version, asked) for talk in talks)
+        if not is_same(ours, theirs):
+            found.append((key, ours, theirs))
+    check_found(found)
+
+
+@pytest.mark.parametrize("api", SAMPLES)
+def test_null_where_it_may_not_be_closes(both, is_kafka, api):
+    """Kafka does not answer and does not close."""
+    version, fields = SAMPLES[api]
+    talk = talks_with(both)[0]
+    for path in never_null(api, version, fields):
+        asked = filled(with_value(fields, path, None), {"GROUP": "null"})
+        assert is_kafka or ask(talk, api, version, asked) == "closed", path
+
+
+# ---- of a member that is there
+
+# GROUP has one member, MEMBER, which is static and leads; it is in GENERATION.
+OF_MEMBERS = {
+    "JoinGroup": (9, {**SAMPLES["JoinGroup"][1], "MemberId": "MEMBER"}),
+    "SyncGroup": (5, {**SAMPLES["SyncGroup"][1], "MemberId": "MEMBER", "GenerationId": "GENERATION",
+                      "Assignments": [{"MemberId": "MEMBER", "Assignment": b"a"}]}),
+    "Heartbeat": (4, {**SAMPLES["Heartbeat"][1], "MemberId": "MEMBER",
+                      "GenerationId": "GENERATION"}),
+    "LeaveGroup": (5, {"GroupId": "GROUP", "Members": [
+        {"MemberId": "MEMBER", "GroupInstanceId": "i", "Reason": "why"}]}),
+    "OffsetCommit": (9, {**SAMPLES["OffsetCommit"][1], "MemberId": "MEMBER", "GroupInstanceId": "i",
+                         "GenerationIdOrMemberEpoch": "GENERATION"}),
+    "OffsetFetch": (9, {"Groups": [{"GroupId": "GROUP", "MemberId": "MEMBER", "MemberEpoch": 1,
+                                    "Topics": [{"Name": "one", "PartitionIndexes": [0]}]}]}),
+    "OffsetDelete": SAMPLES["OffsetDelete"],
+    "DeleteGroups": SAMPLES["DeleteGroups"],
+}
+# These leave the group as it is, or change nothing but offsets: one group is enough for all values.
+NOT_CHANGING = {"Heartbeat", "OffsetCommit", "OffsetFetch", "OffsetDelete", "DeleteGroups"}
+# How long a member may take: what the group looks like afterwards is a matter of milliseconds.
+TIMED = ("RebalanceTimeoutMs",)
+HANGS = "Kafka says UNKNOWN_SERVER_ERROR, and its group stays in the rebalance"
+SLOW = "Kafka may take longer than the member's session"
+OFFSET_DELETE = SAMPLES["OffsetDelete"][1]
+OTHERWISE_OF_MEMBERS = {
+    ("JoinGroup", "Protocols", shown(SAMPLES["JoinGroup"][1]["Protocols"] * 2)): HANGS,
+    ("JoinGroup", "Protocols", shown(SAMPLES["JoinGroup"][1]["Protocols"] * MANY)): HANGS,
+    ("OffsetDelete", "Topics", shown(OFFSET_DELETE["Topics"] * MANY)): SLOW,
+    ("OffsetDelete", "Topics.0.Partitions", shown(OFFSET_DELETE["Topics"][0]["Partitions"] * MANY)):
+        SLOW,
+}
+
+
+def live(talk, api, name):
+    """The names of a group's sample. SyncGroup finds a group that waits for it; where one group serves
+    all, it is in its second generation, so that there is a past one."""
+    talk.group = name
+    join = {**SAMPLES["JoinGroup"][1], "GroupId": name}
+    rounds = 2 if api in NOT_CHANGING else 1
+    names = {"GROUP": name, "MEMBER": ""}
+    for left in reversed(range(rounds)):
+        joined = talk.peer.ask("JoinGroup", 9, {**join, "MemberId": names["MEMBER"]})
+        assert joined["ErrorCode"] == 0, joined
+        names |= {"MEMBER": joined["MemberId"], "GENERATION": joined["GenerationId"],
+                  "FORGED": joined["MemberId"][:-1] + "!"}
+        if left or api != "SyncGroup":
+            synced = talk.peer.ask("SyncGroup", 5, {
+                "GroupId": name, "MemberId": names["MEMBER"], "GroupInstanceId": "i",
+                "GenerationId": names["GENERATION"], "ProtocolType": "consumer",
+                "ProtocolName": "range", "Assignments": [
+                    {"MemberId": names["MEMBER"], "Assignment": b"first"}]})
+            assert synced["ErrorCode"] == 0, synced
+    assert names["GENERATION"] == rounds
+    talk.labels = {names["MEMBER"]: "<member>", names["FORGED"]: "<forged>"}
+    return names
+
+
+def live_requests(api, version, fields):
+    for key, path, wrong in bad_requests(api, version, fields, OTHERWISE_OF_MEMBERS):
+        if path[-1] not in ("GroupId", "GroupsNames"):  # of groups that are not there: above
+            yield key, path, wrong
+        if path[-1] == "MemberId" and wrong == "":
+            yield (*key[:2], "forged"), path, "FORGED"
+    yield (api, "as it should be", ""), None, None
+
+
+@pytest.mark.parametrize("api", OF_MEMBERS)
+def test_bad_values_for_a_live_member(both, api):
+    version, fields = OF_MEMBERS[api]
+    talks = talks_with(both)
+    found, names = [], None
+    for key, path, wrong in live_requests(api, version, fields):
+        if names is None or api not in NOT_CHANGING:
+            name = f"live-{next(NUMBER)}"
+            names = [live(talk, api, name) for talk in talks]
+        asked = fields if path is None else with_value(fields, path, wrong)
+        ours, theirs = ([ask(talk, api, version, filled(asked, own)),
+                         None if path and path[-1] in TIMED else
+                         ask(talk, "DescribeGroups", 5, {"Groups": [talk.group]})]
+                        for talk, own in zip(talks, names))
+        if not is_same(ours, theirs):
+            found.append((key, ours, theirs))
+    check_found(found)

@@ -263,6 +263,31 @@ SAMPLES = {
     "DeleteRecords": (2, {"TimeoutMs": 1000, "Topics": [{"Name": "fuzz", "Partitions": [
         {"PartitionIndex": 0, "Offset": 0}]}]}),
     "ListConfigResources": (1, {"ResourceTypes": [2, 32]}),
+    "JoinGroup": (9, {"GroupId": "fuzz", "SessionTimeoutMs": 10000, "RebalanceTimeoutMs": 10000,
+                      "MemberId": "no-such", "GroupInstanceId": "i", "ProtocolType": "consumer",
+                      "Protocols": [{"Name": "range", "Metadata": b"m"},
+                                    {"Name": "sticky", "Metadata": b""}], "Reason": "why"}),
+    "SyncGroup": (5, {"GroupId": "fuzz", "GenerationId": 1, "MemberId": "m", "GroupInstanceId": "i",
+                      "ProtocolType": "consumer", "ProtocolName": "range",
+                      "Assignments": [{"MemberId": "m", "Assignment": b"a"}]}),
+    "Heartbeat": (4, {"GroupId": "fuzz", "GenerationId": 1, "MemberId": "m",
+                      "GroupInstanceId": "i"}),
+    "LeaveGroup": (5, {"GroupId": "fuzz", "Members": [
+        {"MemberId": "m", "GroupInstanceId": "i", "Reason": "why"}]}),
+    "OffsetCommit": (9, {"GroupId": "fuzz", "GenerationIdOrMemberEpoch": -1, "MemberId": "",
+                         "GroupInstanceId": None, "Topics": [{"Name": "fuzz", "Partitions": [
+                             {"PartitionIndex": 0, "CommittedOffset": 5, "CommittedLeaderEpoch": 0,
+                              "CommittedMetadata": "m"}]}]}),
+    "OffsetFetch": (9, {"Groups": [
+        {"GroupId": "fuzz", "MemberId": None, "MemberEpoch": -1, "Topics": [
+            {"Name": "fuzz", "PartitionIndexes": [0, 1]}]},
+        {"GroupId": "none", "MemberId": "m", "MemberEpoch": 0, "Topics": None}],
+        "RequireStable": True}),
+    "DescribeGroups": (6, {"Groups": ["fuzz", "none"], "IncludeAuthorizedOperations": True}),
+    "ListGroups": (5, {"StatesFilter": ["Stable", "Empty"], "TypesFilter": ["classic"]}),
+    "DeleteGroups": (2, {"GroupsNames": ["fuzz", "none"]}),
+    "OffsetDelete": (0, {"GroupId": "fuzz", "Topics": [
+        {"Name": "fuzz", "Partitions": [{"PartitionIndex": 0}, {"PartitionIndex": 7}]}]}),
     "CreatePartitions": (3, {"ValidateOnly": True, "TimeoutMs": 1000, "Topics": [
         {"Name": "fuzz", "Count": 2, "Assignments": [{"BrokerIds": [1]}]}]}),
 }
@@ -291,15 +316,28 @@ ABSURD_COUNTS = {
     "ten bytes": b"\xff" * 9 + b"\x01", "no end": b"\xff" * 60, "65535": b"\xff\xff\x03",
 }
 
+# What stands before the first list of a request, where it is not the first field. (Heartbeat has no
+# list: it is the length of its first text there.)
+BEFORE_THE_COUNT = {
+    "FindCoordinator": b"\0", "LeaveGroup": b"\2g",
+    "JoinGroup": b"\2g" + struct.pack(">ii", 10000, 10000) + b"\1\0\2c",
+    "SyncGroup": b"\2g" + struct.pack(">i", 1) + b"\2m\0\0\0",
+    "OffsetCommit": b"\2g" + struct.pack(">i", -1) + b"\1\0",
+}
+
 
 @pytest.mark.parametrize("count", ABSURD_COUNTS)
 @pytest.mark.parametrize("api,version", [("Metadata", 12), ("DescribeConfigs", 4),
                                          ("CreateTopics", 7), ("FindCoordinator", 4),
                                          ("CreatePartitions", 3), ("DeleteRecords", 2),
                                          ("AlterConfigs", 2), ("DescribeLogDirs", 5),
-                                         ("DescribeTopicPartitions", 0), ("ListConfigResources", 1)])
+                                         ("DescribeTopicPartitions", 0), ("ListConfigResources", 1),
+                                         ("JoinGroup", 9), ("SyncGroup", 5), ("Heartbeat", 4),
+                                         ("LeaveGroup", 5), ("OffsetCommit", 9), ("OffsetFetch", 9),
+                                         ("DescribeGroups", 6), ("ListGroups", 5),
+                                         ("DeleteGroups", 2)])
 def test_absurd_counts(victim, api, version, count):
-    before = b"\0" if api == "FindCoordinator" else b""
+    before = BEFORE_THE_COUNT.get(api, b"")
     assert is_closed(victim, frame(APIS[api].key, version, 1, before + ABSURD_COUNTS[count], True))
 
 
@@ -310,6 +348,9 @@ def test_absurd_counts_before_the_compact_form(victim, count):
     assert is_closed(victim, frame(3, 4, 1, struct.pack(">i", count), False))
     produce_v3 = struct.pack(">hhii", -1, -1, 1000, 1) + struct.pack(">h", 1) + b"t"
     assert is_closed(victim, frame(0, 3, 1, produce_v3 + struct.pack(">i", count), False))
+    offset_delete_v0 = struct.pack(">h", 1) + b"g"
+    assert is_closed(victim, frame(47, 0, 1, offset_delete_v0 + struct.pack(">i", count), False))
+    assert is_closed(victim, frame(15, 0, 1, struct.pack(">i", count), False))  # DescribeGroups
     records = produce_v3 + struct.pack(">iii", 1, 0, count)
     if count != 1 << 20 or victim.is_klamm:
         assert is_closed(victim, frame(0, 3, 1, records + b.batch(), False)) or count < 0
@@ -351,6 +392,22 @@ def test_a_million_of_what_is_allowed(victim):
         ("CreatePartitions", 3, {"TimeoutMs": 1000, "Topics": [
             {"Name": f"none-{i}", "Count": 2**31 - 1, "Assignments": None}
             for i in range(20000)]}),
+        ("JoinGroup", 9, {**SAMPLES["JoinGroup"][1], "Protocols": [
+            {"Name": f"p{i}", "Metadata": b"m"} for i in range(20000)]}),
+        ("SyncGroup", 5, {**SAMPLES["SyncGroup"][1], "Assignments": [
+            {"MemberId": f"m{i}", "Assignment": b"a"} for i in range(20000)]}),
+        ("LeaveGroup", 5, {"GroupId": "none", "Members": [
+            {"MemberId": f"m{i}", "GroupInstanceId": None} for i in range(20000)]}),
+        ("OffsetCommit", 9, {**SAMPLES["OffsetCommit"][1], "Topics": [
+            {"Name": "none", "Partitions": [{"PartitionIndex": i, "CommittedOffset": 1}
+                                            for i in range(20000)]}]}),
+        ("OffsetFetch", 9, {"Groups": [{"GroupId": f"none-{i}", "Topics": None}
+                                       for i in range(20000)]}),
+        ("DescribeGroups", 6, {"Groups": [f"none-{i}" for i in range(many)]}),
+        ("ListGroups", 5, {"StatesFilter": ["Dead"] * many, "TypesFilter": ["classic"] * many}),
+        ("DeleteGroups", 2, {"GroupsNames": [f"none-{i}" for i in range(20000)]}),
+        ("OffsetDelete", 0, {"GroupId": "fuzz", "Topics": [{"Name": "fuzz", "Partitions": [
+            {"PartitionIndex": i} for i in range(many)]}]}),
     ]
     for api, version, fields in requests:
         answer = answer_or_close(victim, encode_request(api, version, 1, fields))
@@ -667,7 +724,8 @@ def test_random_frames(victim, seed, is_long):
     rng = random.Random(seed)
     print(f"seed {seed}: repeat with --seed {seed}")
     samples = [sample(api)[4:] for api in SAMPLES]
-    for api in ("Metadata", "ListOffsets", "FindCoordinator", "DescribeConfigs"):
+    for api in ("Metadata", "ListOffsets", "FindCoordinator", "DescribeConfigs", "SyncGroup",
+                "Heartbeat", "OffsetCommit", "DescribeGroups", "ListGroups", "DeleteGroups"):
         first, last = versions_of(api)
         for version in range(first, last + 1):
             with contextlib.suppress(KeyError, struct.error, TypeError):

@@ -207,7 +207,8 @@ def encode_request(name, version, correlation_id, fields, client_id="wire"):
 
 
 def frame(key, version, correlation_id, body, is_flexible, client_id="wire"):
-    head = struct.pack(">hhih", key, version, correlation_id, len(client_id)) + client_id.encode()
+    name = client_id.encode()
+    head = struct.pack(">hhih", key, version, correlation_id, len(name)) + name
     payload = head + (b"\0" if is_flexible else b"") + body
     return struct.pack(">i", len(payload)) + payload
 

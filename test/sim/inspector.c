@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "wire/describe_groups.h"
 
-enum { PAUSE_MAX_MS = 10, INSTANCES_SINCE = 4 };
+enum { PAUSE_MAX_MS = 10, INSTANCES_SINCE = 4, EPOCHS_SINCE = 5 };
 
 static void step(struct inspector *in);
 
@@ -95,8 +95,10 @@ static void on_offsets(void *arg, enum err e, enum kerr error)
         return;
     if (error == KERR_NONE) {
         for (uint32_t i = 0; i < in->offsets.row_count; i++) {
-            group->has_offsets |= in->offsets.rows[i].offset >= 0;
-            strbuf_printf(&group->offsets, " %lld", (long long)in->offsets.rows[i].offset);
+            const struct offsets_row *row = &in->offsets.rows[i];
+            group->has_offsets |= row->offset >= 0;
+            strbuf_printf(&group->offsets, " [%lld %d %.*s]", (long long)row->offset,
+                          row->leader_epoch, MAX(row->metadata.len, 0), row->metadata.data);
         }
         in->at++;
         in->has_described = false;
@@ -138,6 +140,7 @@ static void on_ready(void *arg)
     struct inspector *in = arg;
     connection_limit_version(&in->client.connection, API_DESCRIBE_GROUPS, INSTANCES_SINCE,
                              INT16_MAX);
+    connection_limit_version(&in->client.connection, API_OFFSET_FETCH, EPOCHS_SINCE, INT16_MAX);
     step(in);
 }
 

@@ -271,6 +271,8 @@ static void take_fetched(struct offsets_call *oc, struct offsets_row *row, enum 
     if (error != KERR_NONE)
         return;
     row->offset = answer->committed_offset;
+    row->leader_epoch = answer->committed_leader_epoch;
+    row->metadata = answer->metadata;
     history_committed_seen(
         history_of(oc),
         &(struct history_committed){

@@ -15,7 +15,10 @@ struct offsets_row {
     uint32_t partition; /* of the history */
     int64_t offset;     /* to commit; or what was fetched, -1: nothing is committed */
     enum kerr error;    /* of the answer */
-    uint32_t commit;    /* of the history */
+    /* What was fetched with it; the text is the answer's, for as long as done() runs. */
+    int32_t leader_epoch;
+    struct wire_str metadata;
+    uint32_t commit; /* of the history */
     struct history_committed_view view;
     bool is_answered;
 };
