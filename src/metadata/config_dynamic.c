@@ -42,22 +42,33 @@ const char *config_broker_name(int32_t node_id, char text[CONFIG_BROKER_NAME_SIZ
     return text;
 }
 
-enum err config_broker_of_image(const struct image *image, const char *name, struct config_set *set)
+enum err config_set_of_pairs(struct config_pairs pairs, const struct config_def *defs,
+                             int (*find)(const char *name, size_t len), struct config_set *set)
 {
     ASSERT(set->count == 0);
-    struct config_pairs pairs = image_configs(image, RESOURCE_BROKER, name);
     enum err e = ERR_OK;
     for (size_t i = 0; i < pairs.count && e == ERR_OK; i++) {
         const char *value = pairs.items[i].value;
-        int key = config_broker_find(pairs.items[i].key, strlen(pairs.items[i].key));
-        if (key < 0 || !config_broker_is_dynamic(key) ||
-            config_check(&config_broker_defs[key], value, NULL) != ERR_OK)
+        int key = find(pairs.items[i].key, strlen(pairs.items[i].key));
+        if (key < 0 || config_check(&defs[key], value, NULL) != ERR_OK)
             continue; /* written by another version: it does not apply here */
         e = config_set_put(set, key, value, strlen(value));
     }
     if (e != ERR_OK)
         config_set_deinit(set);
     return e;
+}
+
+static int find_dynamic(const char *name, size_t len)
+{
+    int key = config_broker_find(name, len);
+    return key >= 0 && config_broker_is_dynamic(key) ? key : -1;
+}
+
+enum err config_broker_of_image(const struct image *image, const char *name, struct config_set *set)
+{
+    return config_set_of_pairs(image_configs(image, RESOURCE_BROKER, name), config_broker_defs,
+                               find_dynamic, set);
 }
 
 enum err config_layers_of_image(const struct image *image, int32_t node_id,

@@ -20,6 +20,12 @@ bool config_broker_is_dynamic(int broker_key);
 enum { CONFIG_BROKER_NAME_SIZE = 16 };
 const char *config_broker_name(int32_t node_id, char text[CONFIG_BROKER_NAME_SIZE]);
 
+/* The values by key numbers, in an empty set, without those that this program does not know or
+ * would not take. `find` gives a key's number in `defs`, or -1. ERR_NO_MEMORY leaves it empty. */
+enum err config_set_of_pairs(struct config_pairs pairs, const struct config_def *defs,
+                             int (*find)(const char *name, size_t len), struct config_set *set)
+    MUST_USE;
+
 /* What is set for one broker, or for all ("") while they run. `set` must be empty and is the
  * caller's. ERR_NO_MEMORY leaves it empty. */
 enum err config_broker_of_image(const struct image *image, const char *name, struct config_set *set)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "metadata/config_dynamic.h"
 #include "metadata/config_private.h"
 
 enum { NO_KEY = -1 };
@@ -66,19 +67,8 @@ static const struct {
 enum err config_group_of_image(const struct image *image, const char *group_id, size_t len,
                                struct config_set *set)
 {
-    ASSERT(set->count == 0);
-    struct config_pairs found = image_configs_of(image, RESOURCE_GROUP, group_id, len);
-    enum err e = ERR_OK;
-    for (size_t i = 0; i < found.count && e == ERR_OK; i++) {
-        const char *value = found.items[i].value;
-        int key = config_group_find(found.items[i].key, strlen(found.items[i].key));
-        if (key < 0 || config_check(&config_group_defs[key], value, NULL) != ERR_OK)
-            continue; /* written by another version: it does not apply here */
-        e = config_set_put(set, key, value, strlen(value));
-    }
-    if (e != ERR_OK)
-        config_set_deinit(set);
-    return e;
+    return config_set_of_pairs(image_configs_of(image, RESOURCE_GROUP, group_id, len),
+                               config_group_defs, config_group_find, set);
 }
 
 /* ---- what clients set */

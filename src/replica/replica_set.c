@@ -118,22 +118,12 @@ bool replica_set_has_failed(struct replica_set *set, struct uuid topic_id, int32
 
 static struct topic_config config_of(const struct replica_set *set, const struct topic_image *topic)
 {
-    struct config_set own;
-    config_set_init(&own);
-    struct config_pairs pairs = topic_configs(topic);
-    for (size_t i = 0; i < pairs.count; i++) {
-        int key = config_topic_find(pairs.items[i].key, strlen(pairs.items[i].key));
-        if (key < 0)
-            continue; /* written by a later version: it does not apply here */
-        if (config_set_put(&own, key, pairs.items[i].value, strlen(pairs.items[i].value)) != ERR_OK)
-            log_error(set->env, "topic %s: no memory for its configuration", topic_name(topic));
-    }
+    const struct config_set *own = topic_config_set(topic);
     struct topic_config config;
     if (topic_name_is_internal(topic_name(topic), topic_name_len(topic)))
-        config_topic_compute_internal(&own, &set->layers, &config);
+        config_topic_compute_internal(own, &set->layers, &config);
     else
-        config_topic_compute(&own, &set->layers, &config);
-    config_set_deinit(&own);
+        config_topic_compute(own, &set->layers, &config);
     return config;
 }
 
