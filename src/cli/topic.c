@@ -3,6 +3,9 @@
 #include "cli/topic.h"
 
 #include "base/macros.h"
+#include "cli/admin.h"
+#include "cli/json_out.h"
+#include "cli/options.h"
 
 static const struct cli_command commands[] = {
     {"create", "make topics", cli_topic_create},
@@ -13,6 +16,21 @@ static const struct cli_command commands[] = {
     {"offsets", "find offsets: first, end, by time", cli_topic_offsets},
     {"delete-records", "delete the oldest records of partitions", cli_topic_delete_records},
 };
+
+bool topic_call_portions(struct admin *admin, const struct admin_portions *portions,
+                         const int64_t *failed, json_t *array, bool is_json)
+{
+    char count[CLI_COUNT_SIZE];
+    bool is_answered = admin_call_portions(admin, portions);
+    if (*failed > TOPIC_ERRORS_SHOWN_MAX)
+        cli_complain("%s more topics could not be %s",
+                     cli_count(*failed - TOPIC_ERRORS_SHOWN_MAX, count), portions->verb);
+    if (!is_json)
+        json_decref(array);
+    else if (json_out_print(array) != CLI_OK)
+        is_answered = false;
+    return is_answered;
+}
 
 int cli_topic(int argc, char **argv)
 {

@@ -89,7 +89,6 @@ static int64_t take_response(void *arg, const void *body)
 
 static int alter_all(struct alter *c)
 {
-    char count[CLI_COUNT_SIZE];
     struct admin_portions portions = {
         .api_key = KEY_CREATE_PARTITIONS,
         .count = c->words.count,
@@ -101,14 +100,7 @@ static int alter_all(struct alter *c)
         .arg = c,
     };
     c->array = json_array();
-    bool is_answered = admin_call_portions(&c->admin, &portions);
-    if (c->failed > TOPIC_ERRORS_SHOWN_MAX)
-        cli_complain("%s more topics could not be altered",
-                     cli_count(c->failed - TOPIC_ERRORS_SHOWN_MAX, count));
-    if (!c->is_json)
-        json_decref(c->array);
-    else if (json_out_print(c->array) != CLI_OK)
-        is_answered = false;
+    bool is_answered = topic_call_portions(&c->admin, &portions, &c->failed, c->array, c->is_json);
     if (!c->is_json && c->is_dry && c->altered > 0)
         puts("dry run: nothing was changed");
     return is_answered && c->failed == 0 ? CLI_OK : CLI_FAILED;

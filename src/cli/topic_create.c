@@ -188,14 +188,7 @@ static int create_all(struct create *c)
         .arg = c,
     };
     c->array = json_array();
-    bool is_answered = admin_call_portions(&c->admin, &portions);
-    if (c->failed > TOPIC_ERRORS_SHOWN_MAX)
-        cli_complain("%s more topics could not be created",
-                     cli_count(c->failed - TOPIC_ERRORS_SHOWN_MAX, done));
-    if (!c->is_json)
-        json_decref(c->array);
-    else if (json_out_print(c->array) != CLI_OK)
-        is_answered = false;
+    bool is_answered = topic_call_portions(&c->admin, &portions, &c->failed, c->array, c->is_json);
     if (c->total > TOPICS_NAMED_MAX && !c->is_json) {
         printf("created %s of %s topics", cli_count(c->created, done), cli_count(c->total, all));
         if (c->existing > 0)

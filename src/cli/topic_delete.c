@@ -118,14 +118,7 @@ static int delete_all(struct delete *d)
         .arg = d,
     };
     d->array = json_array();
-    bool is_answered = admin_call_portions(&d->admin, &portions);
-    if (!d->is_json)
-        json_decref(d->array);
-    else if (json_out_print(d->array) != CLI_OK)
-        is_answered = false;
-    if (d->failed > TOPIC_ERRORS_SHOWN_MAX)
-        cli_complain("%s more topics could not be deleted",
-                     cli_count(d->failed - TOPIC_ERRORS_SHOWN_MAX, done));
+    bool is_answered = topic_call_portions(&d->admin, &portions, &d->failed, d->array, d->is_json);
     if (d->words.count > TOPICS_NAMED_MAX && !d->is_json)
         printf("deleted %s of %s topics\n", cli_count(d->deleted, done),
                cli_count(d->words.count, all));
