@@ -142,7 +142,7 @@ func Noise(size int) []byte {
 	return bytes
 }
 
-// Row is a record to produce; At is in ms, -1 for now.
+// Row is a record to produce; At is in ms; -1: the time at which it is sent.
 type Row struct {
 	Partition int32
 	At        int64
