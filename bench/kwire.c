@@ -363,7 +363,7 @@ void put_delete_topic(struct kbuf *b, const char *name)
     end_frame(b, start);
 }
 
-void put_produce(struct kbuf *b, const struct produce_spec *produce)
+size_t put_produce(struct kbuf *b, const struct produce_spec *produce)
 {
     size_t start = begin_frame(b, API_PRODUCE, 9, true);
     put_uvarint(b, 0); /* no transactional id */
@@ -372,6 +372,7 @@ void put_produce(struct kbuf *b, const struct produce_spec *produce)
     put_uvarint(b, 2); /* one topic */
     put_compact_string(b, produce->topic);
     put_uvarint(b, 2); /* one partition */
+    size_t partition_pos = b->size;
     put_i32(b, produce->partition);
     put_uvarint(b, (uint32_t)batch_size(&produce->shape) + 1);
     put_batch(b, &produce->shape);
@@ -379,6 +380,7 @@ void put_produce(struct kbuf *b, const struct produce_spec *produce)
     put_uvarint(b, 0);
     put_uvarint(b, 0);
     end_frame(b, start);
+    return partition_pos;
 }
 
 void put_fetch(struct kbuf *b, const struct fetch_spec *fetch)

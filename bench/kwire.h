@@ -108,7 +108,8 @@ struct produce_spec {
     int16_t acks;
     struct batch_shape shape;
 };
-void put_produce(struct kbuf *b, const struct produce_spec *produce);
+/* Gives where in `b` the partition stands, so that the frame can go to another one later. */
+size_t put_produce(struct kbuf *b, const struct produce_spec *produce);
 
 struct fetch_spec {
     const char *topic;

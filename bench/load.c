@@ -32,7 +32,8 @@ static const char usage[] =
     "  groups    make --groups groups of --members members; docs/benchmarks.md has the rest\n"
     "  topics    create --topics topics\n"
     "  metadata  ask for all of --topics topics, or for --named of them\n"
-    "options: --topic NAME --config KEY=VALUE --pid BROKER --floor --keep-topic --check --spin\n"
+    "options: --topic NAME --config KEY=VALUE --pid BROKER --floor --keep-topic --check --spin "
+    "--rotate\n"
     "  --groups N --members N --topics N --named N --deaths N --session-ms N\n"
     "  --acks N --conns N --partitions N --depth N --value-size N --batch-bytes N\n"
     "  --fetch-batches N --passes N --bytes N --seconds S --warm-seconds S --rate R\n";
@@ -58,6 +59,7 @@ static const struct option long_options[] = {
     {"keep-topic", no_argument, NULL, 'k'},
     {"check", no_argument, NULL, 'C'},
     {"spin", no_argument, NULL, 'S'},
+    {"rotate", no_argument, NULL, 'o'},
     {"acks", required_argument, NULL, 'a'},
     {"conns", required_argument, NULL, 'c'},
     {"partitions", required_argument, NULL, 'n'},
@@ -122,6 +124,9 @@ static void parse_option(struct load_options *o, int letter, char *text)
         break;
     case 'S':
         o->spin = true;
+        break;
+    case 'o':
+        o->rotate = true;
         break;
     case 'C':
         o->check = true;

@@ -25,6 +25,7 @@ struct load_options {
     bool is_floor;   /* the floor program: no topics to create */
     bool keep_topic; /* it exists already; do not create it */
     bool spin;       /* produce: never sleep while answers are due */
+    bool rotate;     /* produce: each request goes to the next partition */
     bool check;      /* read: compute every CRC and compare offsets */
     int16_t acks;
     int conns;

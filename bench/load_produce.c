@@ -5,7 +5,9 @@
  * the one-record rows.
  *
  * The same frame goes out again and again on a connection: the batch is what
- * the broker sees as new, and its checksum does not cover what changes.
+ * the broker sees as new, and its checksum does not cover what changes. With
+ * --rotate only the partition in it changes: requests go round all partitions,
+ * whichever connection they are on.
  *
  * Thread: one thread in the whole program.
  */
@@ -25,7 +27,8 @@ enum { EVENTS_MAX = 64 };
 struct producer {
     struct conn conn; /* first: epoll's datum is the connection */
     struct kbuf frame;
-    uint64_t *sent_at; /* ring of --depth */
+    size_t partition_pos; /* in the frame */
+    uint64_t *sent_at;    /* ring of --depth */
     int sent_index;
     int in_flight;
 };
@@ -40,6 +43,7 @@ struct run {
     uint64_t sent_max;
     struct samples latency;
     size_t frame_bytes;
+    int next_partition; /* with --rotate */
 };
 
 static void send_more(struct run *run, struct producer *p)
@@ -50,6 +54,10 @@ static void send_more(struct run *run, struct producer *p)
         run->sent++;
         p->sent_at[(p->sent_index + p->in_flight) % run->o->depth] = now_ns();
         p->in_flight++;
+        if (run->o->rotate) {
+            store_i32(p->frame.data + p->partition_pos, run->next_partition);
+            run->next_partition = (run->next_partition + 1) % run->o->partitions;
+        }
         conn_send(&p->conn, run->epoll_fd, p->frame.data, p->frame.size);
     }
 }
@@ -102,7 +110,7 @@ static void open_producers(struct run *run)
                                     .shape = load_shape(o)};
         conn_open(&p->conn, o->port);
         conn_watch(&p->conn, run->epoll_fd);
-        put_produce(&p->frame, &spec);
+        p->partition_pos = put_produce(&p->frame, &spec);
         p->sent_at = calloc((size_t)o->depth, sizeof *p->sent_at);
         if (p->sent_at == NULL)
             die("no memory for a depth of %d", o->depth);
@@ -162,11 +170,13 @@ void load_produce(const struct load_options *o)
     if (o->bytes > 0 && run.sent_max < (uint64_t)o->conns)
         die("--bytes is less than one request for each connection");
     uint64_t ticks = cpu_ticks(o->pid);
+    uint64_t own_ticks = cpu_ticks(getpid());
     uint64_t start = now_ns();
     run_until(&run, o->bytes > 0 ? 0 : start + (uint64_t)(o->seconds * 1e9));
     drain(&run);
     double seconds = (double)(now_ns() - start) / 1e9;
     double cpu = cpu_seconds(cpu_ticks(o->pid) - ticks);
+    double load_cpu = cpu_seconds(cpu_ticks(getpid()) - own_ticks);
 
     uint64_t bytes = run.answered * batch_size(&shape);
     printf("{\"mode\":\"produce\",\"conns\":%d,\"depth\":%d,\"acks\":%d,\"requests\":%llu,"
@@ -174,8 +184,9 @@ void load_produce(const struct load_options *o)
            o->conns, o->depth, o->acks, (unsigned long long)run.answered,
            (unsigned long long)run.answered * (unsigned long long)shape.count,
            (unsigned long long)bytes, batch_size(&shape), seconds, cpu);
-    printf("\"requests_per_s\":%.1f,\"bytes_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
-           (double)run.answered / seconds, (double)bytes / seconds, samples_us(&run.latency, 500),
-           samples_us(&run.latency, 990));
+    printf("\"load_cpu_s\":%.2f,\"requests_per_s\":%.1f,\"bytes_per_s\":%.0f,\"p50_us\":%.1f,"
+           "\"p99_us\":%.1f}\n",
+           load_cpu, (double)run.answered / seconds, (double)bytes / seconds,
+           samples_us(&run.latency, 500), samples_us(&run.latency, 990));
     close_producers(&run);
 }

@@ -30,13 +30,22 @@ def cpu_model():
 
 def file_system(path):
     """Type of the file system that holds `path`."""
-    best = ("", "?")
+    best = ("", "?", "?")
     for line in pathlib.Path("/proc/mounts").read_text().splitlines():
-        _, mount, kind = line.split()[:3]
+        device, mount, kind = line.split()[:3]
         inside = str(path) == mount or str(path).startswith(mount.rstrip("/") + "/")
         if inside and len(mount) >= len(best[0]):
-            best = (mount, kind)
-    return best[1]
+            best = (mount, kind, device)
+    return best[1] + ext4_journal(best[1], best[2])
+
+
+def ext4_journal(kind, device):
+    """Whether an ext4 has a journal: the kernel keeps a directory of statistics for each."""
+    if kind != "ext4":
+        return ""
+    name = pathlib.Path(device).name
+    has = any(p.name.rsplit("-", 1)[0] == name for p in pathlib.Path("/proc/fs/jbd2").glob("*"))
+    return " with a journal" if has else " without a journal"
 
 
 def memory_gib():

@@ -119,6 +119,25 @@ def member_rows():
         row("the same: exec after kill -9 to all groups loaded", "ms", key("loaded_ms"),
             [(None, 1000)]),
     ]
+
+
+def journal_rows():
+    rows = []
+    for n in (1, 10, 100, 1000):
+        name = f"journal-{n}"
+        rows += [Row(f"Durable acks, 64 requests in flight, {n:,} partition{'s' if n > 1 else ''}"
+                     " (Kafka: page cache): rate", "requests/s",
+                     same(name, key("requests_per_s"), PAIR), digits=0),
+                 Row("the same: broker CPU", "µs/request", same(name, cpu_us, PAIR), digits=1),
+                 Row("the same: p50", "µs", same(name, key("p50_us"), PAIR), digits=0),
+                 Row("the same: p99", "µs", same(name, key("p99_us"), PAIR), digits=0)]
+    return rows + [
+        Row("1,000 partitions against 1: rate", "x", same("journal-ratio", key("rate"), PAIR),
+            [(None, 0.75)], at_least=True),
+        Row("the same: broker CPU a request", "x", same("journal-ratio", key("cpu"), PAIR),
+            [(None, 1.5)])]
+
+
 ROWS = [
     Row("Produce, 1 KiB records in 120 KiB batches, page-cache acks: broker CPU", "s/GB",
         same("produce", per_gb), [("floor", 1.5), ("kafka", 1 / 3)]),
@@ -181,6 +200,7 @@ ROWS = [
         [(None, 0)], digits=0),
     Row("10,000 idle connections: resident memory of each", "bytes",
         same("idle", key("conn_bytes"), PAIR), [(None, 2048)], digits=0),
+    *journal_rows(),
 ]
 
 

@@ -8,6 +8,7 @@ row means. Loads go to 127.0.0.1 only and end by themselves.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import log_scenarios
+import loop_disk
 import machine
 import report
 from servers import ROOT, BenchError, Floor, Kafka, Klamm
@@ -33,7 +36,9 @@ COMMITS = {"commit-1": (1, 1), "commit-32": (1, 32), "commit-1000": (1000, 32)} 
 
 # In the order of running. The first five share two servers and are repeated in rounds.
 SCENARIOS = ("produce", "small", "durable", "latency", "groups", "metadata", "members", "idle",
-             "start")
+             "start", "journal")
+# Not part of a plain `make bench`.
+ON_DEMAND = ("journal",)
 
 FULL = {"rounds": 5, "bytes": 2_000_000_000, "seconds": 3.0, "warm": 0.5, "latency_seconds": 6.0,
         "fetch_passes": 3, "klamm_starts": 9, "kafka_starts": 3, "conns": 10_000,
@@ -62,6 +67,10 @@ class Bench:
         self.servers = {}
         self.topics = 0
         self.busy = []
+
+    @staticmethod
+    def say(text):
+        say(text)
 
     # -- servers ------------------------------------------------------------
 
@@ -460,6 +469,16 @@ class Bench:
                 self.attempt("start", target, 0, lambda: self.start_time(target))
         if "klamm" in self.options.only and self.wants("start"):
             self.attempt("ephemeral", "klamm", 0, self.ephemeral)
+        if self.wants("journal"):
+            self.alone("journal", log_scenarios.journal)
+
+    def alone(self, name, scenario):
+        """A scenario that has servers of its own for all of its rounds."""
+        try:
+            scenario(self)
+        except (BenchError, OSError) as e:
+            self.errors.append(f"{name}: {e}")
+            say(self.errors[-1])
 
 
 def parse_options():
@@ -472,8 +491,12 @@ def parse_options():
                         help="where data goes: on the disk to measure (the build directory)")
     parser.add_argument("--only", default="floor,klamm,kafka,fdatasync",
                         help="some of floor,klamm,kafka,fdatasync")
-    parser.add_argument("--scenarios", default=",".join(SCENARIOS),
-                        help="some of " + ",".join(SCENARIOS))
+    parser.add_argument("--scenarios", default=",".join(s for s in SCENARIOS if s not in ON_DEMAND),
+                        help=f"some of {','.join(SCENARIOS)}; without "
+                             f"{','.join(ON_DEMAND)} when not given")
+    parser.add_argument("--fs", choices=("dir", "loop"), default="dir",
+                        help="loop: data on a fresh ext4 with a journal, in a file; needs root")
+    parser.add_argument("--seconds", type=float, help="of each closed loop, instead of 3")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "bench" / "results")
     parser.add_argument("--update-readme", action="store_true",
                         help="only put the last table between the markers in README.md")
@@ -496,6 +519,16 @@ def check_programs(options):
             sys.exit(f"bench: {path} is missing: `make bench` builds it")
 
 
+@contextlib.contextmanager
+def data_directory(options, outer):
+    """Yields where servers put their data, and what is special about it."""
+    if options.fs == "dir":
+        yield outer, ""
+        return
+    with loop_disk.mounted(outer) as (directory, facts):
+        yield directory, f" in a file on {machine.file_system(outer)} ({facts})"
+
+
 def main():
     options = parse_options()
     if options.update_readme:
@@ -503,18 +536,23 @@ def main():
     check_programs(options)
     size = dict(QUICK if options.quick else FULL)
     size["rounds"] = options.rounds or size["rounds"]
+    size["seconds"] = options.seconds or size["seconds"]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=options.dir))
-    bench = Bench(options, size, directory)
+    outer = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=options.dir))
     started = time.monotonic()
-    about = machine.describe(ROOT, options.build, directory)
     try:
-        bench.run()
-    except BenchError as e:
+        with data_directory(options, outer) as (directory, facts):
+            about = machine.describe(ROOT, options.build, directory)
+            about["file_system"] += facts
+            bench = Bench(options, size, directory)
+            try:
+                bench.run()
+            finally:
+                bench.stop_servers()
+    except (BenchError, loop_disk.LoopError) as e:
         sys.exit(f"bench: {e}")
     finally:
-        bench.stop_servers()
-        shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(outer, ignore_errors=True)
     about["minutes"] = round((time.monotonic() - started) / 60, 1)
     about["rounds"] = size["rounds"]
     about["busy_most"] = max(bench.busy)
