@@ -303,6 +303,7 @@ static bool set_strays_aside(struct env_job *job)
     struct broker *broker = container_of(job, struct broker, strays_job);
     struct image *image = image_slot_get(&broker->image);
     replica_set_set_strays_aside(broker->replicas, image);
+    replica_set_settle_journals(broker->replicas);
     image_unref(image);
     loop_post(broker->loop, &broker->strays_done);
     return false;

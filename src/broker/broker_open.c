@@ -65,6 +65,21 @@ static enum err format_new(struct broker *broker, size_t index, struct strbuf *w
     return e;
 }
 
+static enum err prepare_dir(struct broker *broker, struct log_dir *dir, struct strbuf *why)
+{
+    struct journal_options journal = {.bytes = broker->config->journal_bytes,
+                                      .after_commits = broker->config->journal_after_commits,
+                                      .stats = &broker->journal_stats};
+    enum err e = log_dir_sweep(dir);
+    if (e == ERR_OK)
+        e = log_dir_open_journal(dir, &journal);
+    if (e == ERR_OK)
+        e = log_dir_mark_dirty(dir);
+    if (e != ERR_OK)
+        strbuf_printf(why, "log directory %s cannot be used: %s", log_dir_path(dir), err_text(e));
+    return e;
+}
+
 /* What was chosen is shown as what was given: tools read node.id with DescribeConfigs. */
 static enum err keep_node_id(struct broker *broker, struct strbuf *why)
 {
@@ -103,14 +118,8 @@ enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
         uuid_format(new_uuid(broker), broker->cluster_id);
     for (size_t i = 0; i < broker->dir_count; i++) {
         enum err e = format_new(broker, i, why);
-        if (e == ERR_OK) {
-            e = log_dir_sweep(broker->dirs[i]);
-            if (e == ERR_OK)
-                e = log_dir_mark_dirty(broker->dirs[i]);
-            if (e != ERR_OK)
-                strbuf_printf(why, "log directory %s cannot be used: %s",
-                              log_dir_path(broker->dirs[i]), err_text(e));
-        }
+        if (e == ERR_OK)
+            e = prepare_dir(broker, broker->dirs[i], why);
         if (e != ERR_OK)
             return e;
         broker->dir_ids[i] = log_dir_identity(broker->dirs[i])->directory_id;

@@ -17,6 +17,7 @@
 #include "broker/producer_ids.h"
 #include "broker/request.h"
 #include "controller/controller.h"
+#include "log/journal.h"
 #include "log/log_dir.h"
 #include "net/net.h"
 #include "replica/replica_set.h"
@@ -60,6 +61,7 @@ struct broker {
     struct image_slot image;
     struct controller *controller;
     struct replica_set *replicas;
+    struct journal_stats journal_stats; /* of all log directories */
     struct net_server *net;
     struct fetch_sessions *fetch_sessions;
     struct broker_stats stats;

@@ -67,6 +67,11 @@ const struct net_stats *broker_net_stats(const struct broker *broker)
     return net_server_stats(broker->net);
 }
 
+const struct journal_stats *broker_journal_stats(const struct broker *broker)
+{
+    return &broker->journal_stats;
+}
+
 struct replica_set *broker_replicas(const struct broker *broker)
 {
     return broker->replicas;

@@ -14,6 +14,7 @@
 
 #include "base/histogram.h"
 #include "coordinator/group_stats.h"
+#include "log/journal.h"
 #include "net/net.h"
 #include "replica/replica_set.h"
 
@@ -45,6 +46,7 @@ struct broker_stats {
 const struct broker_stats *broker_stats(const struct broker *broker);
 const struct net_stats *broker_net_stats(const struct broker *broker);
 const struct group_stats *broker_group_stats(const struct broker *broker);
+const struct journal_stats *broker_journal_stats(const struct broker *broker);
 struct replica_set *broker_replicas(const struct broker *broker);
 
 struct broker_gauges {

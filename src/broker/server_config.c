@@ -162,6 +162,8 @@ static void read_numbers(struct server_config_loader *l)
     c->disk_workers =
         thread_count(l, CONFIG_BROKER_KLAMM_DISK_WORKERS, CONFIG_BROKER_NUM_IO_THREADS);
     c->recovery_threads = (int)number_of(l, CONFIG_BROKER_NUM_RECOVERY_THREADS_PER_DATA_DIR);
+    c->journal_bytes = number_of(l, CONFIG_BROKER_KLAMM_JOURNAL_BYTES);
+    c->journal_after_commits = (uint32_t)number_of(l, CONFIG_BROKER_KLAMM_JOURNAL_AFTER_COMMITS);
     c->memory_bytes_max = number_of(l, CONFIG_BROKER_KLAMM_MEMORY_MAX);
     c->request_bytes_max = number_of(l, CONFIG_BROKER_SOCKET_REQUEST_MAX_BYTES);
     c->fetch_bytes_max = number_of(l, CONFIG_BROKER_FETCH_MAX_BYTES);
@@ -218,6 +220,15 @@ static enum err check_retention(struct server_config_loader *l)
     if (number_of(l, keys[i]) == 0)
         return server_config_refuse(l, "%s=0 would keep nothing; -1 keeps all",
                                     config_broker_defs[keys[i]].name);
+    return ERR_OK;
+}
+
+static enum err check_journal(struct server_config_loader *l)
+{
+    int64_t bytes = l->config->journal_bytes;
+    if (bytes != 0 && bytes < LIMIT_JOURNAL_BYTES_MIN)
+        return server_config_refuse(l, "klamm.journal.bytes must be 0 or at least %d",
+                                    LIMIT_JOURNAL_BYTES_MIN);
     return ERR_OK;
 }
 
@@ -285,6 +296,8 @@ static enum err read_values(struct server_config_loader *l)
     read_numbers(l);
     bound_requests_by_memory(l);
     e = check_limits(l);
+    if (e == ERR_OK)
+        e = check_journal(l);
     return e == ERR_OK ? check_topics(l) : e;
 }
 

@@ -48,6 +48,8 @@ struct server_config {
 
     int reactors; /* 0: one a core, at most 4 */
     int disk_workers;
+    int64_t journal_bytes;
+    uint32_t journal_after_commits;
     int recovery_threads; /* a log directory */
     int64_t memory_bytes_max;
     int64_t request_bytes_max; /* at most memory_bytes_max */

@@ -92,6 +92,7 @@ static const char *const ephemeral_defaults[] = {
     "listeners=PLAINTEXT://127.0.0.1:0",
     "klamm.admin.listener=127.0.0.1:0",
     "group.initial.rebalance.delay.ms=0",
+    "klamm.journal.bytes=0",
     NULL,
 };
 
@@ -294,7 +295,9 @@ static enum err start_world(struct serve *s)
                 err_text(e));
         return e;
     }
-    struct real_env_options options = {.workers = (unsigned)s->config->disk_workers,
+    /* Under load each journal has a worker to itself. */
+    int journals = s->config->journal_bytes > 0 ? s->config->log_dir_count : 0;
+    struct real_env_options options = {.workers = (unsigned)(s->config->disk_workers + journals),
                                        .logger = logger_file_logger(s->logger),
                                        .in_memory = s->is_ephemeral};
     e = real_env_new(&options, &s->real);

@@ -35,6 +35,7 @@ struct page {
     const struct net_stats *net;
     const struct broker_stats *stats;
     const struct log_stats *log;
+    const struct journal_stats *journal;
     const struct group_stats *groups;
     struct partition_row *rows; /* by topic and index */
     size_t row_count;
@@ -75,6 +76,7 @@ static void page_init(struct page *page, struct env *env, struct broker *broker,
     page->stats = broker_stats(broker);
     page->groups = broker_group_stats(broker);
     page->log = replica_set_log_stats(broker_replicas(broker));
+    page->journal = broker_journal_stats(broker);
     replica_set_each(broker_replicas(broker), collect_row, page);
     if (page->row_count > 0)
         qsort(page->rows, page->row_count, sizeof(page->rows[0]), compare_rows);
@@ -334,6 +336,18 @@ static double plain_value(const struct page *page, enum metric metric)
         return (double)histogram_count(&page->log->sync_time);
     case METRIC_LOG_WRITTEN_BYTES_TOTAL:
         return (double)load(&page->log->written_bytes);
+    case METRIC_JOURNAL_GROUPS_TOTAL:
+        return (double)load(&page->journal->groups);
+    case METRIC_JOURNAL_ENTRIES_TOTAL:
+        return (double)load(&page->journal->entries);
+    case METRIC_JOURNAL_WRITTEN_BYTES_TOTAL:
+        return (double)load(&page->journal->written_bytes);
+    case METRIC_JOURNAL_STRAIGHT_TOTAL:
+        return (double)load(&page->journal->straight);
+    case METRIC_JOURNAL_ROTATIONS_TOTAL:
+        return (double)load(&page->journal->rotations);
+    case METRIC_JOURNAL_REPLAYED_TOTAL:
+        return (double)load(&page->journal->replayed);
     case METRIC_LOG_COLD_READS_TOTAL:
         return (double)load(&page->stats->cold_reads);
     case METRIC_LOG_SEGMENTS:
@@ -407,6 +421,9 @@ static void put_row(struct page *page, enum metric metric)
         break;
     case METRIC_LOG_SYNC_SECONDS:
         put_histogram(page, metric, "", &page->log->sync_time);
+        break;
+    case METRIC_JOURNAL_SYNC_SECONDS:
+        put_histogram(page, metric, "", &page->journal->sync_time);
         break;
     case METRIC_LOG_DIR_FREE_BYTES:
     case METRIC_LOG_DIR_OFFLINE:

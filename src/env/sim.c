@@ -15,16 +15,28 @@
 const char *sim_fault_name(enum sim_fault fault)
 {
     static const char *const names[SIM_FAULT_COUNT] = {
-        [SIM_FAULT_POWER_CUT] = "power cut",       [SIM_FAULT_PROCESS_KILL] = "process kill",
-        [SIM_FAULT_CRASH_IN_IO] = "crash in i/o",  [SIM_FAULT_LOST_SECTOR] = "lost sector",
-        [SIM_FAULT_TORN_FILE] = "torn file",       [SIM_FAULT_LOST_SIZE] = "lost size",
-        [SIM_FAULT_LOST_NAME] = "lost name",       [SIM_FAULT_RESET] = "reset",
-        [SIM_FAULT_REFUSED] = "refused",           [SIM_FAULT_BACK_PRESSURE] = "back-pressure",
-        [SIM_FAULT_PART_SENT] = "part sent",       [SIM_FAULT_COLD_READ] = "cold read",
-        [SIM_FAULT_SLOW_DISK] = "slow disk",       [SIM_FAULT_CLOCK_JUMP] = "clock jump",
-        [SIM_FAULT_CLEAN_STOP] = "clean stop",     [SIM_FAULT_RETENTION] = "retention",
-        [SIM_FAULT_MEMBER_DEATH] = "member death", [SIM_FAULT_MEMBER_SLEEP] = "member sleep",
-        [SIM_FAULT_DISK_ERROR] = "disk error",     [SIM_FAULT_DISK_FULL] = "disk full",
+        [SIM_FAULT_POWER_CUT] = "power cut",
+        [SIM_FAULT_PROCESS_KILL] = "process kill",
+        [SIM_FAULT_CRASH_IN_IO] = "crash in i/o",
+        [SIM_FAULT_LOST_SECTOR] = "lost sector",
+        [SIM_FAULT_TORN_FILE] = "torn file",
+        [SIM_FAULT_LOST_SIZE] = "lost size",
+        [SIM_FAULT_LOST_NAME] = "lost name",
+        [SIM_FAULT_RESET] = "reset",
+        [SIM_FAULT_REFUSED] = "refused",
+        [SIM_FAULT_BACK_PRESSURE] = "back-pressure",
+        [SIM_FAULT_PART_SENT] = "part sent",
+        [SIM_FAULT_COLD_READ] = "cold read",
+        [SIM_FAULT_SLOW_DISK] = "slow disk",
+        [SIM_FAULT_CLOCK_JUMP] = "clock jump",
+        [SIM_FAULT_CLEAN_STOP] = "clean stop",
+        [SIM_FAULT_RETENTION] = "retention",
+        [SIM_FAULT_MEMBER_DEATH] = "member death",
+        [SIM_FAULT_MEMBER_SLEEP] = "member sleep",
+        [SIM_FAULT_DISK_ERROR] = "disk error",
+        [SIM_FAULT_DISK_FULL] = "disk full",
+        [SIM_FAULT_JOURNAL_ROTATION] = "journal rotation",
+        [SIM_FAULT_JOURNAL_REPLAY] = "journal replay",
     };
     ASSERT(fault < SIM_FAULT_COUNT);
     return names[fault];

@@ -32,26 +32,28 @@ struct sim_fiber;
 /* What went wrong, or close to it. Counted, so that a batch of seeds can tell that every
  * kind has happened. */
 enum sim_fault {
-    SIM_FAULT_POWER_CUT,     /* a machine lost what it had not synced */
-    SIM_FAULT_PROCESS_KILL,  /* a process died, its page cache stayed */
-    SIM_FAULT_CRASH_IN_IO,   /* of those: in the middle of a disk operation */
-    SIM_FAULT_LOST_SECTOR,   /* unsynced sectors that a power cut took */
-    SIM_FAULT_TORN_FILE,     /* files of which some unsynced sectors stayed and some did not */
-    SIM_FAULT_LOST_SIZE,     /* files whose new size was lost */
-    SIM_FAULT_LOST_NAME,     /* names, renames or deletions that were lost */
-    SIM_FAULT_RESET,         /* a connection cut from outside */
-    SIM_FAULT_REFUSED,       /* a connection attempt that found nobody */
-    SIM_FAULT_BACK_PRESSURE, /* a send that found no room */
-    SIM_FAULT_PART_SENT,     /* a send that took a part only */
-    SIM_FAULT_COLD_READ,     /* a read that the page cache could not serve */
-    SIM_FAULT_SLOW_DISK,     /* a disk operation that took very long */
-    SIM_FAULT_CLOCK_JUMP,    /* the calendar moved */
-    SIM_FAULT_CLEAN_STOP,    /* a broker was asked to stop, in the middle of the work */
-    SIM_FAULT_RETENTION,     /* partitions whose log start had moved up in the end */
-    SIM_FAULT_MEMBER_DEATH,  /* a member of a group went without a word */
-    SIM_FAULT_MEMBER_SLEEP,  /* a member said nothing for longer than it may, or almost */
-    SIM_FAULT_DISK_ERROR,    /* a write or a sync that failed */
-    SIM_FAULT_DISK_FULL,     /* a write that found no room */
+    SIM_FAULT_POWER_CUT,        /* a machine lost what it had not synced */
+    SIM_FAULT_PROCESS_KILL,     /* a process died, its page cache stayed */
+    SIM_FAULT_CRASH_IN_IO,      /* of those: in the middle of a disk operation */
+    SIM_FAULT_LOST_SECTOR,      /* unsynced sectors that a power cut took */
+    SIM_FAULT_TORN_FILE,        /* files of which some unsynced sectors stayed and some did not */
+    SIM_FAULT_LOST_SIZE,        /* files whose new size was lost */
+    SIM_FAULT_LOST_NAME,        /* names, renames or deletions that were lost */
+    SIM_FAULT_RESET,            /* a connection cut from outside */
+    SIM_FAULT_REFUSED,          /* a connection attempt that found nobody */
+    SIM_FAULT_BACK_PRESSURE,    /* a send that found no room */
+    SIM_FAULT_PART_SENT,        /* a send that took a part only */
+    SIM_FAULT_COLD_READ,        /* a read that the page cache could not serve */
+    SIM_FAULT_SLOW_DISK,        /* a disk operation that took very long */
+    SIM_FAULT_CLOCK_JUMP,       /* the calendar moved */
+    SIM_FAULT_CLEAN_STOP,       /* a broker was asked to stop, in the middle of the work */
+    SIM_FAULT_RETENTION,        /* partitions whose log start had moved up in the end */
+    SIM_FAULT_MEMBER_DEATH,     /* a member of a group went without a word */
+    SIM_FAULT_MEMBER_SLEEP,     /* a member said nothing for longer than it may, or almost */
+    SIM_FAULT_DISK_ERROR,       /* a write or a sync that failed */
+    SIM_FAULT_DISK_FULL,        /* a write that found no room */
+    SIM_FAULT_JOURNAL_ROTATION, /* a journal left one half for the other */
+    SIM_FAULT_JOURNAL_REPLAY,   /* commits that a journal had and the segments had not */
     SIM_FAULT_COUNT
 };
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "env/logger.h"
 #include "log/checkpoint_file.h"
+#include "log/journal.h"
 #include "log/log_dir_private.h"
 #include "log/log_file.h"
 
@@ -143,6 +144,7 @@ void log_dir_close(struct log_dir *dir)
 {
     if (dir == NULL)
         return;
+    journal_free(dir->journal);
     env_file_unref(dir->lock);
     log_dir_free_checkpoints(dir);
     monitor_deinit(&dir->monitor);
@@ -158,6 +160,23 @@ const char *log_dir_path(const struct log_dir *dir)
 const struct log_dir_identity *log_dir_identity(const struct log_dir *dir)
 {
     return &dir->identity;
+}
+
+/* ---- the journal */
+
+enum err log_dir_open_journal(struct log_dir *dir, const struct journal_options *options)
+{
+    ASSERT(dir->journal == NULL && !dir->identity.is_new);
+    struct journal_options own = *options;
+    own.dir = dir->path;
+    own.directory_id = dir->identity.directory_id;
+    own.was_clean = dir->was_clean;
+    return journal_open(dir->env, &own, &dir->journal);
+}
+
+struct journal *log_dir_journal(const struct log_dir *dir)
+{
+    return dir->journal;
 }
 
 /* ---- the clean mark */

@@ -18,6 +18,8 @@
 #include "base/uuid.h"
 #include "env/env.h"
 
+struct journal;
+struct journal_options;
 struct log_dir;
 
 /* From meta.properties (version 1): node.id, cluster.id, directory.id. */
@@ -35,7 +37,14 @@ struct log_dir_identity {
 enum err log_dir_open(struct env *env, const char *path, struct strbuf *why, struct log_dir **out)
     MUST_USE;
 
-/* Releases the lock. Accepts NULL. */
+/* Opens its journal, by these options (dir, identity and the clean mark are filled in here); of a
+ * directory that is formatted, before it is marked dirty. Errors as journal_open. */
+enum err log_dir_open_journal(struct log_dir *dir, const struct journal_options *options) MUST_USE;
+
+/* NULL: it was not opened. */
+struct journal *log_dir_journal(const struct log_dir *dir);
+
+/* Releases the lock, frees the journal. Accepts NULL. */
 void log_dir_close(struct log_dir *dir);
 
 const char *log_dir_path(const struct log_dir *dir);

@@ -15,6 +15,7 @@ struct log_dir {
     struct env *env;
     char *path;
     struct env_file *lock;
+    struct journal *journal; /* NULL: not opened */
     struct log_dir_identity identity;
     bool was_clean;
     bool is_marked_clean; /* the file is there now */

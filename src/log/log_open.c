@@ -3,9 +3,10 @@
  * log_open: from a directory to a log, in steps:
  *   1. the directory and partition.metadata;
  *   2. what a crash left half done is finished (log_names);
- *   3. each segment is trusted or scanned (log_recovery), up to the first that does not
+ *   3. what the journal has is written into them;
+ *   4. each segment is trusted or scanned (log_recovery), up to the first that does not
  *      continue the one before it;
- *   4. leader epochs, producers (log_replay), the log start.
+ *   5. leader epochs, producers (log_replay), the log start.
  * All that was scanned is synced, so the log's end is durable when it is open.
  *
  * Thread: any one; blocks.
@@ -18,6 +19,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "log/checkpoint_file.h"
+#include "log/journal.h"
 #include "log/log_names.h"
 #include "log/log_recovery.h"
 #include "log/log_replay.h"
@@ -216,6 +218,7 @@ static void set_ends(struct log_opening *o)
                                          .segment_base = last->base_offset,
                                          .pos = last->tail.size};
     log->durable = log->written;
+    log->synced = log->written.offset;
     log->sync_claimed = log->durable.offset;
     log->log_start = log->segments[0]->base_offset;
     log_reset_layout(log);
@@ -231,6 +234,25 @@ static void set_ends(struct log_opening *o)
     leader_epochs_cut_start(&log->epochs, log->log_start);
 }
 
+/* What the journal has and a power cut may have taken from the segments. */
+static enum err replay_journal(struct log_opening *o)
+{
+    const struct log_open_options *options = o->options;
+    if (options->journal == NULL)
+        return ERR_OK;
+    struct journal_target target = {.topic_id = options->topic_id,
+                                    .partition = options->partition,
+                                    .dir = options->dir,
+                                    .recovery_point = o->recovery.recovery_point};
+    int64_t first_offset = -1;
+    enum err e = journal_replay(options->journal, &target, o->recovery.report, &first_offset);
+    if (e == ERR_OK && first_offset >= 0) {
+        uint64_t generation = journal_generation(options->journal);
+        o->log->journaled[generation % 2] = (struct log_journaled){generation, first_offset};
+    }
+    return e;
+}
+
 static enum err open_all(struct log_opening *o)
 {
     struct partition_log *log = o->log;
@@ -243,6 +265,8 @@ static enum err open_all(struct log_opening *o)
     if (e == ERR_OK)
         e = log_names_load(&o->names, log->home, o->recovery.buffer, RECOVERY_BUFFER);
     o->names.is_changed = o->names.is_changed || wrote_names;
+    if (e == ERR_OK)
+        e = replay_journal(o);
     if (e == ERR_OK)
         e = load_segments(o);
     if (e != ERR_OK)

@@ -82,6 +82,7 @@ uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t
         log->durable = (struct log_position){.offset = log->segments[0]->base_offset,
                                              .segment_base = log->segments[0]->base_offset};
     }
+    log->synced = MAX(log->synced, MIN(log->segments[0]->base_offset, log->durable.offset));
     partition_log_check(log);
     return count;
 }

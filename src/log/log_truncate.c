@@ -124,6 +124,7 @@ void partition_log_truncate_publish(struct partition_log *log, struct log_trunca
     log->written = cut->end;
     if (log->durable.offset > cut->end.offset)
         log->durable = cut->end;
+    log->synced = MIN(log->synced, log->durable.offset);
     log->sync_claimed = MIN(log->sync_claimed, log->durable.offset);
     log->generation++;
     if (log->recent != NULL)

@@ -10,8 +10,8 @@
  *         published end is never mistaken for a batch; when that cannot be done, or
  *         a sync failed, the log takes no more writes.
  *
- * The journal of many partitions (docs/decisions) would stand between the take and
- * here: it makes a commit durable, and this becomes the write-behind of what it holds.
+ * With a journal (log/journal.h) a small commit is written here and made durable there;
+ * partition_log_flush syncs the segment later.
  */
 #include <string.h>
 
@@ -386,6 +386,27 @@ enum err partition_log_sync(struct partition_log *log, struct log_commit *commit
                                             .segment_base = log->active->base_offset,
                                             .pos = log->active_tail.size};
     ASSERT(commit->durable.offset >= commit->written.offset);
+    return ERR_OK;
+}
+
+bool partition_log_may_journal(const struct partition_log *log, const struct log_commit *commit)
+{
+    return commit->sync && commit->follows_durable && !list_is_empty(&commit->appends) &&
+           list_is_empty(&log->unsynced) && !log->dir_is_unsynced &&
+           partition_log_commit_is_brief(commit);
+}
+
+enum err partition_log_flush(struct partition_log *log, struct log_position *durable)
+{
+    if (log->is_broken)
+        return ERR_IO;
+    if (sync_unsynced(log) != ERR_OK) {
+        log->is_broken = true;
+        return ERR_IO;
+    }
+    *durable = (struct log_position){.offset = log->active_tail.next_offset,
+                                     .segment_base = log->active->base_offset,
+                                     .pos = log->active_tail.size};
     return ERR_OK;
 }
 

@@ -14,6 +14,7 @@ void partition_log_check(const struct partition_log *log)
 {
     ASSERT(log->segment_count > 0 && log->segment_count <= log->segment_capacity);
     ASSERT(log->durable.offset <= log->written.offset);
+    ASSERT(log->synced <= log->durable.offset);
     ASSERT(log->written.offset <= log->layout.tail.next_offset);
     ASSERT(log->log_start <= log->layout.tail.next_offset);
     ASSERT(log->segments[0]->base_offset <= log->log_start);
@@ -250,6 +251,7 @@ void partition_log_take(struct partition_log *log, struct log_commit *commit, bo
     commit->config = log->config;
     commit->taken_ms = now_ms;
     commit->sync = force_sync;
+    commit->follows_durable = log->written.offset == log->durable.offset;
     take_appends(log, commit);
     take_roll(log, commit, now_ms);
     take_epochs(log, commit);
@@ -354,16 +356,55 @@ void partition_log_publish_durable(struct partition_log *log, struct log_commit 
     if (commit->generation != log->generation || commit->durable.offset < log->durable.offset)
         return;
     log->durable = commit->durable;
+    log->synced = MAX(log->synced, commit->durable.offset);
     log->first_unsynced_ms = commit->taken_ms;
     partition_log_check(log);
 }
 
+/* ---- with a journal */
+
+bool partition_log_commit_is_brief(const struct log_commit *commit)
+{
+    if (commit->roll_at_end != NULL || commit->epochs_text != NULL)
+        return false;
+    size_t bytes = 0;
+    LIST_FOR_EACH (node, &commit->appends) {
+        const struct log_append *append = container_of(node, struct log_append, link);
+        bytes += append->bytes.len;
+        if (append->roll != NULL || bytes >= LIMIT_JOURNAL_COMMIT_BYTES)
+            return false;
+    }
+    return true;
+}
+
+void partition_log_publish_journaled(struct partition_log *log, struct log_commit *commit,
+                                     uint64_t generation)
+{
+    ASSERT(commit->is_published && commit->follows_durable && generation > 0);
+    ASSERT(commit->generation <= log->generation);
+    if (commit->generation != log->generation)
+        return;
+    struct log_journaled *journaled = &log->journaled[generation % 2];
+    if (journaled->generation != generation)
+        *journaled = (struct log_journaled){generation, log->durable.offset};
+    log->durable = commit->written;
+    log->first_unsynced_ms = commit->taken_ms;
+    partition_log_check(log);
+}
+
+void partition_log_journal_released(struct partition_log *log, uint64_t generation)
+{
+    struct log_journaled *journaled = &log->journaled[generation % 2];
+    if (journaled->generation == generation)
+        *journaled = (struct log_journaled){0};
+}
+
 void partition_log_publish_sealed(struct partition_log *log, const struct log_position *durable)
 {
-    if (durable->offset <= log->durable.offset)
-        return;
     ASSERT(durable->offset <= log->written.offset);
-    log->durable = *durable;
+    if (durable->offset > log->durable.offset)
+        log->durable = *durable;
+    log->synced = MAX(log->synced, durable->offset);
     partition_log_check(log);
 }
 
@@ -432,7 +473,17 @@ uint32_t partition_log_segment_count(const struct partition_log *log)
 
 int64_t partition_log_recovery_point(const struct partition_log *log)
 {
-    return log->durable.offset;
+    int64_t point = log->synced;
+    for (size_t i = 0; i < ARRAY_COUNT(log->journaled); i++) {
+        if (log->journaled[i].generation != 0)
+            point = MIN(point, log->journaled[i].first_offset);
+    }
+    return point;
+}
+
+int64_t partition_log_synced(const struct partition_log *log)
+{
+    return log->synced;
 }
 
 void partition_log_begin_epoch(struct partition_log *log, int32_t epoch)

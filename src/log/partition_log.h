@@ -35,6 +35,7 @@
 #include "log/segment_tail.h"
 #include "wire/batch.h"
 
+struct journal;
 struct partition_log;
 struct segment;
 struct log_roll;
@@ -69,9 +70,11 @@ struct log_position {
 struct log_open_options {
     const char *dir; /* path of "topic-partition"; copied */
     struct uuid topic_id;
-    int64_t recovery_point; /* segments below it were synced; 0: scan all */
-    int64_t log_start;      /* from the checkpoint; 0: the first segment's base */
-    bool was_clean;         /* the last stop was clean: nothing to scan */
+    int64_t recovery_point;  /* segments below it were synced; 0: scan all */
+    int64_t log_start;       /* from the checkpoint; 0: the first segment's base */
+    bool was_clean;          /* the last stop was clean: nothing to scan */
+    struct journal *journal; /* of the log directory, borrowed: replayed first; NULL: none */
+    int32_t partition;       /* by which it knows this one */
     uint32_t jitter_seed;
     const struct log_config *config;
 };
@@ -80,6 +83,7 @@ struct log_open_options {
 struct log_open_report {
     int64_t scanned_bytes;
     int64_t cut_bytes; /* torn tail removed */
+    uint64_t replayed; /* commits that the journal had and the segments had not */
     bool found_rot;    /* a valid batch lay behind a bad one: kept in a side file */
     bool cut_below_recovery_point;
     char detail[256]; /* file and position of what was bad; "" when all was well */
@@ -159,6 +163,7 @@ struct log_commit {
     uint32_t generation;
     bool is_taken;
     bool is_published;
+    bool follows_durable; /* all that lies before its first batch is durable */
 };
 
 /* Empty; before each use. */
@@ -188,7 +193,28 @@ void partition_log_publish_durable(struct partition_log *log, struct log_commit 
 enum err partition_log_sync_sealed(struct partition_log *log, struct log_position *durable)
     MUST_USE;
 
-/* [lock] What partition_log_sync_sealed gave: `durable` moves, when it is above. */
+/* [lock] Does this commit wait for no disk, as far as one can tell: no segment begins in it, no
+ * file is replaced, and it is small. */
+bool partition_log_commit_is_brief(const struct log_commit *commit);
+
+/* [writer] After partition_log_write: may the journal make it durable? It is brief, wants a sync,
+ * lies in one segment whose name is durable, and follows what is durable. */
+bool partition_log_may_journal(const struct partition_log *log, const struct log_commit *commit);
+
+/* [lock] The journal made the commit durable; its half has this generation. The recovery point
+ * stays where it is until the segment is synced, and the generation released. */
+void partition_log_publish_journaled(struct partition_log *log, struct log_commit *commit,
+                                     uint64_t generation);
+
+/* [lock] Nothing of this generation will be replayed any more. */
+void partition_log_journal_released(struct partition_log *log, uint64_t generation);
+
+/* [writer] Syncs all that was written; *durable as of partition_log_sync_sealed. For the journal.
+ */
+enum err partition_log_flush(struct partition_log *log, struct log_position *durable) MUST_USE;
+
+/* [lock] What partition_log_sync_sealed or partition_log_flush gave: `durable` moves, when it is
+ * above, and so does the recovery point. */
 void partition_log_publish_sealed(struct partition_log *log, const struct log_position *durable);
 
 /* [lock] A write failed: gives back the offsets and producer state of this commit and of everything
@@ -204,7 +230,11 @@ struct log_position partition_log_written(const struct partition_log *log);
 struct log_position partition_log_durable(const struct partition_log *log);
 int64_t partition_log_size_bytes(const struct partition_log *log);
 uint32_t partition_log_segment_count(const struct partition_log *log);
+/* Below it the segment files are synced, and no journal will write into them: whoever replaces or
+ * re-reads sealed segments keeps below it. */
 int64_t partition_log_recovery_point(const struct partition_log *log);
+int64_t
+partition_log_synced(const struct partition_log *log); /* below it the segments are synced */
 
 /* [lock] Moves the log start up (DeleteRecords, retention); segments wholly below it become
  * deletable. Lower or equal: no change. */

@@ -36,6 +36,12 @@ struct log_layout {
     struct segment_tail tail;
 };
 
+/* What a journal would replay: from this offset on. */
+struct log_journaled {
+    uint64_t generation; /* 0: nothing */
+    int64_t first_offset;
+};
+
 struct partition_log {
     struct env *env;
     struct log_home *home;
@@ -49,7 +55,9 @@ struct partition_log {
     int64_t log_start;
     int64_t size_bytes;
     struct log_position written;
-    struct log_position durable;
+    struct log_position durable; /* in the segments or in the journal */
+    int64_t synced;              /* in the segments */
+    struct log_journaled journaled[2];
     struct log_layout layout;
     struct list pending; /* of struct log_append */
     struct leader_epochs epochs;

@@ -77,6 +77,7 @@ static struct partition *partition_blank(struct env *env, const struct partition
     list_init(&p->watches_follower);
     list_init(&p->trims);
     list_init(&p->retired);
+    partition_journal_init(p);
     return p;
 }
 
@@ -96,6 +97,8 @@ enum err partition_open(struct env *env, const struct partition_options *options
         .recovery_point = at.recovery_point,
         .log_start = at.log_start,
         .was_clean = log_dir_was_clean(options->dir),
+        .journal = log_dir_journal(options->dir),
+        .partition = options->index,
         .config = &config,
     };
     env_random(env, &open.jitter_seed, sizeof(open.jitter_seed));
@@ -108,6 +111,7 @@ enum err partition_open(struct env *env, const struct partition_options *options
     }
     partition_log_begin_epoch(p->log, p->leader_epoch);
     p->high_watermark = partition_log_durable(p->log);
+    partition_journal_opened(p);
     partition_check(p);
     *out = p;
     return ERR_OK;

@@ -56,6 +56,8 @@ struct partition_owner {
     /* The log start that this trim wants is among its directory's checkpoint values: when they are
      * on disk, or cannot be, partition_start_saved must be called once. */
     void (*save_start)(void *arg, struct partition_trim *trim);
+    /* The journal of its directory has an entry of it, the first of a while. NULL: nobody asks. */
+    void (*journal_used)(void *arg);
 };
 
 struct partition_options {

@@ -5,7 +5,8 @@
  *
  * A commit: take all that is pending; write it; `written` moves, who waited for that is
  * answered; sync it where the topic wants that; `durable` and the high watermark move,
- * the others are answered. What came in meanwhile is the next commit.
+ * the others are answered. What came in meanwhile is the next commit. Where the log directory has a
+ * journal, that makes small commits durable: partition_journal.c.
  *
  * Clients that wait for their acks send again soon after them, all at once: without a pause two
  * halves of them would take turns, each waiting for the other's sync. So when something is
@@ -28,6 +29,7 @@ bool partition_job_claim(struct partition *p)
     if (p->is_job_busy)
         return false;
     p->is_job_busy = true;
+    p->goes_to_journal = p->journal != NULL && partition_log_config(p->log)->ack_disk;
     return true;
 }
 
@@ -44,7 +46,7 @@ void partition_job_submit(struct partition *p, struct loop *brisk_on)
     set_step(p, PARTITION_STEP_NEXT);
     if (brisk_on != NULL)
         loop_submit(brisk_on, &p->job);
-    else
+    else if (!p->goes_to_journal || !journal_submit(p->journal, &p->job))
         env_submit(p->env, &p->job);
 }
 
@@ -68,7 +70,7 @@ static void note_disk_full(struct partition *p, bool is_full)
 }
 
 /* Nothing of this commit was published. Everybody behind `written` is told. */
-static void commit_failed(struct partition *p, enum err e)
+void partition_commit_failed(struct partition *p, enum err e)
 {
     struct partition_fire fire;
     partition_fire_init(&fire);
@@ -133,16 +135,32 @@ static void commit_written(struct partition *p)
         p->owner.due(p->owner.arg, p, flush_due_ms);
 }
 
-static void commit_durable(struct partition *p)
+bool partition_has_duty(const struct partition *p)
+{
+    return p->state == PARTITION_OFFLINE || !list_is_empty(&p->trims) ||
+           partition_log_has_pending(p->log) || p->wants_flush || p->wants_close ||
+           p->wants_housekeeping;
+}
+
+/* `generation`: of the journal's half, 0: the segment was synced. `rests`, where it is asked: the
+ * job found nothing to do and gave up its place. */
+void partition_commit_durable(struct partition *p, uint64_t generation, bool *rests)
 {
     struct partition_fire fire;
     partition_fire_init(&fire);
     monitor_enter(&p->monitor);
-    partition_log_publish_durable(p->log, &p->commit);
+    if (generation != 0)
+        partition_log_publish_journaled(p->log, &p->commit, generation);
+    else
+        partition_log_publish_durable(p->log, &p->commit);
     partition_move_high_watermark(p);
     partition_check(p);
     partition_collect(p, &fire);
     partition_wake_readers(p, &fire);
+    if (rests != NULL) {
+        *rests = !partition_has_duty(p);
+        p->is_job_busy = !*rests;
+    }
     partition_leave_and_fire(p, &fire);
 }
 
@@ -156,10 +174,11 @@ static bool commit_write(struct partition *p)
                               memory_order_relaxed);
     if (e != ERR_OK) {
         note_disk_full(p, e == ERR_NO_SPACE);
-        commit_failed(p, e);
+        partition_commit_failed(p, e);
         return false;
     }
     note_disk_full(p, false);
+    p->is_journaling = p->commit.sync && partition_journal_add(p);
     commit_written(p);
     return p->commit.sync;
 }
@@ -171,9 +190,9 @@ static void commit_sync(struct partition *p)
     p->sync_ns = env_mono_ns(p->env) - start_ns;
     time_histogram_add(&p->owner.stats->sync_time, p->sync_ns);
     if (e != ERR_OK)
-        commit_failed(p, e == ERR_NO_SPACE ? ERR_IO : e);
+        partition_commit_failed(p, e == ERR_NO_SPACE ? ERR_IO : e);
     else
-        commit_durable(p);
+        partition_commit_durable(p, 0, NULL);
     bool is_small = p->commit_syncs <= GATHER_GROUP_MAX;
     p->gather_for = e == ERR_OK && is_small ? p->commit_syncs : 0;
 }
@@ -319,17 +338,21 @@ static void close_log(struct partition *p)
     partition_trims_fail(p, &fire, KERR_NOT_LEADER_OR_FOLLOWER);
     partition_wake_readers(p, &fire);
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
+    bool wants_flush = p->wants_flush;
+    p->wants_flush = false;
     void (*done)(void *, enum err) = p->close_done;
     ASSERT(p->wants_close && done != NULL);
     void *arg = p->close_arg;
     p->is_job_busy = false;
     partition_leave_and_fire(p, &fire);
+    if (wants_flush)
+        journal_flushed(p->journal, &p->journal_client, INT64_MAX);
     done(arg, e);
 }
 
 /* ---- the job */
 
-enum job_duty { DUTY_COMMIT, DUTY_TRIM, DUTY_HOUSE, DUTY_CLOSE, DUTY_NONE };
+enum job_duty { DUTY_COMMIT, DUTY_TRIM, DUTY_FLUSH, DUTY_HOUSE, DUTY_CLOSE, DUTY_NONE };
 
 /* [monitor] The directory failed: what is pending will never be written. */
 static void give_up_pending(struct partition *p, struct partition_fire *fire)
@@ -360,6 +383,8 @@ static enum job_duty next_duty(struct partition *p)
         commit_take(p, wants_sync, now_ms);
     } else if (p->wants_close && p->state != PARTITION_CLOSED) {
         duty = DUTY_CLOSE;
+    } else if (p->wants_flush && p->state == PARTITION_LEADING) {
+        duty = DUTY_FLUSH;
     } else if (p->wants_housekeeping && p->state == PARTITION_LEADING) {
         p->wants_housekeeping = false;
         duty = DUTY_HOUSE;
@@ -370,40 +395,61 @@ static enum job_duty next_duty(struct partition *p)
     return duty;
 }
 
-/* Looks what is to be done. True: there is a next step. */
-static bool begin_next(struct partition *p)
+enum after_step { STEP_FOLLOWS, JOB_RESTS, JOB_IS_PARKED };
+
+static enum after_step begin_commit(struct partition *p)
+{
+    if (!commit_write(p))
+        return STEP_FOLLOWS;
+    if (!p->is_journaling) {
+        set_step(p, PARTITION_STEP_SYNC);
+        return STEP_FOLLOWS;
+    }
+    p->is_journaling = false;
+    return partition_journal_park(p) ? JOB_IS_PARKED : STEP_FOLLOWS;
+}
+
+/* Looks what is to be done. */
+static enum after_step begin_next(struct partition *p)
 {
     if (p->gather_for > 0)
         gather(p);
     switch (next_duty(p)) {
     case DUTY_COMMIT:
-        if (commit_write(p))
-            set_step(p, PARTITION_STEP_SYNC);
-        return true;
+        if (partition_log_commit_is_brief(&p->commit))
+            return begin_commit(p);
+        set_step(p, PARTITION_STEP_WRITE);
+        return STEP_FOLLOWS;
+    case DUTY_FLUSH:
+        set_step(p, PARTITION_STEP_FLUSH);
+        return STEP_FOLLOWS;
     case DUTY_TRIM:
         partition_trims_save(p);
-        return true;
+        return STEP_FOLLOWS;
     case DUTY_HOUSE:
         set_step(p, PARTITION_STEP_HOUSE);
-        return true;
+        return STEP_FOLLOWS;
     case DUTY_CLOSE:
         set_step(p, PARTITION_STEP_CLOSE);
-        return true;
+        return STEP_FOLLOWS;
     case DUTY_NONE:
         break;
     }
-    return false;
+    return JOB_RESTS;
 }
 
 bool partition_job_run(struct env_job *job)
 {
     struct partition *p = container_of(job, struct partition, job);
     enum partition_step step = p->step;
-    bool has_more = true;
+    enum after_step after = STEP_FOLLOWS;
     set_step(p, PARTITION_STEP_NEXT);
     switch (step) {
     case PARTITION_STEP_NEXT:
-        has_more = begin_next(p);
+        after = begin_next(p);
+        break;
+    case PARTITION_STEP_WRITE:
+        after = begin_commit(p);
         break;
     case PARTITION_STEP_SYNC:
         commit_sync(p);
@@ -411,12 +457,15 @@ bool partition_job_run(struct env_job *job)
     case PARTITION_STEP_HOUSE:
         keep_house(p);
         break;
+    case PARTITION_STEP_FLUSH:
+        partition_journal_flush(p);
+        break;
     case PARTITION_STEP_CLOSE:
         close_log(p);
-        has_more = false;
+        after = JOB_RESTS;
         break;
     }
-    if (!has_more)
+    if (after == JOB_RESTS)
         partition_unref(p);
-    return has_more;
+    return after == STEP_FOLLOWS;
 }

@@ -8,6 +8,7 @@
 #ifndef REPLICA_PARTITION_PRIVATE_H
 #define REPLICA_PARTITION_PRIVATE_H
 
+#include "log/journal.h"
 #include "replica/partition.h"
 
 enum partition_state {
@@ -20,8 +21,10 @@ enum partition_state {
 
 /* What the job does next. */
 enum partition_step {
-    PARTITION_STEP_NEXT, /* look what is to be done; write what is pending */
-    PARTITION_STEP_SYNC, /* these three wait for the disk */
+    PARTITION_STEP_NEXT,  /* look what is to be done; write what is pending */
+    PARTITION_STEP_WRITE, /* these wait for the disk: a commit that begins a segment, or is large */
+    PARTITION_STEP_SYNC,
+    PARTITION_STEP_FLUSH, /* for the journal */
     PARTITION_STEP_HOUSE,
     PARTITION_STEP_CLOSE,
 };
@@ -56,14 +59,23 @@ struct partition {
     bool is_job_busy;
     enum partition_step step; /* [job] */
     struct log_commit commit; /* [job] */
-    bool is_disk_full;        /* [job] the last write found no room */
-    uint32_t pending_syncs;   /* appends that wait to be taken and for a sync */
-    uint32_t commit_syncs;    /* [job] the same, in the commit */
-    uint32_t gather_for;      /* [job] so many may come back after the last commit; 0: go at once */
-    int64_t sync_ns;          /* [job] how long the last sync took */
-    struct list retired;      /* [job] segments whose names go at retired_due_ms */
-    int64_t retired_due_ms;   /* [job] wall time; INT64_MAX: nothing */
-    int64_t flush_due_ms;     /* [job] as the owner was told last */
+    struct journal *journal;  /* [fixed] of its log directory; NULL: none */
+    struct journal_client journal_client;
+    struct journal_entry journal_entry; /* [job] of the commit */
+    bool is_journaling;                 /* [job] the commit is in the journal */
+    bool goes_to_journal;               /* the job is best run there */
+    bool is_parked;                     /* the job waits for the journal's word */
+    bool has_journal_result;            /* it came before the job was parked */
+    enum err journal_result;
+    bool wants_flush;       /* the journal asked */
+    bool is_disk_full;      /* [job] the last write found no room */
+    uint32_t pending_syncs; /* appends that wait to be taken and for a sync */
+    uint32_t commit_syncs;  /* [job] the same, in the commit */
+    uint32_t gather_for;    /* [job] so many may come back after the last commit; 0: go at once */
+    int64_t sync_ns;        /* [job] how long the last sync took */
+    struct list retired;    /* [job] segments whose names go at retired_due_ms */
+    int64_t retired_due_ms; /* [job] wall time; INT64_MAX: nothing */
+    int64_t flush_due_ms;   /* [job] as the owner was told last */
     bool wants_housekeeping;
     bool is_retiring_twice; /* its last segment goes once another has begun */
     bool wants_close;
@@ -125,6 +137,24 @@ void partition_trims_fail(struct partition *p, struct partition_fire *fire, enum
 void partition_save_checkpoint(struct partition *p);
 
 bool partition_job_run(struct env_job *job);
+
+/* What the job's file and partition_journal.c share. [job] */
+void partition_commit_durable(struct partition *p, uint64_t generation, bool *rests);
+void partition_commit_failed(struct partition *p, enum err e);
+/* [monitor] Is there something that the job should do next? */
+bool partition_has_duty(const struct partition *p);
+
+/* [job] Puts the commit, which is written and not yet published, into the journal; false: sync it.
+ */
+bool partition_journal_add(struct partition *p);
+/* [job] After it was published: true when the journal has to tell the end yet, and will go on from
+ * there; false: it has told, and the commit is over. */
+bool partition_journal_park(struct partition *p);
+/* [job] Syncs the segments, and tells the journal. */
+void partition_journal_flush(struct partition *p);
+void partition_journal_init(struct partition *p);
+/* The log is open: what the journal had of it is there. */
+void partition_journal_opened(struct partition *p);
 
 void partition_check(const struct partition *p);
 

@@ -54,6 +54,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     list_init(&set->saving);
     list_init(&set->saving_now);
     atomic_init(&set->save_is_posted, false);
+    replica_set_journals_init(set);
     replica_set_scan(set);
     return set;
 }
@@ -160,8 +161,8 @@ static bool open_on_worker(struct env_job *job)
 {
     struct replica *replica = container_of(job, struct replica, job);
     struct replica_set *set = replica->set;
-    struct partition_owner owner = {set, &set->stats, replica_storage_failed, replica_due,
-                                    replica_save_start};
+    struct partition_owner owner = {set,         &set->stats,        replica_storage_failed,
+                                    replica_due, replica_save_start, replica_journal_used};
     struct partition_options options = {
         .topic = replica->topic,
         .topic_id = replica->topic_id,

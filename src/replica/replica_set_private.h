@@ -71,6 +71,11 @@ struct replica_set {
     struct list saving_now; /* for the one that is being written */
     struct loop_task save_task;
     atomic_bool save_is_posted;
+    struct loop_timer journal_timer; /* armed while a journal has entries */
+    struct loop_task journal_task;
+    atomic_bool journal_is_used;
+    _Atomic uint32_t journals_closing;
+    bool journals_are_closed;
     bool stop_is_written; /* the last checkpoints and clean markers are being written */
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
@@ -95,6 +100,13 @@ void replica_set_finish_stop(struct replica_set *set);
 void replica_storage_failed(void *arg, struct partition *p, enum err e);
 void replica_due(void *arg, struct partition *p, int64_t wall_ms);
 void replica_save_start(void *arg, struct partition_trim *trim);
+
+/* Journals; in replica_set_journals.c. A partition has entries in one: they shall not grow old
+ * there. */
+void replica_journal_used(void *arg);
+void replica_set_journals_init(struct replica_set *set);
+/* All partitions are closed: closes the journals, then comes back to replica_set_finish_stop. */
+void replica_set_close_journals(struct replica_set *set);
 
 void replica_set_timer_start(struct replica_set *set);
 void replica_set_timer_stop(struct replica_set *set);

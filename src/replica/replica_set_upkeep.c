@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
+#include "log/journal.h"
 #include "replica/replica_set_private.h"
 
 struct found_dir {
@@ -318,6 +319,10 @@ void replica_set_finish_stop(struct replica_set *set)
     ASSERT(set->follow.is_stopping);
     if (set->checkpoint_is_busy)
         return; /* its end comes back here */
+    if (!set->journals_are_closed) {
+        replica_set_close_journals(set);
+        return;
+    }
     set->stop_is_written = true;
     begin_checkpoint(set, write_stop, ENV_QUEUE_WRITE);
 }
@@ -360,6 +365,8 @@ void replica_storage_failed(void *arg, struct partition *p, enum err e)
     monitor_leave(&set->monitor);
     if (!is_new)
         return;
+    if (log_dir_journal(dir) != NULL)
+        journal_fail(log_dir_journal(dir));
     log_error(set->env, "log directory %s goes offline: %s at %s-%d; nothing there is retried",
               log_dir_path(dir), err_text(e), partition_topic(p), partition_index(p));
     struct failing failing = {set, dir};

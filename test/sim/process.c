@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker_counts.h"
 #include "world.h"
 
 enum { SETS_MAX = 16, SET_SIZE = 96 };
@@ -64,6 +65,8 @@ static bool load_config(struct broker_process *p)
     p->set_list[p->set_count++] = dirs[p->world->swarm.log_dirs - 1];
     add_set(p, "klamm.disk.workers", p->env->worker_count);
     add_set(p, "klamm.reactors", p->env->loop_count);
+    add_set(p, "klamm.journal.bytes", p->world->swarm.journal_bytes);
+    add_set(p, "klamm.journal.after.commits", p->world->swarm.journal_after_commits);
     add_set(p, "log.retention.check.interval.ms", p->world->swarm.retention_check_ms);
     const struct swarm_groups *groups = &p->world->swarm.groups;
     if (groups->offsets_partitions > 0) {
@@ -137,12 +140,24 @@ struct broker_process *process_start(struct world *w)
     return p;
 }
 
-/* ---- clean stop */
+/* ---- the end */
+
+void process_count(struct broker_process *p)
+{
+    if (p->broker == NULL)
+        return;
+    struct broker_counts counts;
+    broker_count(p->broker, &counts);
+    p->env->sim->faults[SIM_FAULT_JOURNAL_ROTATION] += counts.journal_rotations;
+    p->env->sim->faults[SIM_FAULT_JOURNAL_REPLAY] += counts.journal_replays;
+}
 
 static void free_all(struct loop_task *task)
 {
     struct broker_process *p = container_of(task, struct broker_process, free_task);
+    process_count(p);
     broker_free(p->broker);
+    p->broker = NULL;
     server_config_free(p->config);
     if (p->env->open_files != 0)
         history_fail(&p->world->history, "a clean stop", "%d files are still open",

@@ -65,6 +65,8 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->jump_interval_ns = PICK(sim, 0, 0, 300 * SIM_MS);
     out->backoff_max_ns = PICK(sim, SIM_MS, 10 * SIM_MS, 100 * SIM_MS);
     out->retention_check_ms = PICK(sim, 20, 100, 300000);
+    out->journal_bytes = PICK(sim, 0, 262144, 262144, 262144, 1 << 20);
+    out->journal_after_commits = PICK(sim, 0, 0, 10, 100);
 }
 
 void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)

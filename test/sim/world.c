@@ -239,6 +239,7 @@ static void watch_broker(struct world *w)
         sim_env_die(process_env(w->process), draw_death(w));
     if (!process_env(w->process)->is_dead)
         return;
+    process_count(w->process);
     w->process = NULL;
     if (w->phase != WORLD_STOP)
         sim_schedule(w->sim, &w->restart,

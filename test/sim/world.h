@@ -75,6 +75,8 @@ struct swarm {
     int64_t reset_interval_ns; /* mean time between cut connections; 0: none */
     int64_t jump_interval_ns;  /* of the calendar; 0: none */
     int64_t retention_check_ms;
+    int64_t journal_bytes;
+    int64_t journal_after_commits;
     int64_t backoff_max_ns; /* of clients that come back */
     struct swarm_groups groups;
 };
@@ -283,5 +285,8 @@ struct sim_env *process_env(struct broker_process *p);
 
 /* Asks it to stop in good order; it is PROCESS_STOPPED, and its machine dead, some time later. */
 void process_stop(struct broker_process *p);
+
+/* It is over: what its journals did is counted. */
+void process_count(struct broker_process *p);
 
 #endif

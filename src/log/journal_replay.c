@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * journal_replay: what an unclean stop left in a journal: found, sorted by partitions, and
+ * written into their segments when these are opened.
+ *
+ * Thread: opening and the workers that open partitions; blocks.
+ * Crash:  may be repeated from the start.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "env/logger.h"
+#include "log/journal_private.h"
+#include "log/segment.h"
+#include "log/segment_walk.h"
+
+/* ---- by partition */
+
+static uint64_t left_hash(const struct journal *j, struct uuid topic_id, int32_t partition)
+{
+    return hash_bytes(j->hash_seed, topic_id.bytes, sizeof(topic_id.bytes)) ^
+           hash_u64((uint64_t)partition);
+}
+
+static struct journal_left *left_find(const struct journal *j, struct uuid topic_id,
+                                      int32_t partition)
+{
+    struct map_node *node = map_first(&j->left, left_hash(j, topic_id, partition));
+    for (; node != NULL; node = map_next_same(node)) {
+        struct journal_left *left = container_of(node, struct journal_left, node);
+        if (left->partition == partition && uuid_equals(left->topic_id, topic_id))
+            return left;
+    }
+    return NULL;
+}
+
+static void left_free(struct journal *j, struct journal_left *left)
+{
+    map_remove(&j->left, &left->node);
+    mem_free(left->pieces);
+    mem_free(left);
+}
+
+void journal_forget_left(struct journal *j)
+{
+    MAP_FOR_EACH (node, &j->left)
+        left_free(j, container_of(node, struct journal_left, node));
+    map_deinit(&j->left);
+    map_init(&j->left);
+}
+
+static enum err left_add(struct journal *j, const struct journal_item *item, unsigned half,
+                         int64_t file_pos)
+{
+    struct journal_left *left = left_find(j, item->topic_id, item->partition);
+    if (left == NULL) {
+        left = mem_try_zeroed(sizeof(*left));
+        if (left == NULL)
+            return ERR_NO_MEMORY;
+        left->topic_id = item->topic_id;
+        left->partition = item->partition;
+        map_insert(&j->left, &left->node, left_hash(j, item->topic_id, item->partition));
+    }
+    if (left->count == left->capacity) {
+        size_t capacity = MAX(2 * left->capacity, (size_t)8);
+        void *pieces = mem_try_realloc(left->pieces, capacity * sizeof(*left->pieces));
+        if (pieces == NULL)
+            return ERR_NO_MEMORY;
+        left->pieces = pieces;
+        left->capacity = capacity;
+    }
+    left->pieces[left->count++] = (struct journal_piece){
+        .half = half,
+        .file_pos = file_pos,
+        .size = item->size,
+        .segment_base = item->segment_base,
+        .pos = item->pos,
+        .first_offset = item->first,
+        .end_offset = item->end_offset,
+    };
+    return ERR_OK;
+}
+
+static void left_cut(struct journal *j, const struct journal_item *item)
+{
+    struct journal_left *left = left_find(j, item->topic_id, item->partition);
+    if (left == NULL)
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < left->count; i++) {
+        struct journal_piece piece = left->pieces[i];
+        piece.end_offset = MIN(piece.end_offset, item->first);
+        if (piece.first_offset < piece.end_offset)
+            left->pieces[kept++] = piece;
+    }
+    left->count = kept;
+    if (kept == 0)
+        left_free(j, left);
+}
+
+/* Only what this half has said counts any more. */
+static void left_void_other(struct journal *j, unsigned half)
+{
+    MAP_FOR_EACH (node, &j->left) {
+        struct journal_left *left = container_of(node, struct journal_left, node);
+        size_t kept = 0;
+        for (size_t i = 0; i < left->count; i++) {
+            if (left->pieces[i].half == half)
+                left->pieces[kept++] = left->pieces[i];
+        }
+        left->count = kept;
+        if (kept == 0)
+            left_free(j, left);
+    }
+}
+
+/* ---- one half */
+
+struct half_scan {
+    struct journal *j;
+    unsigned index;
+    uint8_t *buffer; /* LIMIT_JOURNAL_GROUP_BYTES */
+    int64_t pos;
+    uint64_t generation; /* 0: no group yet */
+    uint64_t salt;
+    uint64_t number; /* the next group's */
+    uint64_t skipped;
+};
+
+static enum err apply_item(struct half_scan *scan, const struct journal_item *item,
+                           int64_t file_pos)
+{
+    struct journal *j = scan->j;
+    switch (item->kind) {
+    case JOURNAL_APPEND:
+        return left_add(j, item, scan->index, file_pos);
+    case JOURNAL_CUT:
+        left_cut(j, item);
+        return ERR_OK;
+    case JOURNAL_GONE: {
+        struct journal_left *left = left_find(j, item->topic_id, item->partition);
+        if (left != NULL)
+            left_free(j, left);
+        return ERR_OK;
+    }
+    case JOURNAL_VOID:
+        break;
+    }
+    if ((uint64_t)item->first >= scan->generation)
+        journal_forget_left(j); /* the end of a replay, or a clean stop */
+    else
+        left_void_other(j, scan->index);
+    return ERR_OK;
+}
+
+static enum err apply_group(struct half_scan *scan, const struct journal_group_header *header)
+{
+    size_t at = JOURNAL_GROUP_HEADER_BYTES;
+    for (uint32_t i = 0; i < header->count; i++) {
+        struct journal_item item;
+        if (!journal_item_read(scan->buffer + at, header->size - at, &item)) {
+            log_error(scan->j->env, "%s/klamm.journal.%u: an entry at %" PRId64 " is not known",
+                      scan->j->dir, scan->index, scan->pos + (int64_t)at);
+            return ERR_OK; /* its checksum was right: of a later version */
+        }
+        at += JOURNAL_ENTRY_HEADER_BYTES;
+        enum err e = apply_item(scan, &item, scan->pos + (int64_t)at);
+        if (e != ERR_OK)
+            return e;
+        at += item.size;
+    }
+    return ERR_OK;
+}
+
+/* The whole group at scan->pos into the buffer. ERR_NOT_FOUND: none is there, or a damaged one. */
+static enum err read_group(struct half_scan *scan, struct journal_group_header *header)
+{
+    struct journal_half *half = &scan->j->halves[scan->index];
+    if (half->size - scan->pos < JOURNAL_PAGE_BYTES)
+        return ERR_NOT_FOUND;
+    size_t got = 0;
+    enum err e =
+        env_file_read(half->file, scan->buffer, JOURNAL_PAGE_BYTES, scan->pos, ENV_WAIT, &got);
+    if (e != ERR_OK)
+        return e;
+    if (got < JOURNAL_PAGE_BYTES || !journal_group_read(scan->buffer, header) ||
+        header->size > LIMIT_JOURNAL_GROUP_BYTES || header->size > half->size - scan->pos)
+        return ERR_NOT_FOUND;
+    if (header->size > JOURNAL_PAGE_BYTES) {
+        size_t more = header->size - JOURNAL_PAGE_BYTES;
+        e = env_file_read(half->file, scan->buffer + JOURNAL_PAGE_BYTES, more,
+                          scan->pos + JOURNAL_PAGE_BYTES, ENV_WAIT, &got);
+        if (e != ERR_OK)
+            return e;
+        if (got < more)
+            return ERR_NOT_FOUND;
+    }
+    return journal_group_is_whole(scan->buffer, header->size) ? ERR_OK : ERR_NOT_FOUND;
+}
+
+static bool continues(const struct half_scan *scan, const struct journal_group_header *header)
+{
+    return scan->generation != 0 && header->generation == scan->generation &&
+           header->salt == scan->salt && header->number >= scan->number;
+}
+
+/* Behind a bad group: the next whole one of the same generation, if there is any. */
+static enum err find_behind(struct half_scan *scan, struct journal_group_header *header,
+                            bool *found)
+{
+    int64_t bad_pos = scan->pos;
+    struct journal_half *half = &scan->j->halves[scan->index];
+    *found = false;
+    for (scan->pos += JOURNAL_PAGE_BYTES; scan->pos < half->size && !*found;
+         scan->pos += JOURNAL_PAGE_BYTES) {
+        enum err e = read_group(scan, header);
+        if (e != ERR_OK && e != ERR_NOT_FOUND)
+            return e;
+        *found = e == ERR_OK && continues(scan, header);
+        if (*found)
+            break;
+    }
+    if (*found)
+        log_error(scan->j->env,
+                  "%s/klamm.journal.%u is damaged at %" PRId64
+                  ": groups of small commits are lost; whole ones go on at %" PRId64,
+                  scan->j->dir, scan->index, bad_pos, scan->pos);
+    else
+        scan->pos = bad_pos;
+    return ERR_OK;
+}
+
+static enum err scan_half(struct half_scan *scan)
+{
+    struct journal_group_header header;
+    for (;;) {
+        enum err e = read_group(scan, &header);
+        if (e == ERR_OK && scan->generation == 0 && header.number == 0) {
+            scan->generation = header.generation;
+            scan->salt = header.salt;
+        }
+        bool found = e == ERR_OK && continues(scan, &header) && header.number == scan->number;
+        if (e == ERR_NOT_FOUND || e == ERR_OK)
+            e = found || scan->generation == 0 ? ERR_OK : find_behind(scan, &header, &found);
+        if (e != ERR_OK || !found)
+            return e;
+        e = apply_group(scan, &header);
+        if (e != ERR_OK)
+            return e;
+        scan->pos += journal_padded(header.size);
+        scan->number = header.number + 1;
+    }
+}
+
+/* The generation of its first group; 0: none. */
+static enum err first_generation(struct journal *j, unsigned index, uint8_t *buffer, uint64_t *out)
+{
+    struct half_scan scan = {.j = j, .index = index, .buffer = buffer, .pos = JOURNAL_PAGE_BYTES};
+    struct journal_group_header header;
+    enum err e = read_group(&scan, &header);
+    *out = e == ERR_OK && header.number == 0 ? header.generation : 0;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err journal_scan(struct journal *j)
+{
+    uint8_t *buffer = mem_try(LIMIT_JOURNAL_GROUP_BYTES);
+    if (buffer == NULL)
+        return ERR_NO_MEMORY;
+    uint64_t generations[JOURNAL_HALVES] = {0};
+    enum err e = ERR_OK;
+    for (unsigned i = 0; i < JOURNAL_HALVES && e == ERR_OK; i++)
+        e = first_generation(j, i, buffer, &generations[i]);
+    unsigned older = generations[0] <= generations[1] ? 0 : 1;
+    for (unsigned n = 0; n < JOURNAL_HALVES && e == ERR_OK; n++) {
+        struct half_scan scan = {.j = j,
+                                 .index = n == 0 ? older : 1 - older,
+                                 .buffer = buffer,
+                                 .pos = JOURNAL_PAGE_BYTES};
+        e = scan_half(&scan);
+        struct journal_half *half = &j->halves[scan.index];
+        half->generation = scan.generation;
+        half->salt = scan.salt;
+        half->pos = scan.pos;
+        half->next_number = scan.number;
+    }
+    mem_free(buffer);
+    j->current = 1 - older;
+    j->generation = j->halves[1 - older].generation;
+    return e;
+}
+
+/* ---- into the segments */
+
+struct replaying {
+    struct journal *j;
+    const char *dir;
+    struct env_file *file; /* of the segment at `base` */
+    int64_t base;
+    uint8_t *bytes;
+    uint8_t *there;
+    size_t capacity;
+    uint64_t written;
+    uint64_t foreign;
+};
+
+/* ERR_NOT_FOUND: retention has deleted it. */
+static enum err use_segment(struct replaying *r, int64_t base)
+{
+    if (r->file != NULL && r->base == base)
+        return ERR_OK;
+    struct log_file_name name = {.offset = base, .kind = LOG_FILE_LOG};
+    char text[LOG_NAME_SIZE];
+    char path[LOG_PATH_SIZE];
+    env_file_unref(r->file);
+    r->file = NULL;
+    r->base = base;
+    if (!log_file_path(path, r->dir, log_file_name_format(text, &name)))
+        return ERR_TOO_LARGE;
+    return env_file_open(r->j->env, path, ENV_READ | ENV_WRITE, &r->file);
+}
+
+static enum err reserve(struct replaying *r, size_t size)
+{
+    if (size <= r->capacity)
+        return ERR_OK;
+    mem_free(r->bytes);
+    mem_free(r->there);
+    r->bytes = mem_try(size);
+    r->there = mem_try(size);
+    r->capacity = r->bytes != NULL && r->there != NULL ? size : 0;
+    return r->capacity > 0 ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* What a later cut left of the piece's batches. */
+static size_t wanted_size(const struct journal_piece *piece, const uint8_t *bytes)
+{
+    struct batch_walk walk = {bytes, piece->size};
+    struct batch_header header;
+    const uint8_t *batch;
+    size_t size = 0;
+    while (batch_next(&walk, &header, &batch) == ERR_OK &&
+           batch_last_offset(&header) < piece->end_offset)
+        size = (size_t)(walk.pos - bytes);
+    return size;
+}
+
+/* A whole batch that is not ours lies where ours would go. */
+static bool is_foreign(const uint8_t *there, size_t got, const uint8_t *ours)
+{
+    struct batch_walk walk = {there, got};
+    struct batch_header header;
+    const uint8_t *batch;
+    if (batch_next(&walk, &header, &batch) != ERR_OK ||
+        batch_crc(batch, batch_size(&header)) != header.crc)
+        return false;
+    return memcmp(there, ours, batch_size(&header)) != 0;
+}
+
+static enum err write_piece(struct replaying *r, const struct journal_piece *piece)
+{
+    size_t got = 0;
+    enum err e = use_segment(r, piece->segment_base);
+    if (e == ERR_OK)
+        e = reserve(r, piece->size);
+    if (e == ERR_OK)
+        e = env_file_read(r->j->halves[piece->half].file, r->bytes, piece->size, piece->file_pos,
+                          ENV_WAIT, &got);
+    if (e == ERR_OK && got < piece->size)
+        e = ERR_IO;
+    if (e != ERR_OK)
+        return e;
+    size_t size = wanted_size(piece, r->bytes);
+    e = size > 0 ? env_file_read(r->file, r->there, size, piece->pos, ENV_WAIT, &got) : ERR_OK;
+    if (e != ERR_OK || size == 0 || (got == size && memcmp(r->there, r->bytes, size) == 0))
+        return e;
+    if (is_foreign(r->there, got, r->bytes)) {
+        r->foreign++;
+        return ERR_OK;
+    }
+    r->written++;
+    struct iovec iov = {r->bytes, size};
+    return env_file_write(r->file, &iov, 1, piece->pos);
+}
+
+enum err journal_replay(struct journal *j, const struct journal_target *target,
+                        struct log_open_report *report, int64_t *first_offset)
+{
+    *first_offset = -1;
+    monitor_enter(&j->monitor);
+    struct journal_left *left =
+        left_find(j, target->topic_id, target->partition); /* stays until it is replayed */
+    monitor_leave(&j->monitor);
+    if (left == NULL)
+        return ERR_OK;
+    ASSERT(left->count > 0);
+    struct replaying r = {.j = j, .dir = target->dir};
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < left->count && e == ERR_OK; i++) {
+        const struct journal_piece *piece = &left->pieces[i];
+        if (piece->end_offset <= target->recovery_point)
+            continue;
+        e = write_piece(&r, piece);
+        if (e == ERR_NOT_FOUND)
+            e = ERR_OK;
+    }
+    env_file_unref(r.file);
+    mem_free(r.bytes);
+    mem_free(r.there);
+    if (e != ERR_OK)
+        return e;
+    *first_offset = left->pieces[0].first_offset;
+    atomic_fetch_add_explicit(&j->options.stats->replayed, r.written, memory_order_relaxed);
+    report->replayed = r.written;
+    if (r.foreign > 0)
+        log_warn(j->env,
+                 "%s: %" PRIu64 " commits of the journal do not fit to what lies in the segments, "
+                 "and were left: has another program written there?",
+                 target->dir, r.foreign);
+    return ERR_OK;
+}
+
+/* [monitor] All have been replayed: one void entry ends it. */
+static bool end_replay(struct journal *j)
+{
+    if (journal_state(j) != JOURNAL_REPLAYING || j->left.count > 0 || j->replay_has_ended)
+        return false;
+    j->replay_has_ended = true;
+    j->void_due = j->generation;
+    return journal_claim_job(j);
+}
+
+bool journal_replayed(struct journal *j, struct journal_client *client)
+{
+    monitor_enter(&j->monitor);
+    struct journal_left *left = left_find(j, client->topic_id, client->partition);
+    bool submit = false;
+    if (left != NULL) {
+        struct journal_cover *cover = &client->covers[j->current];
+        ASSERT(!list_is_linked(&cover->link));
+        cover->client = client;
+        cover->generation = j->generation;
+        cover->end_offset = 0;
+        list_push_back(&j->halves[j->current].synced, &cover->link);
+        left_free(j, left);
+        submit = end_replay(j);
+    }
+    monitor_leave(&j->monitor);
+    if (submit)
+        env_submit(j->env, &j->job);
+    return left != NULL;
+}
+
+uint64_t journal_generation(const struct journal *j)
+{
+    return j->generation;
+}
+
+struct left_key {
+    struct uuid topic_id;
+    int32_t partition;
+};
+
+/* A copy, so that others may be asked without the monitor. mem_alloc'ed. */
+static struct left_key *left_keys(struct journal *j, size_t *count)
+{
+    monitor_enter(&j->monitor);
+    struct left_key *keys = mem_alloc((j->left.count + 1) * sizeof(*keys));
+    *count = 0;
+    MAP_FOR_EACH (node, &j->left) {
+        const struct journal_left *left = container_of(node, struct journal_left, node);
+        keys[(*count)++] = (struct left_key){left->topic_id, left->partition};
+    }
+    monitor_leave(&j->monitor);
+    return keys;
+}
+
+void journal_settle(struct journal *j,
+                    bool (*is_known)(void *arg, struct uuid topic_id, int32_t partition), void *arg)
+{
+    size_t count = 0;
+    size_t dropped = 0;
+    struct left_key *keys = left_keys(j, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (is_known(arg, keys[i].topic_id, keys[i].partition))
+            continue;
+        monitor_enter(&j->monitor);
+        struct journal_left *left = left_find(j, keys[i].topic_id, keys[i].partition);
+        if (left != NULL) {
+            left_free(j, left);
+            dropped++;
+        }
+        monitor_leave(&j->monitor);
+    }
+    mem_free(keys);
+    monitor_enter(&j->monitor);
+    size_t waiting = j->left.count;
+    bool submit = end_replay(j);
+    monitor_leave(&j->monitor);
+    if (dropped > 0)
+        log_warn(j->env,
+                 "%s: the journal has commits of %zu partitions that are not known: dropped",
+                 j->dir, dropped);
+    if (waiting > 0)
+        log_warn(j->env,
+                 "%s: the journal waits for %zu partitions that could not be opened; until then "
+                 "every commit syncs its own segment",
+                 j->dir, waiting);
+    if (submit)
+        env_submit(j->env, &j->job);
+}
+
+void journal_each_left(struct journal *j,
+                       void (*each)(void *arg, struct uuid topic_id, int32_t partition), void *arg)
+{
+    size_t count = 0;
+    struct left_key *keys = left_keys(j, &count);
+    for (size_t i = 0; i < count; i++)
+        each(arg, keys[i].topic_id, keys[i].partition);
+    mem_free(keys);
+}
