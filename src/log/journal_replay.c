@@ -304,7 +304,7 @@ struct replaying {
     uint8_t *there;
     size_t capacity;
     uint64_t written;
-    uint64_t foreign;
+    uint64_t later;
 };
 
 /* ERR_NOT_FOUND: retention has deleted it. */
@@ -348,16 +348,18 @@ static size_t wanted_size(const struct journal_piece *piece, const uint8_t *byte
     return size;
 }
 
-/* A whole batch that is not ours lies where ours would go. */
-static bool is_foreign(const uint8_t *there, size_t got, const uint8_t *ours)
+/* A whole batch of a later leader epoch lies where ours would go. One of our own time or before is
+ * what a write that was taken back has left on the platter. */
+static bool is_later(const uint8_t *there, size_t got, const uint8_t *ours)
 {
     struct batch_walk walk = {there, got};
     struct batch_header header;
+    struct batch_header our_header;
     const uint8_t *batch;
-    if (batch_next(&walk, &header, &batch) != ERR_OK ||
-        batch_crc(batch, batch_size(&header)) != header.crc)
-        return false;
-    return memcmp(there, ours, batch_size(&header)) != 0;
+    return batch_header_read(ours, BATCH_HEADER_BYTES, &our_header) &&
+           batch_next(&walk, &header, &batch) == ERR_OK &&
+           batch_crc(batch, batch_size(&header)) == header.crc &&
+           header.leader_epoch > our_header.leader_epoch;
 }
 
 static enum err write_piece(struct replaying *r, const struct journal_piece *piece)
@@ -377,8 +379,8 @@ static enum err write_piece(struct replaying *r, const struct journal_piece *pie
     e = size > 0 ? env_file_read(r->file, r->there, size, piece->pos, ENV_WAIT, &got) : ERR_OK;
     if (e != ERR_OK || size == 0 || (got == size && memcmp(r->there, r->bytes, size) == 0))
         return e;
-    if (is_foreign(r->there, got, r->bytes)) {
-        r->foreign++;
+    if (is_later(r->there, got, r->bytes)) {
+        r->later++;
         return ERR_OK;
     }
     r->written++;
@@ -415,11 +417,12 @@ enum err journal_replay(struct journal *j, const struct journal_target *target,
     *first_offset = left->pieces[0].first_offset;
     atomic_fetch_add_explicit(&j->options.stats->replayed, r.written, memory_order_relaxed);
     report->replayed = r.written;
-    if (r.foreign > 0)
+    if (r.later > 0)
         log_warn(j->env,
-                 "%s: %" PRIu64 " commits of the journal do not fit to what lies in the segments, "
-                 "and were left: has another program written there?",
-                 target->dir, r.foreign);
+                 "%s: %" PRIu64
+                 " commits of the journal were left: batches of a later leader epoch lie in "
+                 "their place; has another program written there?",
+                 target->dir, r.later);
     return ERR_OK;
 }
 

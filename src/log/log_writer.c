@@ -268,6 +268,7 @@ static enum err take_back(struct partition_log *log, struct log_commit *commit)
         e = cut_file(log->active, (enum log_file_kind)kind, sizes[kind]);
     if (e == ERR_OK && had_segments)
         e = env_dir_sync(log->env, log->home->dir);
+    log->was_taken_back = true;
     commit->written_bytes = 0;
     return e;
 }
@@ -366,10 +367,12 @@ static enum err sync_all_sealed(struct partition_log *log)
 static enum err sync_unsynced(struct partition_log *log)
 {
     enum err e = sync_all_sealed(log);
-    if (e == ERR_OK && log->active_is_unsynced)
+    if (e == ERR_OK && (log->active_is_unsynced || log->was_taken_back))
         e = sync_file(log->active, LOG_FILE_LOG);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         log->active_is_unsynced = false;
+        log->was_taken_back = false;
+    }
     return e;
 }
 
@@ -392,7 +395,7 @@ enum err partition_log_sync(struct partition_log *log, struct log_commit *commit
 bool partition_log_may_journal(const struct partition_log *log, const struct log_commit *commit)
 {
     return commit->sync && commit->follows_durable && !list_is_empty(&commit->appends) &&
-           list_is_empty(&log->unsynced) && !log->dir_is_unsynced &&
+           !log->was_taken_back && list_is_empty(&log->unsynced) && !log->dir_is_unsynced &&
            partition_log_commit_is_brief(commit);
 }
 

@@ -76,7 +76,9 @@ struct partition_log {
     struct list unsynced; /* sealed segments whose bytes may not be on disk */
     bool active_is_unsynced;
     bool dir_is_unsynced;
-    bool is_broken; /* a write or a sync failed: nothing is tried again */
+    bool
+        was_taken_back; /* a write failed since the last sync: its bytes may still be on the disk */
+    bool is_broken;     /* a write or a sync failed: nothing is tried again */
 };
 
 /* [lock] */

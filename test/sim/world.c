@@ -19,6 +19,7 @@ enum {
     SAFETY_MAX_S = 120,
     HEALING_MAX_S = 300,
     AUDIT_MAX_S = 120,
+    SETTLE_S = 1,
     LONE_MAX_S = 30,
     STOP_MAX_S = 5,
     EVENTS_MAX = 20000000,
@@ -567,6 +568,13 @@ static void groups(struct world *w)
         trouble(w, w->history.failure, "");
 }
 
+/* What was acknowledged when it was written (acks=1) is readable when its commit has ended. */
+static bool lets_time_pass(const struct world *w)
+{
+    (void)w;
+    return false;
+}
+
 static bool is_audited(const struct world *w)
 {
     return consumer_is_done(&w->auditor);
@@ -584,6 +592,7 @@ static void audit(struct world *w)
     }
     if (w->has_failed || w->history.partition_count == 0)
         return;
+    (void)world_run_until(w, lets_time_pass, SETTLE_S);
     struct client_options client = world_client_of_all(w);
     struct consumer_options options = {.is_auditor = true,
                                        .wait_ms = 10,
