@@ -7,14 +7,19 @@
  * KAFKA_STORAGE_ERROR and without partitions. No partition moves between directories in this
  * build, and none is behind the one that is read: the lag is 0.
  *
+ * Who asks for it by a tagged field of ours, and names partitions, is told how each of them is and
+ * why; nobody else's answer differs.
+ *
  * Thread: the request's reactor; ask_disks on a worker.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "broker/broker_private.h"
 #include "broker/handlers.h"
+#include "broker/partition_reasons.h"
 #include "wire/describe_log_dirs.h"
 
 enum { ANSWER_ARENA_SHARE = 8, SPACE_SINCE = 4 };
@@ -36,6 +41,7 @@ struct dirs_op {
     struct dir_part *parts;
     int32_t part_count;
     int32_t part_room;
+    int64_t *free_bytes; /* by directory; NULL: nobody wants it */
     bool is_out_of_memory;
     struct env_job job;
     struct loop_task back;
@@ -89,14 +95,12 @@ static bool sort_wanted(struct dirs_op *op)
     ASSERT((size_t)op->wanted_count == count);
     if (count > 1)
         qsort(op->wanted, count, sizeof(op->wanted[0]), compare_partitions);
+    op->wanted_count = 0;
+    for (size_t i = 0; i < count; i++) { /* each once */
+        if (i == 0 || compare_partitions(&op->wanted[i], &op->wanted[i - 1]) != 0)
+            op->wanted[op->wanted_count++] = op->wanted[i];
+    }
     return true;
-}
-
-static bool is_wanted(const struct dirs_op *op, const struct dir_part *part)
-{
-    const struct describe_log_dirs_request *request = op->rq->body;
-    return request->topics.count < 0 || bsearch(part, op->wanted, (size_t)op->wanted_count,
-                                                sizeof(*part), compare_partitions) != NULL;
 }
 
 /* Doubles the array; what it was stays in the arena. */
@@ -130,12 +134,77 @@ static void take_partition(void *arg, struct partition *p)
     while (part.dir < broker->dir_count && broker->dirs[part.dir] != partition_dir(p))
         part.dir++;
     ASSERT(part.dir < broker->dir_count);
-    if (op->is_out_of_memory || !is_wanted(op, &part))
+    if (op->is_out_of_memory)
         return;
     part.topic = arena_copy_text(&op->arena, part.topic, part.topic_len);
     op->is_out_of_memory = part.topic == NULL || !make_room(op);
     if (!op->is_out_of_memory)
         op->parts[op->part_count++] = part;
+}
+
+/* The topic's id; false: there is none of this name. */
+static bool find_topic(const struct dirs_op *op, const struct dir_part *part, struct uuid *out)
+{
+    const struct topic_image *topic =
+        part->topic_len > 0 ? image_topic(request_image(op->rq), part->topic, part->topic_len)
+                            : NULL;
+    if (topic != NULL)
+        *out = topic_id(topic);
+    return topic != NULL;
+}
+
+static void take_wanted(struct dirs_op *op)
+{
+    for (int32_t i = 0; i < op->wanted_count && !op->is_out_of_memory; i++) {
+        struct uuid id;
+        enum kerr error;
+        if (!find_topic(op, &op->wanted[i], &id))
+            continue;
+        struct partition *p =
+            replica_set_find(op->rq->broker->replicas, id, op->wanted[i].index, &error);
+        if (p != NULL)
+            take_partition(op, p);
+        partition_unref(p);
+    }
+}
+
+/* ---- explanations */
+
+/* False: no memory. */
+static bool explain_wanted(struct dirs_op *op)
+{
+    struct broker *broker = op->rq->broker;
+    struct describe_log_dirs_response *response = op->rq->response;
+    struct describe_log_dirs_response_explanation *out = arena_alloc(&op->arena, sizeof(*out));
+    op->free_bytes = arena_alloc_array(&op->arena, broker->dir_count, sizeof(int64_t));
+    if (out == NULL || op->free_bytes == NULL)
+        return false;
+    wire_defaults(&describe_log_dirs_response_explanation_layout, out);
+    out->now_ms = env_wall_ms(broker->env);
+    if (wire_array_new(&op->arena, &describe_log_dirs_response_explained_partition_layout,
+                       op->wanted_count, &out->partitions) != ERR_OK)
+        return false;
+    out->partitions.count = 0;
+    for (int32_t i = 0; i < op->wanted_count; i++) {
+        struct partition_explanation facts;
+        struct uuid id;
+        const struct dir_part *part = &op->wanted[i];
+        if (!find_topic(op, part, &id) ||
+            !replica_set_explain(broker->replicas, id, part->index, &facts))
+            continue;
+        struct partition_reasons_input in = {
+            .broker = broker,
+            .topic = {part->topic, (int32_t)part->topic_len},
+            .index = part->index,
+            .facts = &facts,
+            .now_ms = out->now_ms,
+        };
+        if (!partition_reasons_fill(&in, &op->arena,
+                                    &out->partitions.items[out->partitions.count++]))
+            return false;
+    }
+    response->explanation = out;
+    return true;
 }
 
 /* ---- the answer */
@@ -222,10 +291,14 @@ static bool ask_disks(struct env_job *job)
         const char *path = log_dir_path(op->rq->broker->dirs[i]);
         if (row->error_code != KERR_NONE ||
             env_disk_space(op->rq->broker->env, path, &free_bytes, &total_bytes) != ERR_OK)
-            continue;
+            free_bytes = total_bytes = -1;
         row->usable_bytes = free_bytes;
         row->total_bytes = total_bytes;
+        if (op->free_bytes != NULL)
+            op->free_bytes[i] = free_bytes;
     }
+    if (response->explanation != NULL)
+        partition_reasons_finish(response->explanation, op->free_bytes, op->rq->broker->dir_count);
     loop_post(op->rq->net->loop, &op->back);
     return false;
 }
@@ -255,9 +328,14 @@ void handle_describe_log_dirs(struct request *rq)
     op->rq = rq;
     arena_init(&op->arena, (size_t)rq->broker->config->memory_bytes_max / ANSWER_ARENA_SHARE);
     op->is_out_of_memory = !sort_wanted(op);
-    if (!op->is_out_of_memory)
+    const struct describe_log_dirs_request *request = rq->body;
+    if (!op->is_out_of_memory && request->topics.count < 0)
         replica_set_each(rq->broker->replicas, take_partition, op);
-    if (op->is_out_of_memory || !fill_dirs(op)) {
+    else if (!op->is_out_of_memory)
+        take_wanted(op);
+    bool is_explained = request->include_explanation && request->topics.count >= 0 &&
+                        op->wanted_count <= LIMIT_EXPLAINED_PARTITIONS;
+    if (op->is_out_of_memory || (is_explained && !explain_wanted(op)) || !fill_dirs(op)) {
         dirs_op_end(op, false);
         return;
     }

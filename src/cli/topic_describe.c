@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * topic_describe: `klamm topic describe`: partitions and replicas by Metadata, first and next
- * offset by ListOffsets from each leader, configs by DescribeConfigs. In chunks of topics, so that
- * no answer becomes too large.
+ * offset by ListOffsets from each leader, how far it is written and durable by DescribeLogDirs from
+ * those that are Klamms, configs by DescribeConfigs. In chunks of topics, so that no answer becomes
+ * too large.
  *
  * Thread: main.
  */
@@ -16,6 +17,7 @@
 #include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/topic.h"
+#include "cli/topic_state.h"
 #include "cli/topic_view.h"
 #include "wire/codec.h"
 #include "wire/describe_configs.h"
@@ -31,7 +33,8 @@ enum {
 static const char help[] =
     "usage: klamm topic describe [NAME...] [--json] [--bootstrap HOST:PORT,...]\n\n"
     "Shows topics (all of them when none is named): leader, epoch, replicas, in-sync replicas and\n"
-    "offsets of each partition, and the configs that are not the default.\n\n"
+    "offsets of each partition, and the configs that are not the default. Brokers that are Klamms\n"
+    "also tell how far each is written and how far durable.\n\n"
     "  --json                      an array of objects, for programs\n" //
     ADMIN_HELP_BOOTSTRAP;
 
@@ -120,6 +123,8 @@ static void print_partition(const struct partition_view *view)
     print_offset(view->end_offset);
     bool is_known = view->begin_offset >= 0 && view->end_offset >= view->begin_offset;
     print_offset(is_known ? view->end_offset - view->begin_offset : -1);
+    print_offset(view->state != NULL ? view->state->written_offset : -1);
+    print_offset(view->state != NULL ? view->state->durable_offset : -1);
     putchar('\n');
 }
 
@@ -136,13 +141,25 @@ static void print_text(const struct describe *d, const struct topic_view *view,
                    configs->configs.items[i].config_source == SOURCE_TOPIC ? ""
                                                                            : "  (of the broker)");
     }
-    printf("  %9s %8s %6s %-12s %-12s %12s %12s %12s\n", "partition", "leader", "epoch", "replicas",
-           "isr", "begin", "end", "offsets");
+    printf("  %9s %8s %6s %-12s %-12s %12s %12s %12s %12s %12s\n", "partition", "leader", "epoch",
+           "replicas", "isr", "begin", "end", "offsets", "written", "durable");
     for (int32_t i = 0; i < view->count; i++)
         print_partition(&view->partitions[i]);
 }
 
 /* ---- as JSON */
+
+/* What only a Klamm tells; null elsewhere. */
+static void set_state(json_t *object,
+                      const struct describe_log_dirs_response_explained_partition *x)
+{
+    json_out_set(object, "log_start_offset", json_out_number(x != NULL ? x->log_start_offset : -1));
+    json_out_set(object, "recovery_point", json_out_number(x != NULL ? x->recovery_point : -1));
+    json_out_set(object, "durable_offset", json_out_number(x != NULL ? x->durable_offset : -1));
+    json_out_set(object, "high_watermark", json_out_number(x != NULL ? x->high_watermark : -1));
+    json_out_set(object, "written_offset", json_out_number(x != NULL ? x->written_offset : -1));
+    json_out_set(object, "assigned_offset", json_out_number(x != NULL ? x->assigned_offset : -1));
+}
 
 static json_t *partition_json(const struct partition_view *view)
 {
@@ -156,6 +173,7 @@ static json_t *partition_json(const struct partition_view *view)
     json_out_set(object, "offline", json_out_numbers(&p->offline_replicas));
     json_out_set(object, "begin_offset", json_out_number(view->begin_offset));
     json_out_set(object, "end_offset", json_out_number(view->end_offset));
+    set_state(object, view->state);
     return object;
 }
 
@@ -196,10 +214,15 @@ static json_t *topic_json(const struct topic_view *view,
 static bool show_chunk(struct describe *d, struct topic_view *views, int32_t count)
 {
     struct client_result result;
-    if (!topic_view_ask_offsets(&d->admin, views, count))
+    struct topic_states states = {0};
+    if (topic_view_ask_offsets(&d->admin, views, count))
+        topic_states_ask(&d->admin, views, count, true, &states);
+    else
         d->status = CLI_FAILED; /* a leader that is away: its offsets are not known */
-    if (!ask_configs(d, views, count, &result))
+    if (!ask_configs(d, views, count, &result)) {
+        topic_states_deinit(&states);
         return false;
+    }
     cli_progress_clear(&d->admin.progress);
     for (int32_t i = 0; i < count; i++) {
         const struct describe_configs_response_describe_configs_result *configs =
@@ -214,6 +237,7 @@ static bool show_chunk(struct describe *d, struct topic_view *views, int32_t cou
         d->shown++;
     }
     client_result_deinit(&result);
+    topic_states_deinit(&states);
     return true;
 }
 

@@ -12,6 +12,9 @@
 
 enum { OFFSET_UNKNOWN = -1 };
 
+struct describe_log_dirs_response;
+struct describe_log_dirs_response_explained_partition;
+
 struct partition_view {
     const struct metadata_response_partition *partition;
     int64_t begin_offset; /* OFFSET_UNKNOWN: no leader, or it did not say */
@@ -20,7 +23,11 @@ struct partition_view {
     int64_t found_time_ms; /* of the record there; -1: not known */
     int16_t error;         /* what the leader said when it was asked last; until then none */
     bool is_answered;      /* it has said something then */
-    bool is_wanted;        /* leaders are asked about those alone; all are at first */
+    /* What the broker that holds it said of it (topic_state.h); NULL: nothing. */
+    const struct describe_log_dirs_response_explained_partition *state;
+    const struct describe_log_dirs_response *told_by;
+    int32_t told_node;
+    bool is_wanted; /* leaders are asked about those alone; all are at first */
 };
 
 struct topic_view {

@@ -44,6 +44,13 @@ static int64_t parse_ms(const char *query)
     return *end == '\0' ? ms : -1;
 }
 
+/* "topic=t" -> "t", since no name of a topic needs an escape; NULL: all. */
+static const char *parse_topic(const char *query)
+{
+    static const char name[] = "topic=";
+    return strncmp(query, name, sizeof(name) - 1) == 0 ? query + sizeof(name) - 1 : NULL;
+}
+
 static void answer_advance(struct console *console, const struct http_request *request,
                            struct http_answer *answer)
 {
@@ -75,7 +82,7 @@ static void console_page(void *arg, const struct http_request *request, struct h
         answer_ready(console, answer);
     } else if (strcmp(request->path, "/metrics") == 0) {
         answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
-        metrics_write(console->env, console->broker, &answer->body);
+        metrics_write(console->env, console->broker, parse_topic(request->query), &answer->body);
     } else {
         answer->status = 404;
         strbuf_puts(&answer->body, "here are /healthz, /readyz and /metrics\n");

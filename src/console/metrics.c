@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/metric_table.h"
 #include "broker/broker.h"
@@ -37,6 +38,10 @@ struct page {
     const struct log_stats *log;
     const struct journal_stats *journal;
     const struct group_stats *groups;
+    const char *topic;          /* whose rows are wanted; NULL: all */
+    uint64_t segments;          /* of all partitions */
+    uint64_t unsynced;          /* partitions */
+    uint64_t serving;           /* partitions */
     struct partition_row *rows; /* by topic and index */
     size_t row_count;
     size_t row_capacity;
@@ -47,13 +52,20 @@ struct page {
 static void collect_row(void *arg, struct partition *p)
 {
     struct page *page = arg;
+    struct partition_offsets at;
+    partition_offsets(p, &at);
+    page->serving++;
+    page->segments += at.segment_count;
+    page->unsynced += at.durable < at.written;
+    if (page->topic != NULL && strcmp(partition_topic(p), page->topic) != 0)
+        return;
     if (page->row_count == page->row_capacity) {
         page->row_capacity = page->row_capacity > 0 ? page->row_capacity * 2 : 64;
         page->rows = mem_realloc(page->rows, page->row_capacity * sizeof(struct partition_row));
     }
     struct partition_row *row = &page->rows[page->row_count++];
     row->partition = partition_ref(p);
-    partition_offsets(p, &row->at);
+    row->at = at;
     partition_traffic(p, &row->traffic);
 }
 
@@ -67,9 +79,10 @@ static int compare_rows(const void *a, const void *b)
     return partition_index(x) < partition_index(y) ? -1 : partition_index(x) > partition_index(y);
 }
 
-static void page_init(struct page *page, struct env *env, struct broker *broker, struct strbuf *out)
+static void page_init(struct page *page, struct env *env, struct broker *broker, const char *topic,
+                      struct strbuf *out)
 {
-    *page = (struct page){.env = env, .broker = broker, .out = out};
+    *page = (struct page){.env = env, .broker = broker, .topic = topic, .out = out};
     broker_gauges(broker, &page->gauges);
     env_process_stats(env, &page->process);
     page->net = broker_net_stats(broker);
@@ -246,17 +259,26 @@ static int64_t partition_value(const struct partition_row *row, enum metric metr
         return at->written;
     if (metric == METRIC_PARTITION_DURABLE_OFFSET)
         return at->durable;
+    if (metric == METRIC_PARTITION_ASSIGNED_OFFSET)
+        return at->assigned;
+    if (metric == METRIC_PARTITION_RECOVERY_POINT)
+        return at->recovery_point;
     if (metric == METRIC_PARTITION_LOG_SIZE_BYTES)
         return at->size_bytes;
     ASSERT(metric == METRIC_PARTITION_LEADER_EPOCH);
     return at->leader_epoch;
 }
 
+static bool leaves_rows_out(const struct page *page)
+{
+    return page->topic == NULL && page->row_count > LIMIT_METRIC_PARTITIONS;
+}
+
 static void put_partitions(struct page *page, enum metric metric)
 {
     const struct metric_def *def = &metric_defs[metric];
     ASSERT(def->label_count == 2);
-    for (size_t i = 0; i < page->row_count; i++)
+    for (size_t i = 0; i < page->row_count && !leaves_rows_out(page); i++)
         strbuf_printf(page->out, "%s{topic=\"%s\",partition=\"%d\"} %" PRId64 "\n", def->name,
                       partition_topic(page->rows[i].partition),
                       partition_index(page->rows[i].partition),
@@ -264,14 +286,6 @@ static void put_partitions(struct page *page, enum metric metric)
 }
 
 /* ---- rows of one number */
-
-static uint64_t count_segments(const struct page *page)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < page->row_count; i++)
-        count += page->rows[i].at.segment_count;
-    return count;
-}
 
 static double process_value(const struct page *page, enum metric metric)
 {
@@ -331,7 +345,7 @@ static double plain_value(const struct page *page, enum metric metric)
     case METRIC_PARTITIONS_UNDER_MIN_ISR:
         return 0; /* one broker: its replica is the only one */
     case METRIC_PARTITIONS_AT_MIN_ISR:
-        return (double)page->row_count;
+        return (double)page->serving;
     case METRIC_LOG_SYNCS_TOTAL:
         return (double)histogram_count(&page->log->sync_time);
     case METRIC_LOG_WRITTEN_BYTES_TOTAL:
@@ -351,7 +365,11 @@ static double plain_value(const struct page *page, enum metric metric)
     case METRIC_LOG_COLD_READS_TOTAL:
         return (double)load(&page->stats->cold_reads);
     case METRIC_LOG_SEGMENTS:
-        return (double)count_segments(page);
+        return (double)page->segments;
+    case METRIC_PARTITIONS_UNSYNCED:
+        return (double)page->unsynced;
+    case METRIC_PARTITION_ROWS_LEFT_OUT:
+        return leaves_rows_out(page);
     case METRIC_LOG_RECOVERED_BYTES_TOTAL:
         return (double)gauges->replicas.recovered_bytes;
     case METRIC_LOG_TRUNCATED_BYTES_TOTAL:
@@ -403,6 +421,8 @@ static void put_row(struct page *page, enum metric metric)
     case METRIC_PARTITION_HIGH_WATERMARK:
     case METRIC_PARTITION_WRITTEN_OFFSET:
     case METRIC_PARTITION_DURABLE_OFFSET:
+    case METRIC_PARTITION_ASSIGNED_OFFSET:
+    case METRIC_PARTITION_RECOVERY_POINT:
     case METRIC_PARTITION_LOG_SIZE_BYTES:
     case METRIC_PARTITION_LEADER_EPOCH:
         put_partitions(page, metric);
@@ -435,10 +455,10 @@ static void put_row(struct page *page, enum metric metric)
     }
 }
 
-void metrics_write(struct env *env, struct broker *broker, struct strbuf *out)
+void metrics_write(struct env *env, struct broker *broker, const char *topic, struct strbuf *out)
 {
     struct page page;
-    page_init(&page, env, broker, out);
+    page_init(&page, env, broker, topic, out);
     for (int metric = 0; metric < METRIC_COUNT; metric++)
         put_row(&page, (enum metric)metric);
     page_deinit(&page);

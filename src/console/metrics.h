@@ -13,7 +13,8 @@
 
 struct broker;
 
-/* Adds the whole page. Walks all partitions: the cost of a scrape. */
-void metrics_write(struct env *env, struct broker *broker, struct strbuf *out);
+/* Adds the whole page; `topic`, if not NULL: of the rows that have a topic only its own. Walks all
+ * partitions: the cost of a scrape. */
+void metrics_write(struct env *env, struct broker *broker, const char *topic, struct strbuf *out);
 
 #endif

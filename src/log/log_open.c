@@ -349,6 +349,7 @@ void partition_log_free(struct partition_log *log)
     segment_unref(log->active);
     mem_free(log->segments);
     mem_free(log->recent);
+    mem_free(log->fault);
     leader_epochs_deinit(&log->epochs);
     producer_state_deinit(&log->producers);
     log_home_unref(log->home);

@@ -106,8 +106,11 @@ enum err partition_log_delete_segments(struct partition_log *log, struct list *r
     LIST_FOR_EACH (node, retired) {
         struct segment *seg = container_of(node, struct segment, link);
         enum err e = segment_rename_all(seg, LOG_STAGE_LIVE, LOG_STAGE_DELETED);
-        if (e != ERR_OK)
+        if (e != ERR_OK) {
+            log_fault_note(log, LOG_STEP_DELETE, e,
+                           &(struct log_position){-1, seg->base_offset, -1});
             return e;
+        }
     }
     /* Before any of them is unlinked: else a crash could bring an old one back and not its
      * successor, which leaves a hole. */

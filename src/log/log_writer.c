@@ -316,6 +316,8 @@ enum err partition_log_write(struct partition_log *log, struct log_commit *commi
     if (e == ERR_OK)
         e = run_all(&run);
     if (e != ERR_OK) {
+        log_fault_note(log, LOG_STEP_WRITE, e,
+                       &(struct log_position){-1, run.seg->base_offset, run.pos});
         enum err back = take_back(log, commit);
         log->is_broken = back != ERR_OK || (e != ERR_NO_SPACE && e != ERR_FULL);
         return log->is_broken ? ERR_IO : e;
@@ -381,7 +383,7 @@ enum err partition_log_sync(struct partition_log *log, struct log_commit *commit
     ASSERT(commit->is_published);
     if (log->is_broken)
         return ERR_IO;
-    if (sync_unsynced(log) != ERR_OK) {
+    if (log_fault_note_sync(log, sync_unsynced(log)) != ERR_OK) {
         log->is_broken = true; /* what the kernel dropped cannot be had back: never again */
         return ERR_IO;
     }
@@ -419,7 +421,7 @@ enum err partition_log_sync_sealed(struct partition_log *log, struct log_positio
     if (log->is_broken)
         return ERR_IO;
     if (!list_is_empty(&log->unsynced)) {
-        if (sync_all_sealed(log) != ERR_OK) {
+        if (log_fault_note_sync(log, sync_all_sealed(log)) != ERR_OK) {
             log->is_broken = true;
             return ERR_IO;
         }

@@ -461,6 +461,11 @@ struct log_position partition_log_durable(const struct partition_log *log)
     return log->durable;
 }
 
+int64_t partition_log_unsynced_since_ms(const struct partition_log *log)
+{
+    return log->written.offset > log->durable.offset ? log->first_unsynced_ms : -1;
+}
+
 int64_t partition_log_size_bytes(const struct partition_log *log)
 {
     return log->size_bytes;

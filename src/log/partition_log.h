@@ -222,7 +222,23 @@ void partition_log_publish_sealed(struct partition_log *log, const struct log_po
  * them all. With `written` published before (a sync failed) nothing is given back. */
 void partition_log_fail(struct partition_log *log, struct log_commit *commit);
 
+/* What the disk did not do when it was asked last, also where that was tried again (a full disk).
+ */
+enum log_step { LOG_STEP_WRITE, LOG_STEP_SYNC, LOG_STEP_DELETE };
+
+struct log_fault {
+    enum log_step step;
+    enum err error;
+    struct log_position at; /* segment_base, and pos there, -1: not known */
+};
+
+/* [writer] NULL: nothing failed since the log was opened. */
+const struct log_fault *partition_log_fault(const struct partition_log *log);
+
 /* ---- what is there. [lock] */
+
+/* Since when written is above durable; -1: it is not. Wall time. */
+int64_t partition_log_unsynced_since_ms(const struct partition_log *log);
 
 int64_t partition_log_start_offset(const struct partition_log *log);
 int64_t partition_log_assigned(const struct partition_log *log); /* the log end offset to be */

@@ -76,9 +76,9 @@ struct partition_log {
     struct list unsynced; /* sealed segments whose bytes may not be on disk */
     bool active_is_unsynced;
     bool dir_is_unsynced;
-    bool
-        was_taken_back; /* a write failed since the last sync: its bytes may still be on the disk */
-    bool is_broken;     /* a write or a sync failed: nothing is tried again */
+    bool was_taken_back;      /* a write failed since the last sync: it may still be on the disk */
+    bool is_broken;           /* a write or a sync failed: nothing is tried again */
+    struct log_fault *fault;  /* what failed last; NULL: nothing */
 };
 
 /* [lock] */
@@ -108,6 +108,12 @@ void log_apply_roll(struct partition_log *log, const struct log_roll *roll);
 
 /* Blocks. Where the topic wants it: the whole size of a new segment's .log. */
 enum err log_preallocate(const struct log_config *config, struct segment *seg) MUST_USE;
+
+/* [writer] What partition_log_fault tells. */
+void log_fault_note(struct partition_log *log, enum log_step step, enum err e,
+                    const struct log_position *at);
+/* [writer] The same for a sync, by what is not synced yet; ERR_OK: nothing. Returns `e`. */
+enum err log_fault_note_sync(struct partition_log *log, enum err e) MUST_USE;
 
 /* [writer] leader-epoch-checkpoint, when the epochs changed; the directory is left to be synced. */
 enum err log_write_epochs(struct partition_log *log) MUST_USE;

@@ -138,6 +138,7 @@ void partition_unref(struct partition *p)
     ASSERT(list_is_empty(&p->trims));
     partition_log_unlink_retired(p->env, &p->retired);
     partition_log_free(p->log);
+    mem_free(p->failure);
     monitor_deinit(&p->monitor);
     mem_free(p);
 }
@@ -445,6 +446,7 @@ void partition_offsets(struct partition *p, struct partition_offsets *out)
         .written = partition_log_written(p->log).offset,
         .durable = partition_log_durable(p->log).offset,
         .assigned = partition_log_assigned(p->log),
+        .recovery_point = partition_log_recovery_point(p->log),
         .size_bytes = partition_log_size_bytes(p->log),
         .segment_count = partition_log_segment_count(p->log),
         .leader_epoch = p->leader_epoch,

@@ -192,6 +192,7 @@ struct partition_offsets {
     int64_t written;
     int64_t durable;
     int64_t assigned;
+    int64_t recovery_point;
     int64_t size_bytes;
     uint32_t segment_count;
     int32_t leader_epoch;

@@ -67,6 +67,7 @@ static void note_disk_full(struct partition *p, bool is_full)
     else if (!is_full && p->is_disk_full)
         log_info(p->env, "%s-%d: takes records again", p->topic, p->index);
     p->is_disk_full = is_full;
+    partition_note_full(p, is_full);
 }
 
 /* Nothing of this commit was published. Everybody behind `written` is told. */
@@ -74,6 +75,7 @@ void partition_commit_failed(struct partition *p, enum err e)
 {
     struct partition_fire fire;
     partition_fire_init(&fire);
+    partition_note_failure(p);
     monitor_enter(&p->monitor);
     partition_log_fail(p->log, &p->commit);
     commit_release(&p->commit);
@@ -186,7 +188,9 @@ static bool commit_write(struct partition *p)
 static void commit_sync(struct partition *p)
 {
     int64_t start_ns = env_mono_ns(p->env);
+    partition_note_sync_begins(p);
     enum err e = partition_log_sync(p->log, &p->commit);
+    partition_note_sync_ended(p, e == ERR_OK);
     p->sync_ns = env_mono_ns(p->env) - start_ns;
     time_histogram_add(&p->owner.stats->sync_time, p->sync_ns);
     if (e != ERR_OK)
@@ -253,8 +257,10 @@ static void retire_segments(struct partition *p, int64_t now_ms)
     list_splice_back(&p->retired, &retired);
     if (p->retired_due_ms == INT64_MAX)
         p->retired_due_ms = now_ms + MIN(delay_ms, INT64_MAX - now_ms); /* a client set it */
-    if (e != ERR_OK)
+    if (e != ERR_OK) {
+        partition_note_failure(p);
         p->owner.storage_failed(p->owner.arg, p, e);
+    }
 }
 
 void partition_save_checkpoint(struct partition *p)
@@ -276,6 +282,7 @@ static void sync_sealed(struct partition *p)
     struct log_position durable;
     enum err e = partition_log_sync_sealed(p->log, &durable);
     if (e != ERR_OK) {
+        partition_note_failure(p);
         p->owner.storage_failed(p->owner.arg, p, e);
         return;
     }

@@ -11,6 +11,8 @@
 #include "log/journal.h"
 #include "replica/partition.h"
 
+struct partition_failure;
+
 enum partition_state {
     PARTITION_LEADING,
     PARTITION_CLOSING, /* the job ends what is pending and closes the log */
@@ -74,6 +76,10 @@ struct partition {
     uint32_t gather_for;    /* [job] so many may come back after the last commit; 0: go at once */
     int64_t sync_ns;        /* [job] how long the last sync took */
     struct list retired;    /* [job] segments whose names go at retired_due_ms */
+    struct partition_failure *failure; /* the last one; NULL: none. partition_explain.h */
+    _Atomic int64_t sync_began_ms;     /* these three as there; relaxed */
+    _Atomic int64_t synced_ms;
+    _Atomic int64_t full_since_ms;
     int64_t retired_due_ms; /* [job] wall time; INT64_MAX: nothing */
     int64_t flush_due_ms;   /* [job] as the owner was told last */
     bool wants_housekeeping;
@@ -135,6 +141,13 @@ void partition_trims_fail(struct partition *p, struct partition_fire *fire, enum
 
 /* [job] Sets what the next checkpoint of the directory says. */
 void partition_save_checkpoint(struct partition *p);
+
+/* [job] For who asks why (partition_explain.h): what the log says failed last; whether a write
+ * finds room; how a sync went. */
+void partition_note_failure(struct partition *p);
+void partition_note_full(struct partition *p, bool is_full);
+void partition_note_sync_begins(struct partition *p);
+void partition_note_sync_ended(struct partition *p, bool is_done);
 
 bool partition_job_run(struct env_job *job);
 

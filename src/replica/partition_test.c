@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/testing.h"
 #include "env/mem_env.h"
+#include "replica/partition_explain.h"
 #include "wire/batch_builder.h"
 
 struct fixture {
@@ -199,6 +200,31 @@ TEST(written_comes_before_durable)
     CHECK(at.written == 2 && at.durable == 1 && at.high_watermark == 1);
     mem_env_run_until_idle(&f.m);
     CHECK_EQUAL(a.done, 1);
+    fixture_close(&f);
+}
+
+TEST(a_sync_that_is_under_way_can_be_told)
+{
+    struct fixture f;
+    struct sent a;
+    struct partition_explanation told = {.dir = 0};
+    fixture_init(&f);
+    partition_explain(f.p, &told);
+    CHECK(told.synced_ms == 0 && told.unsynced_since_ms == -1 && told.failure.error == ERR_OK);
+    send_batch(&f, &a, -1, -1, 1);
+    CHECK(mem_env_run_one_job_step(&f.m));
+    int64_t written_ms = env_wall_ms(&f.m.env);
+    mem_env_jump_wall_ms(&f.m, 5000);
+    partition_explain(f.p, &told);
+    CHECK_EQUAL(told.condition, PARTITION_IS_SERVING);
+    CHECK_EQUAL(told.unsynced_since_ms, written_ms);
+    CHECK_EQUAL(told.at.written, 1);
+    CHECK_EQUAL(told.at.recovery_point, 0);
+    mem_env_run_until_idle(&f.m);
+    partition_explain(f.p, &told);
+    CHECK(told.unsynced_since_ms == -1 && told.sync_began_ms == 0);
+    CHECK_EQUAL(told.synced_ms, written_ms + 5000);
+    CHECK_EQUAL(told.at.recovery_point, 1);
     fixture_close(&f);
 }
 

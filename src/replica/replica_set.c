@@ -20,9 +20,8 @@ static uint64_t replica_hash(struct uuid topic_id, int32_t index)
     return hash_u64(half[0] ^ half[1] ^ (uint64_t)(uint32_t)index);
 }
 
-/* [monitor] */
-static struct replica *table_find(const struct replica_set *set, struct uuid topic_id,
-                                  int32_t index)
+struct replica *replica_set_lookup(const struct replica_set *set, struct uuid topic_id,
+                                   int32_t index)
 {
     struct map_node *node = map_first(&set->table, replica_hash(topic_id, index));
     for (; node != NULL; node = map_next_same(node)) {
@@ -46,6 +45,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     map_init(&set->found_map);
     set->dir_partitions = mem_alloc(options->dir_count * sizeof(uint32_t));
     set->dir_is_offline = mem_alloc(options->dir_count * sizeof(bool));
+    set->dir_failures = mem_alloc(options->dir_count * sizeof(set->dir_failures[0]));
     atomic_init(&set->due_ms, INT64_MAX);
     atomic_init(&set->due_is_posted, false);
     atomic_init(&set->failed_is_posted, false);
@@ -81,6 +81,9 @@ void replica_set_free(struct replica_set *set)
     monitor_deinit(&set->monitor);
     mem_free(set->dir_partitions);
     mem_free(set->dir_is_offline);
+    for (size_t i = 0; i < set->options.dir_count; i++)
+        mem_free(set->dir_failures[i]);
+    mem_free(set->dir_failures);
     mem_free(set->dir_saved);
     mem_free(set);
 }
@@ -91,7 +94,7 @@ struct partition *replica_set_find(struct replica_set *set, struct uuid topic_id
     struct partition *partition = NULL;
     *error = KERR_NOT_LEADER_OR_FOLLOWER;
     monitor_enter(&set->monitor);
-    struct replica *replica = table_find(set, topic_id, index);
+    struct replica *replica = replica_set_lookup(set, topic_id, index);
     if (replica != NULL && replica->partition != NULL) {
         partition = partition_ref(replica->partition);
         *error = KERR_NONE;
@@ -179,6 +182,7 @@ static bool open_on_worker(struct env_job *job)
     monitor_enter(&set->monitor);
     replica->error = e;
     replica->partition = partition;
+    replica->opened_ms = env_wall_ms(set->env);
     set->recovered_bytes += replica->report.scanned_bytes;
     set->cut_bytes += replica->report.cut_bytes;
     if (e != ERR_OK)
@@ -201,6 +205,7 @@ static void start_opening(struct replica_set *set, struct replica *replica)
     if (replica->dir == SIZE_MAX) {
         monitor_enter(&set->monitor);
         replica->error = ERR_IO;
+        replica->opened_ms = env_wall_ms(set->env);
         set->offline_count++;
         monitor_leave(&set->monitor);
         atomic_store(&set->has_failed, true);
@@ -326,7 +331,7 @@ static void add_replica(struct replica_set *set, const struct topic_image *topic
     snprintf(replica->topic, sizeof(replica->topic), "%s", topic_name(topic));
     list_init(&replica->link);
     monitor_enter(&set->monitor);
-    ASSERT(table_find(set, replica->topic_id, index) == NULL);
+    ASSERT(replica_set_lookup(set, replica->topic_id, index) == NULL);
     map_insert(&set->table, &replica->node, replica_hash(replica->topic_id, index));
     monitor_leave(&set->monitor);
     list_push_back(&set->follow.to_open, &replica->link);
@@ -340,7 +345,7 @@ static void follow_partition(struct replica_set *set, const struct topic_delta *
         delta->after != NULL ? topic_partition(delta->after, index) : NULL;
     bool is_ours = after != NULL && partition_has_replica(after, set->options.node_id);
     monitor_enter(&set->monitor);
-    struct replica *replica = table_find(set, topic_id(topic), index);
+    struct replica *replica = replica_set_lookup(set, topic_id(topic), index);
     struct partition *partition = replica != NULL ? replica->partition : NULL;
     monitor_leave(&set->monitor);
     if (replica == NULL && is_ours)

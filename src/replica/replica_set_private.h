@@ -4,6 +4,7 @@
 #define REPLICA_REPLICA_SET_PRIVATE_H
 
 #include "base/map.h"
+#include "replica/partition_explain.h"
 #include "replica/replica_set.h"
 
 /* A partition's place in the set. */
@@ -22,6 +23,7 @@ struct replica {
     int32_t leader_epoch;
     struct log_open_report report;
     enum err error;
+    int64_t opened_ms; /* [monitor] wall time; 0: not yet */
 };
 
 /* An update, or the closing of all, under way. On the loop. */
@@ -46,6 +48,7 @@ struct replica_set {
     struct map table;
     uint32_t *dir_partitions; /* by directory */
     bool *dir_is_offline;
+    struct log_dir_failure **dir_failures; /* by directory; NULL: it serves */
     uint32_t offline_count;
     atomic_bool has_failed; /* some partition here has; stays */
     int64_t recovered_bytes;
@@ -80,6 +83,13 @@ struct replica_set {
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
 };
+
+/* [monitor] NULL: none. */
+struct replica *replica_set_lookup(const struct replica_set *set, struct uuid topic_id,
+                                   int32_t index);
+
+/* Remembers at which partition the directory failed. The first one counts. */
+void replica_set_note_dir_failure(struct replica_set *set, size_t dir, struct partition *p);
 
 /* Where a partition's directory was found at start; SIZE_MAX: nowhere. */
 size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);

@@ -353,11 +353,13 @@ void replica_storage_failed(void *arg, struct partition *p, enum err e)
     struct log_dir *dir = partition_dir(p);
     bool is_new = false;
     bool is_any_left = false;
+    size_t failed = 0;
     atomic_store(&set->has_failed, true);
     monitor_enter(&set->monitor);
     for (size_t i = 0; i < set->options.dir_count; i++) {
         if (set->options.dirs[i] == dir) {
             is_new = !set->dir_is_offline[i];
+            failed = i;
             set->dir_is_offline[i] = true;
         }
         is_any_left |= !set->dir_is_offline[i];
@@ -365,6 +367,7 @@ void replica_storage_failed(void *arg, struct partition *p, enum err e)
     monitor_leave(&set->monitor);
     if (!is_new)
         return;
+    replica_set_note_dir_failure(set, failed, p);
     if (log_dir_journal(dir) != NULL)
         journal_fail(log_dir_journal(dir));
     log_error(set->env, "log directory %s goes offline: %s at %s-%d; nothing there is retried",

@@ -12,6 +12,7 @@ SHOW_NOTHING = {("serve",)}
 # What they need to get as far as the broker, where it is more than one NAME.
 WORDS = {
     ("topic", "alter"): ["t", "--partitions", "2"], ("topic", "delete"): ["t", "--yes"],
+    ("topic", "why"): ["t"],
     ("topic", "delete-records"): ["t", "--before", "1", "--yes"],
     ("config", "describe"): ["topic", "t"], ("config", "set"): ["topic", "t", "a=b"],
     ("config", "unset"): ["topic", "t", "a"],

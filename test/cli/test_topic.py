@@ -80,10 +80,10 @@ def test_create_describe_delete(cli):
     assert re.fullmatch(r"life  id [\w-]{22}", text[0])
     assert sorted(text[1:3]) == ["  retention.ms=60000", "  segment.bytes=2000000"]
     assert text[3].split() == ["partition", "leader", "epoch", "replicas", "isr", "begin", "end",
-                               "offsets"]
+                               "offsets", "written", "durable"]
     rows = [line.split() for line in text[4:]]
     assert [row[0] for row in rows] == ["0", "1", "2"]
-    assert [row[5:] for row in rows] == [["0", "0", "0"], ["0", "2", "2"], ["0", "0", "0"]]
+    assert [row[5:] for row in rows] == [["0"] * 5, ["0", "2", "2", "2", "2"], ["0"] * 5]
 
     described, = json.loads(cli.good("topic", "describe", "life", "--json").out)
     assert described["name"] == "life" and described["id"] in text[0]
@@ -94,6 +94,8 @@ def test_create_describe_delete(cli):
     assert partition["partition"] == 1 and partition["leader"] == 1
     assert partition["replicas"] == [1] and partition["isr"] == [1] and partition["offline"] == []
     assert (partition["begin_offset"], partition["end_offset"]) == (0, 2)
+    assert [partition[k] for k in ("log_start_offset", "recovery_point", "durable_offset", "high_watermark",
+                                   "written_offset", "assigned_offset")] == [0, 2, 2, 2, 2, 2]
 
     assert cli.good("topic", "delete", "life", "--yes").out == "deleted topic life\n"
     assert "life" not in cli.good("topic", "list").lines

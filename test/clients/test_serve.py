@@ -10,7 +10,8 @@ import time
 import urllib.error
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from klamm import KlammError, KlammServer
 
@@ -170,3 +171,29 @@ def test_a_chosen_node_id_is_shown(klamm):
     admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
     resource = ConfigResource(ConfigResource.Type.BROKER, "1")
     assert admin.describe_configs([resource])[resource].result(30)["node.id"].value == "1"
+
+
+def test_offsets_of_partitions_are_on_the_metrics_page(klamm):
+    admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
+    for topic in ("shown", "shown.too"):
+        admin.create_topics([NewTopic(topic, 2, config={"klamm.ack": "cache"})])[topic].result(30)
+    producer = Producer({"bootstrap.servers": klamm.bootstrap})
+    for _ in range(3):
+        producer.produce("shown", b"v", partition=1)
+    assert producer.flush(30) == 0
+
+    def rows(page):
+        return dict(re.findall(r'^klamm_partition_(\w+)\{topic="shown",partition="1"\} (\S+)$', page, re.M))
+    page = klamm.page("/metrics")
+    size = rows(page).pop("log_size_bytes")
+    assert int(size) > 0
+    assert rows(page) == {
+        "log_start_offset": "0", "high_watermark": "3", "written_offset": "3", "durable_offset": "0",
+        "assigned_offset": "3", "recovery_point": "0", "log_size_bytes": size, "leader_epoch": "0"}
+    assert "\nklamm_partitions_unsynced 1\n" in page and "\nklamm_partition_rows_left_out 0\n" in page
+
+    of_one = klamm.page("/metrics?topic=shown")
+    assert rows(of_one) == rows(page) and "shown.too" in page
+    assert set(re.findall(r'topic="([^"]*)"', of_one)) == {"shown"}
+    for name in ("klamm_partitions", "klamm_log_segments", "klamm_partitions_at_min_isr"):
+        assert re.findall(rf"^{name} .*$", of_one, re.M) == re.findall(rf"^{name} .*$", page, re.M)

@@ -496,7 +496,8 @@ def make_errors_md(tables):
 
 
 def make_metrics_md(tables):
-    lead = "Served as Prometheus text at `/metrics` on `klamm.admin.listener`."
+    lead = ("Served as Prometheus text at `/metrics` on `klamm.admin.listener`; with `?topic=NAME` only the rows of that "
+            "topic among those that have a topic.")
     out, section = doc_head("Metrics", "metrics.table", lead), None
     for m in tables.metrics:
         if m.section != section:
