@@ -117,34 +117,57 @@ enum err partition_log_delete_segments(struct partition_log *log, struct list *r
     return env_dir_sync(log->env, log->home->dir);
 }
 
+static void unlink_retired(struct segment *seg)
+{
+    list_remove(&seg->link);
+    enum err ignored = segment_unlink_all(seg, LOG_STAGE_DELETED);
+    (void)ignored; /* found and removed at the next open */
+    segment_unref(seg);
+}
+
 void partition_log_unlink_retired(struct env *env, struct list *retired)
 {
     (void)env;
-    for (struct list *node; (node = list_pop_front(retired)) != NULL;) {
+    LIST_FOR_EACH_SAFE (node, retired)
+        unlink_retired(container_of(node, struct segment, link));
+}
+
+void partition_log_retired_at(struct list *retired, int64_t unlink_ms)
+{
+    LIST_FOR_EACH (node, retired)
+        container_of(node, struct segment, link)->unlink_ms = unlink_ms;
+}
+
+int64_t partition_log_unlink_due(struct list *retired, int64_t now_ms)
+{
+    int64_t next_ms = INT64_MAX;
+    LIST_FOR_EACH_SAFE (node, retired) {
         struct segment *seg = container_of(node, struct segment, link);
-        enum err ignored = segment_unlink_all(seg, LOG_STAGE_DELETED);
-        (void)ignored; /* found and removed at the next open */
-        segment_unref(seg);
+        if (seg->unlink_ms <= now_ms)
+            unlink_retired(seg);
+        else
+            next_ms = MIN(next_ms, seg->unlink_ms);
     }
+    return next_ms;
 }
 
 /* ---- the whole log */
 
-enum err partition_log_destroy_dir(struct env *env, const char *dir)
+enum err partition_log_doom_dir(struct env *env, const char *dir, char *renamed)
 {
-    char doomed[LOG_PATH_SIZE];
     uint8_t random[16];
     char id[UUID_TEXT_SIZE];
+    renamed[0] = '\0';
     env_random(env, random, sizeof(random));
     uuid_format(uuid_from_random(random), id);
-    int len = snprintf(doomed, sizeof(doomed), "%s.%s-delete", dir, id);
-    if (len < 0 || (size_t)len >= sizeof(doomed))
-        return ERR_TOO_LARGE;
-    enum err e = env_path_rename(env, dir, doomed);
+    int len = snprintf(renamed, LOG_PATH_SIZE, "%s.%s-delete", dir, id);
+    enum err e =
+        len < 0 || len >= LOG_PATH_SIZE ? ERR_TOO_LARGE : env_path_rename(env, dir, renamed);
+    if (e != ERR_OK)
+        renamed[0] = '\0';
     if (e != ERR_OK)
         return e == ERR_NOT_FOUND ? ERR_OK : e;
-    e = log_file_sync_parent(env, dir);
-    return e == ERR_OK ? log_file_remove_dir(env, doomed) : e;
+    return log_file_sync_parent(env, dir);
 }
 
 /* ---- producers */

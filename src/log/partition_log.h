@@ -369,6 +369,11 @@ bool partition_log_wants_roll(const struct partition_log *log);
 enum err partition_log_delete_segments(struct partition_log *log, struct list *retired) MUST_USE;
 void partition_log_unlink_retired(struct env *env, struct list *retired); /* blocks; frees them */
 
+/* When partition_log_unlink_due, which blocks, takes these; it tells when the next are due,
+ * INT64_MAX: none is left. Wall time. */
+void partition_log_retired_at(struct list *retired, int64_t unlink_ms);
+int64_t partition_log_unlink_due(struct list *retired, int64_t now_ms) MUST_USE;
+
 /* [lock] When does something fall due (flush.ms, roll by time)? Monotonic-free wall ms; INT64_MAX:
  * never. */
 int64_t partition_log_next_due_ms(const struct partition_log *log);
@@ -400,9 +405,10 @@ void partition_log_truncate_publish(struct partition_log *log, struct log_trunca
 enum err partition_log_truncate_finish(struct partition_log *log, struct log_truncation *cut)
     MUST_USE;
 
-/* Removes the whole directory of a log that was freed: renamed to "<name>.<uuid>-delete" first.
- * Blocks. */
-enum err partition_log_destroy_dir(struct env *env, const char *dir) MUST_USE;
+/* Renames the whole directory of a log that was freed to "<name>.<uuid>-delete", durably: it is
+ * gone for everybody, and what is in it goes when log_file_remove_dir is called for it, or at the
+ * next start. `renamed` is LOG_PATH_SIZE large; "" when there was none. Blocks. */
+enum err partition_log_doom_dir(struct env *env, const char *dir, char *renamed) MUST_USE;
 
 /* ---- producers, for DescribeProducers and tests. [lock] */
 struct producer_info {

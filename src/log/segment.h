@@ -49,6 +49,7 @@ struct segment {
     struct log_home *home;
     int64_t base_offset;
     int64_t created_ms;        /* or first seen, where that is not known */
+    int64_t unlink_ms;         /* of one that is retired: when its files go */
     struct segment_tail tail;  /* [lock] */
     struct list unsynced_link; /* [writer] sealed, not synced yet; holds a reference */
     atomic_uint refs;

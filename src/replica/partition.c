@@ -169,7 +169,10 @@ void partition_set_config(struct partition *p, const struct topic_config *config
     monitor_enter(&p->monitor);
     p->config = *config;
     partition_log_set_config(p->log, &log_config);
+    int64_t due_ms = p->state == PARTITION_LEADING ? partition_log_next_due_ms(p->log) : INT64_MAX;
     monitor_leave(&p->monitor);
+    if (due_ms != INT64_MAX) /* flush.ms may have become shorter for what is written already */
+        p->owner.due(p->owner.arg, p, due_ms);
 }
 
 void partition_topic_config(struct partition *p, struct topic_config *out)

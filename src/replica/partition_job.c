@@ -235,8 +235,7 @@ static void unlink_what_is_due(struct partition *p, int64_t now_ms)
 {
     if (now_ms < p->retired_due_ms)
         return;
-    partition_log_unlink_retired(p->env, &p->retired);
-    p->retired_due_ms = INT64_MAX;
+    p->retired_due_ms = partition_log_unlink_due(&p->retired, now_ms);
 }
 
 static void retire_segments(struct partition *p, int64_t now_ms)
@@ -254,9 +253,10 @@ static void retire_segments(struct partition *p, int64_t now_ms)
     if (count == 0)
         return;
     enum err e = partition_log_delete_segments(p->log, &retired);
+    int64_t due_ms = now_ms + MIN(delay_ms, INT64_MAX - now_ms); /* a client set it */
+    partition_log_retired_at(&retired, due_ms);
     list_splice_back(&p->retired, &retired);
-    if (p->retired_due_ms == INT64_MAX)
-        p->retired_due_ms = now_ms + MIN(delay_ms, INT64_MAX - now_ms); /* a client set it */
+    p->retired_due_ms = MIN(p->retired_due_ms, due_ms);
     if (e != ERR_OK) {
         partition_note_failure(p);
         p->owner.storage_failed(p->owner.arg, p, e);

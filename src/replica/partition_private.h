@@ -75,12 +75,12 @@ struct partition {
     uint32_t commit_syncs;  /* [job] the same, in the commit */
     uint32_t gather_for;    /* [job] so many may come back after the last commit; 0: go at once */
     int64_t sync_ns;        /* [job] how long the last sync took */
-    struct list retired;    /* [job] segments whose names go at retired_due_ms */
+    struct list retired;    /* [job] segments whose names go one day */
     struct partition_failure *failure; /* the last one; NULL: none. partition_explain.h */
     _Atomic int64_t sync_began_ms;     /* these three as there; relaxed */
     _Atomic int64_t synced_ms;
     _Atomic int64_t full_since_ms;
-    int64_t retired_due_ms; /* [job] wall time; INT64_MAX: nothing */
+    int64_t retired_due_ms; /* [job] wall time of the first; INT64_MAX: none */
     int64_t flush_due_ms;   /* [job] as the owner was told last */
     bool wants_housekeeping;
     bool is_retiring_twice; /* its last segment goes once another has begun */

@@ -274,6 +274,73 @@ TEST(flush_ms_is_kept_by_the_owners_timer)
     fixture_close(&f);
 }
 
+TEST(a_shorter_flush_ms_counts_for_what_is_written_already)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    f.config.ack_disk = false;
+    partition_set_config(f.p, &f.config);
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(f.due_ms, 0);
+    int64_t now_ms = env_wall_ms(&f.m.env);
+    f.config.flush_ms = 200;
+    partition_set_config(f.p, &f.config);
+    CHECK_EQUAL(f.due_ms, now_ms + 200);
+    mem_env_advance_ms(&f.m, 200);
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    struct partition_offsets offsets;
+    partition_offsets(f.p, &offsets);
+    CHECK_EQUAL(offsets.durable, 1);
+    fixture_close(&f);
+}
+
+static void count_deleted(void *arg, const char *name, bool is_dir)
+{
+    *(int *)arg += strstr(name, ".log.deleted") != NULL;
+}
+
+static int deleted_files(struct fixture *f)
+{
+    int count = 0;
+    partition_housekeep(f->p);
+    mem_env_run_until_idle(&f->m);
+    CHECK_EQUAL(env_dir_list(&f->m.env, "d/t-0", count_deleted, &count), ERR_OK);
+    return count;
+}
+
+/* Each for itself, also where file.delete.delay.ms is another one by then. */
+TEST(files_go_when_their_delay_is_over)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    f.config.retention_ms = 1000;
+    f.config.file_delete_delay_ms = 60000;
+    partition_set_config(f.p, &f.config);
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    mem_env_advance_ms(&f.m, 1001);
+    CHECK_EQUAL(deleted_files(&f), 1);
+    CHECK_EQUAL(f.due_ms, env_wall_ms(&f.m.env) + 60000);
+    send_batch(&f, &a, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    mem_env_advance_ms(&f.m, 30000);
+    CHECK_EQUAL(deleted_files(&f), 2);
+    mem_env_advance_ms(&f.m, 29999);
+    CHECK_EQUAL(deleted_files(&f), 2);
+    mem_env_advance_ms(&f.m, 1);
+    CHECK_EQUAL(deleted_files(&f), 1);
+    f.config.file_delete_delay_ms = 0;
+    partition_set_config(f.p, &f.config);
+    CHECK_EQUAL(deleted_files(&f), 1);
+    mem_env_advance_ms(&f.m, 30000);
+    CHECK_EQUAL(deleted_files(&f), 0);
+    fixture_close(&f);
+}
+
 TEST(all_that_is_too_old_goes_in_one_round)
 {
     struct fixture f;

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
+#include "log/log_file.h"
 #include "metadata/config_dynamic.h"
 #include "metadata/topic_name.h"
 #include "replica/replica_set_private.h"
@@ -53,6 +54,9 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     set->dir_saved = mem_alloc(options->dir_count * sizeof(enum err));
     list_init(&set->saving);
     list_init(&set->saving_now);
+    list_init(&set->doomed);
+    list_init(&set->doomed_now);
+    atomic_init(&set->doomed_stops, false);
     atomic_init(&set->save_is_posted, false);
     replica_set_journals_init(set);
     replica_set_scan(set);
@@ -77,6 +81,7 @@ void replica_set_free(struct replica_set *set)
     }
     map_deinit(&set->table);
     replica_set_forget_found(set);
+    replica_set_doomed_free(set);
     config_layers_release(&set->layers);
     monitor_deinit(&set->monitor);
     mem_free(set->dir_partitions);
@@ -136,6 +141,7 @@ static struct topic_config config_of(const struct replica_set *set, const struct
 struct loop_call {
     struct loop_task task;
     struct replica *replica;
+    struct doomed_dir *doomed; /* what is left of it on disk; NULL: nothing */
 };
 
 static void opened_on_loop(struct loop_task *task)
@@ -222,6 +228,8 @@ static void closed_on_loop(struct loop_task *task)
     struct loop_call *call = container_of(task, struct loop_call, task);
     struct replica *replica = call->replica;
     struct replica_set *set = replica->set;
+    if (call->doomed != NULL)
+        replica_set_doomed_add(set, call->doomed);
     mem_free(call);
     ASSERT(loop_is_current(set->options.loop));
     ASSERT(set->follow.closing > 0);
@@ -237,22 +245,28 @@ static void closed_on_loop(struct loop_task *task)
     replica_set_follow_step(set);
 }
 
-/* On a worker: the log is closed. When the topic is gone its directory goes too. */
+/* On a worker: the log is closed. When the topic is gone its directory is renamed away, to go
+ * later.
+ */
 static void replica_closed(void *arg, enum err e)
 {
     struct replica *replica = arg;
     struct replica_set *set = replica->set;
-    char path[4096];
+    struct doomed_dir *doomed = NULL;
+    char path[4096], renamed[LOG_PATH_SIZE] = "";
     bool has_dir = replica->dir != SIZE_MAX && !replica_set_dir_is_offline(set, replica->dir);
     if (!set->follow.is_stopping && has_dir) {
         struct log_dir *dir = set->options.dirs[replica->dir];
         log_dir_checkpoint_drop(dir, replica->topic, replica->index);
         if (log_dir_partition_path(dir, replica->topic, replica->index, path, sizeof(path)))
-            e = partition_log_destroy_dir(set->env, path);
+            e = partition_log_doom_dir(set->env, path, renamed);
+        if (e == ERR_OK && renamed[0] != '\0')
+            doomed = replica_set_doomed_new(set->env, renamed);
     }
     replica->error = e;
     struct loop_call *call = mem_alloc(sizeof(*call));
-    *call = (struct loop_call){.task = {.run = closed_on_loop}, .replica = replica};
+    *call =
+        (struct loop_call){.task = {.run = closed_on_loop}, .replica = replica, .doomed = doomed};
     loop_post(set->options.loop, &call->task);
 }
 
@@ -391,6 +405,7 @@ static void follow_layers(struct replica_set *set, const struct image *after)
     }
     config_layers_release(&set->layers);
     set->layers = layers;
+    replica_set_doomed_arm(set);
 }
 
 const struct config_layers *replica_set_layers(const struct replica_set *set)
@@ -438,6 +453,7 @@ void replica_set_close(struct replica_set *set, void (*done)(void *arg, enum err
     set->is_closed = true;
     set->is_following = true;
     replica_set_timer_stop(set);
+    replica_set_doomed_stop(set);
     set->follow = (struct follow){.is_stopping = true, .closed = done, .arg = arg};
     list_init(&set->follow.to_open);
     list_init(&set->follow.to_close);

@@ -80,6 +80,13 @@ struct replica_set {
     _Atomic uint32_t journals_closing;
     bool journals_are_closed;
     bool stop_is_written; /* the last checkpoints and clean markers are being written */
+    struct list doomed;     /* struct doomed_dir: to be removed; the first is the first to be due */
+    struct list doomed_now; /* those that are being removed: the job's while it is busy */
+    struct loop_timer doomed_timer;
+    struct loop_task doomed_task;
+    struct env_job doomed_job;
+    bool doomed_is_busy;
+    atomic_bool doomed_stops;
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
 };
@@ -117,6 +124,15 @@ void replica_journal_used(void *arg);
 void replica_set_journals_init(struct replica_set *set);
 /* All partitions are closed: closes the journals, then comes back to replica_set_finish_stop. */
 void replica_set_close_journals(struct replica_set *set);
+
+/* Directories of partitions that are gone: replica_set_doomed.c. The first blocks; the others on
+ * the loop. */
+struct doomed_dir;
+struct doomed_dir *replica_set_doomed_new(struct env *env, const char *path);
+void replica_set_doomed_add(struct replica_set *set, struct doomed_dir *take_doomed);
+void replica_set_doomed_arm(struct replica_set *set); /* the delay is another one now */
+void replica_set_doomed_stop(struct replica_set *set);
+void replica_set_doomed_free(struct replica_set *set);
 
 void replica_set_timer_start(struct replica_set *set);
 void replica_set_timer_stop(struct replica_set *set);

@@ -317,7 +317,7 @@ static bool write_stop(struct env_job *job)
 void replica_set_finish_stop(struct replica_set *set)
 {
     ASSERT(set->follow.is_stopping);
-    if (set->checkpoint_is_busy)
+    if (set->checkpoint_is_busy || set->doomed_is_busy)
         return; /* its end comes back here */
     if (!set->journals_are_closed) {
         replica_set_close_journals(set);
