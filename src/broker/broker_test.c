@@ -302,7 +302,7 @@ static void say_create(struct sock *peer, const char *name)
 static void say_delete(struct sock *peer, const char *name)
 {
     struct delete_topics_request_delete_topic_state state = {.name = wire_str_of(name)};
-    struct delete_topics_request request = {.topics = {&state, 1}};
+    struct delete_topics_request request = {.topics = {&state, 1}, .timeout_ms = 1000};
     fixture_send(peer, DELETE_TOPICS, 6, &request);
 }
 

@@ -28,7 +28,7 @@ static int doomed_dirs(struct broker_fixture *f)
 static void delete_topic(struct broker_fixture *f, const char *name)
 {
     struct delete_topics_request_delete_topic_state state = {.name = wire_str_of(name)};
-    struct delete_topics_request request = {.topics = {&state, 1}};
+    struct delete_topics_request request = {.topics = {&state, 1}, .timeout_ms = 1000};
     const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
     CHECK(response != NULL);
     CHECK_EQUAL(response->responses.items[0].error_code, KERR_NONE);

@@ -20,8 +20,8 @@ static enum err create_decide(struct broker_change *bc, struct decision *d)
     return decide_create_partitions(d, rq->body, &rq->net->arena, response);
 }
 
-/* Nothing was decided, or it could not be written: the same row for every topic. */
-static bool fill_failure(struct request *rq, enum err e)
+/* The same row for every topic. */
+static bool fill_error(struct request *rq, enum kerr error, const char *message)
 {
     const struct create_partitions_request *request = rq->body;
     struct create_partitions_response *response = rq->response;
@@ -30,18 +30,30 @@ static bool fill_failure(struct request *rq, enum err e)
                        &create_partitions_response_create_partitions_topic_result_layout,
                        request->topics.count, &response->results) != ERR_OK)
         return false;
-    enum kerr error = broker_change_error(e);
     for (int32_t i = 0; i < request->topics.count; i++) {
         struct create_partitions_response_create_partitions_topic_result *row =
             &response->results.items[i];
         row->name = request->topics.items[i].name;
         row->error_code = (int16_t)error;
-        row->error_message = wire_str_of(kerr_message(error));
+        row->error_message = wire_str_of(message);
     }
     return true;
 }
 
+/* Nothing was decided, or it could not be written. */
+static bool fill_failure(struct request *rq, enum err e)
+{
+    enum kerr error = broker_change_error(e);
+    return fill_error(rq, error, kerr_message(error));
+}
+
 void handle_create_partitions(struct request *rq)
 {
-    broker_change_start(rq, create_decide, fill_failure);
+    const struct create_partitions_request *request = rq->body;
+    if (request->timeout_ms > 0)
+        broker_change_start(rq, create_decide, fill_failure);
+    else if (fill_error(rq, KERR_REQUEST_TIMED_OUT, NULL))
+        request_reply(rq);
+    else
+        request_close_no_memory(rq);
 }

@@ -24,7 +24,7 @@ static enum err delete_decide(struct broker_change *bc, struct decision *d)
 }
 
 /* The same row for every topic that was named. */
-static bool fill_error(struct request *rq, enum kerr error)
+static bool fill_error(struct request *rq, enum kerr error, const char *message)
 {
     const struct delete_topics_request *request = rq->body;
     struct delete_topics_response *response = rq->response;
@@ -40,22 +40,28 @@ static bool fill_error(struct request *rq, enum kerr error)
         if (by_state)
             row->topic_id = request->topics.items[i].topic_id;
         row->error_code = (int16_t)error;
-        row->error_message = wire_str_of(kerr_message(error));
+        row->error_message = wire_str_of(message);
     }
     return true;
 }
 
 static bool fill_failure(struct request *rq, enum err e)
 {
-    return fill_error(rq, broker_change_error(e));
+    enum kerr error = broker_change_error(e);
+    return fill_error(rq, error, kerr_message(error));
 }
 
 void handle_delete_topics(struct request *rq)
 {
-    if (rq->broker->config->delete_topics)
+    const struct delete_topics_request *request = rq->body;
+    enum kerr refusal = KERR_NONE;
+    if (!rq->broker->config->delete_topics)
+        refusal = rq->version >= DELETION_DISABLED_SINCE ? KERR_TOPIC_DELETION_DISABLED
+                                                         : KERR_INVALID_REQUEST;
+    if (refusal == KERR_NONE && request->timeout_ms > 0)
         broker_change_start(rq, delete_decide, fill_failure);
-    else if (fill_error(rq, rq->version >= DELETION_DISABLED_SINCE ? KERR_TOPIC_DELETION_DISABLED
-                                                                   : KERR_INVALID_REQUEST))
+    else if (refusal != KERR_NONE ? fill_error(rq, refusal, kerr_message(refusal))
+                                  : fill_error(rq, KERR_REQUEST_TIMED_OUT, NULL))
         request_reply(rq);
     else
         request_close_no_memory(rq);

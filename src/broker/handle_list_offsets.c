@@ -27,6 +27,7 @@ enum {
     TIME_LATEST_TIERED = -5,
     TIME_EARLIEST_PENDING_UPLOAD = -6,
     CONSUMER = -1,
+    READ_UNCOMMITTED = 0,
     READ_COMMITTED = 1,
     EPOCH_SINCE = 4,
 };
@@ -297,8 +298,13 @@ void handle_list_offsets(struct request *rq)
     }
     if (op->part_count > 1)
         qsort(op->parts, (size_t)op->part_count, sizeof(op->parts[0]), compare_parts);
+    const struct list_offsets_request *request = rq->body;
+    bool is_known =
+        request->isolation_level == READ_UNCOMMITTED || request->isolation_level == READ_COMMITTED;
     for (int32_t i = 0; i < op->part_count; i++) {
-        enum kerr error = is_double(op, i) ? KERR_INVALID_REQUEST : fill_row(op, &op->parts[i]);
+        enum kerr error = !is_known          ? KERR_UNKNOWN_SERVER_ERROR
+                          : is_double(op, i) ? KERR_INVALID_REQUEST
+                                             : fill_row(op, &op->parts[i]);
         if (error != KERR_NONE)
             row_fail(op->parts[i].row, error);
     }

@@ -158,7 +158,7 @@ static void check_create_fails(struct broker_fixture *f)
     struct create_topics_request_creatable_topic topics[2] = {
         {.name = wire_str_of("x"), .num_partitions = 1, .replication_factor = 1},
         {.name = wire_str_of("y"), .num_partitions = 1, .replication_factor = 1}};
-    struct create_topics_request request = {.topics = {topics, 2}};
+    struct create_topics_request request = {.topics = {topics, 2}, .timeout_ms = 1000};
     const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS, 7, &request);
     CHECK(response != NULL && response->topics.count == 2);
     for (int i = 0; i < 2; i++) {
@@ -170,7 +170,7 @@ static void check_create_fails(struct broker_fixture *f)
 static void check_delete_fails(struct broker_fixture *f, const char *name)
 {
     struct delete_topics_request_delete_topic_state state = {.name = wire_str_of(name)};
-    struct delete_topics_request request = {.topics = {&state, 1}};
+    struct delete_topics_request request = {.topics = {&state, 1}, .timeout_ms = 1000};
     const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
     CHECK(response != NULL && response->responses.count == 1);
     CHECK(wire_str_is(response->responses.items[0].name, name));
@@ -223,7 +223,7 @@ TEST(delete_topics_can_be_turned_off)
     fixture_start(&f, sets);
     fixture_create(&f, "t", 1);
     struct wire_str name = wire_str_of("t");
-    struct delete_topics_request request = {.topic_names = {&name, 1}};
+    struct delete_topics_request request = {.topic_names = {&name, 1}, .timeout_ms = 1000};
     for (int16_t version = 1; version <= 5; version++) {
         const struct delete_topics_response *response =
             fixture_ask(&f, DELETE_TOPICS, version, &request);

@@ -431,6 +431,25 @@ def test_create_topics(peers, version):
             same_but_configs(peers, version, topics, validateOnly=True)
 
 
+def test_a_time_that_is_over_changes_nothing(peers):
+    topics = [topic("late"), topic("bad/x")]
+    for at in (0, -1):
+        for version in all_versions("CreateTopics"):
+            for validate in (False, True):
+                answer = same(peers, "CreateTopics", version, Topics=topics, timeoutMs=at, validateOnly=validate)
+                assert [row["ErrorCode"] for row in answer["Topics"]] == [7, 7]
+        nothing_is_there(peers, "late")
+        for version in all_versions("CreatePartitions"):
+            same(peers, "CreatePartitions", version, TimeoutMs=at, Topics=[
+                {"Name": "first", "Count": 30}, {"Name": "nope", "Count": 3}])
+        assert len(same(peers, "Metadata", 12, Topics=[{"Name": "first"}])["Topics"][0]["Partitions"]) < 30
+        for version in all_versions("DeleteTopics"):
+            names = {"Topics": [{"Name": "first"}]} if version >= 6 else {"TopicNames": ["first"]}
+            answer = same(peers, "DeleteTopics", version, TimeoutMs=at, **names)
+            assert answer["Responses"][0]["ErrorCode"] == 7
+    assert same(peers, "Metadata", 12, Topics=[{"Name": "first"}])["Topics"][0]["ErrorCode"] == 0
+
+
 def nothing_is_there(peers, name):
     """After it was only validated."""
     answer = same(peers, "Metadata", 12, Topics=[{"Name": name}], AllowAutoTopicCreation=False)
