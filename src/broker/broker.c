@@ -88,6 +88,12 @@ static void all_dirs_failed(void *arg)
     broker->events.failed(broker->events.arg, "every log directory has failed");
 }
 
+static void partition_reopened(void *arg)
+{
+    struct broker *broker = arg;
+    groups_partition_reopened(&broker->groups);
+}
+
 static void replicas_new(struct broker *broker)
 {
     const struct server_config *config = broker->config;
@@ -100,6 +106,7 @@ static void replicas_new(struct broker *broker)
         .retention_check_ms = config->retention_check_interval_ms,
         .opening_max = (uint32_t)config->recovery_threads * (uint32_t)broker->dir_count,
         .all_dirs_failed = all_dirs_failed,
+        .partition_reopened = partition_reopened,
         .arg = broker,
     };
     broker->replicas = replica_set_new(broker->env, &options);

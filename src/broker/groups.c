@@ -248,6 +248,23 @@ static void stop_on_loop(struct loop_task *task)
     group_shard_stop(home->shard, shard_stopped, home);
 }
 
+/* Those that are open here and have no coordinator yet get one. */
+static void start_missing(struct groups *groups, struct group_homes *homes,
+                          const struct topic_image *topic)
+{
+    for (int32_t i = 0; i < homes->count; i++) {
+        struct group_home *home = &homes->items[i];
+        enum kerr error;
+        if (home->partition != NULL)
+            continue;
+        home->partition = broker_partition(groups->broker, topic, i, &error);
+        if (home->partition == NULL)
+            continue; /* its disk failed: the others serve */
+        home->to_shard = (struct loop_task){.run = start_on_loop};
+        loop_post(home->loop, &home->to_shard);
+    }
+}
+
 /* Every partition that is open here gets its coordinator. */
 static void start_all(struct groups *groups, const struct topic_image *topic)
 {
@@ -263,15 +280,7 @@ static void start_all(struct groups *groups, const struct topic_image *topic)
     }
     if (homes == NULL)
         homes = homes_new(groups, count);
-    for (int32_t i = 0; i < count; i++) {
-        struct group_home *home = &homes->items[i];
-        enum kerr error;
-        home->partition = broker_partition(broker, topic, i, &error);
-        if (home->partition == NULL)
-            continue; /* its disk failed: the others serve */
-        home->to_shard = (struct loop_task){.run = start_on_loop};
-        loop_post(home->loop, &home->to_shard);
-    }
+    start_missing(groups, homes, topic);
     groups->topic_id = topic_id(topic);
     groups->state = GROUPS_SERVING;
     atomic_store(&groups->homes, homes);
@@ -317,6 +326,19 @@ void groups_follow(struct groups *groups, const struct image *image)
         close_all(groups);
     else if (groups->state == GROUPS_NONE && topic != NULL)
         start_all(groups, topic);
+}
+
+void groups_partition_reopened(struct groups *groups)
+{
+    if (groups->is_stopping || groups->state != GROUPS_SERVING)
+        return;
+    struct image *image = image_slot_get(&groups->broker->image);
+    const struct topic_image *topic = image_topic(image, GROUPS_TOPIC, sizeof(GROUPS_TOPIC) - 1);
+    struct group_homes *homes = atomic_load(&groups->homes);
+    if (topic != NULL && uuid_equals(topic_id(topic), groups->topic_id) &&
+        topic_partition_count(topic) == homes->count)
+        start_missing(groups, homes, topic);
+    image_unref(image);
 }
 
 struct forget_task {

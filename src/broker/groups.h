@@ -50,6 +50,10 @@ void groups_deinit(struct groups *groups);
 /* The partitions of this image are open: starts and stops what that means. Thread: first loop. */
 void groups_follow(struct groups *groups, const struct image *image);
 
+/* A partition that could not be opened at first is open now: its groups, if it has any, are served
+ * from now on. Thread: first loop. */
+void groups_partition_reopened(struct groups *groups);
+
 /* Topics that went with this step: what groups have committed of them goes, too. Thread: first
  * loop. */
 void groups_forget_topics(struct groups *groups, const struct image_delta *delta);

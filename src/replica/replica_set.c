@@ -57,6 +57,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     list_init(&set->doomed);
     list_init(&set->doomed_now);
     atomic_init(&set->doomed_stops, false);
+    replica_set_reopen_init(set);
     atomic_init(&set->save_is_posted, false);
     replica_set_journals_init(set);
     replica_set_scan(set);
@@ -65,6 +66,8 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
 
 static void replica_free(struct replica *replica)
 {
+    bool is_idle = replica_reopen_give_up(replica);
+    ASSERT(is_idle);
     partition_unref(replica->partition);
     mem_free(replica);
 }
@@ -162,13 +165,15 @@ static void opened_on_loop(struct loop_task *task)
                  replica->topic, replica->index, (long long)report->cut_bytes,
                  report->found_rot ? " and kept in a side file (damaged, not torn)" : "",
                  report->detail);
+    if (replica_set_reopen_helps(replica->error))
+        replica_set_reopen_add(set, replica);
     set->follow.opening--;
     replica_set_follow_step(set);
 }
 
-static bool open_on_worker(struct env_job *job)
+enum err replica_open(struct replica *replica, const struct topic_config *config,
+                      int32_t leader_epoch, struct log_open_report *report, struct partition **out)
 {
-    struct replica *replica = container_of(job, struct replica, job);
     struct replica_set *set = replica->set;
     struct partition_owner owner = {set,         &set->stats,        replica_storage_failed,
                                     replica_due, replica_save_start, replica_journal_used};
@@ -177,14 +182,22 @@ static bool open_on_worker(struct env_job *job)
         .topic_id = replica->topic_id,
         .index = replica->index,
         .dir = set->options.dirs[replica->dir],
-        .config = &replica->config,
-        .leader_epoch = replica->leader_epoch,
+        .config = config,
+        .leader_epoch = leader_epoch,
         .owner = &owner,
     };
+    return partition_open(set->env, &options, report, out);
+}
+
+static bool open_on_worker(struct env_job *job)
+{
+    struct replica *replica = container_of(job, struct replica, job);
+    struct replica_set *set = replica->set;
     struct partition *partition = NULL;
     struct loop_call *call = mem_alloc(sizeof(*call));
     *call = (struct loop_call){.task = {.run = opened_on_loop}, .replica = replica};
-    enum err e = partition_open(set->env, &options, &replica->report, &partition);
+    enum err e = replica_open(replica, &replica->config, replica->leader_epoch, &replica->report,
+                              &partition);
     monitor_enter(&set->monitor);
     replica->error = e;
     replica->partition = partition;
@@ -281,12 +294,21 @@ static bool close_unopened(struct env_job *job)
 static void start_closing(struct replica_set *set, struct replica *replica)
 {
     set->follow.closing++;
+    if (!replica_reopen_give_up(replica))
+        return;
     if (replica->partition != NULL) {
         partition_close(replica->partition, set->follow.is_stopping, replica_closed, replica);
     } else {
         replica->job = (struct env_job){.run = close_unopened, .queue = ENV_QUEUE_BACKGROUND};
         env_submit(set->env, &replica->job);
     }
+}
+
+void replica_set_close_reopened(struct replica_set *set, struct replica *replica)
+{
+    ASSERT(set->follow.closing > 0);
+    set->follow.closing--;
+    start_closing(set, replica);
 }
 
 void replica_set_follow_end(struct replica_set *set)
@@ -368,6 +390,18 @@ static void follow_partition(struct replica_set *set, const struct topic_delta *
         take_out(set, replica);
     else if (partition != NULL && after->leader == set->options.node_id)
         partition_lead(partition, after->leader_epoch);
+    else if (replica != NULL && after->leader == set->options.node_id)
+        replica_reopen_lead(replica, after->leader_epoch);
+}
+
+static void config_offline(struct replica_set *set, struct uuid topic_id, int32_t index,
+                           const struct topic_config *config)
+{
+    monitor_enter(&set->monitor);
+    struct replica *replica = table_find(set, topic_id, index);
+    monitor_leave(&set->monitor);
+    if (replica != NULL)
+        replica_reopen_config(replica, config);
 }
 
 static void follow_config(struct replica_set *set, const struct topic_image *topic,
@@ -378,6 +412,8 @@ static void follow_config(struct replica_set *set, const struct topic_image *top
         struct partition *partition = replica_set_find(set, topic_id(topic), i, &error);
         if (partition != NULL)
             partition_set_config(partition, config);
+        else
+            config_offline(set, topic_id(topic), i, config);
         partition_unref(partition);
     }
 }
@@ -454,6 +490,7 @@ void replica_set_close(struct replica_set *set, void (*done)(void *arg, enum err
     set->is_following = true;
     replica_set_timer_stop(set);
     replica_set_doomed_stop(set);
+    replica_set_reopen_stop(set);
     set->follow = (struct follow){.is_stopping = true, .closed = done, .arg = arg};
     list_init(&set->follow.to_open);
     list_init(&set->follow.to_close);

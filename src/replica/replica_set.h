@@ -6,7 +6,8 @@
  * An update is followed in two phases: first what is gone is closed and its directory
  * renamed away, then what is new is opened; so a topic that was deleted and made again
  * never meets its old files. Partitions open in parallel on disk workers. One that cannot
- * be opened is offline; the others serve.
+ * be opened is offline; the others serve. Where it was for want of room or descriptors, it is tried
+ * again by itself (replica_set_reopen.h).
  *
  * Thread: follow, close and the timer: the loop given to replica_set_new. Finding: any.
  */
@@ -29,6 +30,9 @@ struct replica_set_options {
     int64_t retention_check_ms;
     uint32_t opening_max;               /* partitions that are opened at a time */
     void (*all_dirs_failed)(void *arg); /* no directory is left to serve from; on the loop */
+    /* A partition that was offline since it was to be opened serves now; on the loop. May be NULL.
+     */
+    void (*partition_reopened)(void *arg);
     void *arg;
 };
 

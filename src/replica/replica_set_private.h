@@ -6,13 +6,15 @@
 #include "base/map.h"
 #include "replica/partition_explain.h"
 #include "replica/replica_set.h"
+#include "replica/replica_set_reopen.h"
 
 /* A partition's place in the set. */
 struct replica {
     struct map_node node; /* in the set, by topic id and index */
     struct list link;     /* in the list of the update under way */
     struct replica_set *set;
-    struct partition *partition; /* NULL: could not be opened */
+    struct partition *partition;   /* NULL: could not be opened */
+    struct replica_reopen *reopen; /* is tried again; NULL: it is not. The loop's */
     struct uuid topic_id;
     int32_t index;
     size_t dir; /* SIZE_MAX: none is in service */
@@ -89,6 +91,7 @@ struct replica_set {
     atomic_bool doomed_stops;
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
+    struct replica_set_reopening reopening;
 };
 
 /* [monitor] NULL: none. */
@@ -105,6 +108,14 @@ void replica_set_forget_found(struct replica_set *set);
 
 /* The directory for a new partition: the one in service with the fewest. SIZE_MAX: none. */
 size_t replica_set_pick_dir(struct replica_set *set);
+
+/* Opens the log of this replica. On a worker; touches nothing of the set. */
+enum err replica_open(struct replica *replica, const struct topic_config *config,
+                      int32_t leader_epoch, struct log_open_report *report, struct partition **out)
+    MUST_USE;
+
+/* A replica that was to be closed while a worker tried to open it. On the loop. */
+void replica_set_close_reopened(struct replica_set *set, struct replica *replica);
 
 /* The next step of the update under way, and its end. On the loop. */
 void replica_set_follow_step(struct replica_set *set);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+/* disk_full_test: a whole broker in memory whose disk is full or whose descriptors have run out
+ * when partitions are made, and what becomes of them when that is over. Thread: main. */
+#include "base/macros.h"
+#include "broker/broker_fixture.h"
+#include "broker/broker_private.h"
+#include "wire/codec.h"
+#include "wire/create_topics.h"
+#include "wire/delete_topics.h"
+#include "wire/find_coordinator.h"
+#include "wire/join_group.h"
+#include "wire/kerr.h"
+
+enum { JOIN_GROUP = 11, FIND_COORDINATOR = 10, CREATE_TOPICS = 19, DELETE_TOPICS = 20 };
+
+static int16_t create(struct broker_fixture *f, const char *name, int32_t partitions)
+{
+    struct create_topics_request_creatable_topic topic = {
+        .name = wire_str_of(name), .num_partitions = partitions, .replication_factor = 1};
+    struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS, 7, &request);
+    CHECK(response != NULL && response->topics.count == 1);
+    return response->topics.items[0].error_code;
+}
+
+static int16_t delete_topic(struct broker_fixture *f, const char *name)
+{
+    struct delete_topics_request_delete_topic_state topic = {.name = wire_str_of(name)};
+    struct delete_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
+    CHECK(response != NULL && response->responses.count == 1);
+    return response->responses.items[0].error_code;
+}
+
+static uint32_t offline(struct broker_fixture *f)
+{
+    struct replica_set_counts counts;
+    replica_set_counts(f->broker->replicas, &counts);
+    return counts.offline;
+}
+
+/* How each partition stands. */
+static enum kerr state_of(struct broker_fixture *f, const char *name, int32_t index)
+{
+    struct image *image = image_slot_get(&f->broker->image);
+    const struct topic_image *topic = image_topic(image, name, strlen(name));
+    enum kerr error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+    struct partition *p = topic != NULL ? broker_partition(f->broker, topic, index, &error) : NULL;
+    if (p != NULL) {
+        struct partition_offsets offsets;
+        partition_offsets(p, &offsets);
+        error = offsets.error;
+    }
+    partition_unref(p);
+    image_unref(image);
+    return error;
+}
+
+/* With the nth call failing so. True: none of them was reached. */
+static bool partitions_come_online_after(int fail_at, enum err fail_with, uint32_t *offline_seen)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    f.m.fail_at = fail_at;
+    f.m.fail_with = fail_with;
+    int16_t error = create(&f, "t", 3);
+    bool is_through = f.m.fail_at > 0;
+    f.m.fail_at = 0;
+    f.m.fail_with = ERR_IO;
+    *offline_seen += offline(&f);
+    if (error == KERR_NONE) {
+        mem_env_advance_ms(&f.m, 2000);
+        CHECK_EQUAL(offline(&f), 0);
+        for (int32_t i = 0; i < 3; i++)
+            CHECK_EQUAL(state_of(&f, "t", i), KERR_NONE);
+    }
+    fixture_stop(&f);
+    return is_through;
+}
+
+TEST(a_partition_that_found_no_room_or_descriptor_comes_online_by_itself)
+{
+    static const enum err errors[] = {ERR_NO_SPACE, ERR_FULL};
+    for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
+        uint32_t offline_seen = 0;
+        int fail_at = 1;
+        while (!partitions_come_online_after(fail_at, errors[i], &offline_seen))
+            fail_at++;
+        CHECK(fail_at > 20);
+        CHECK(offline_seen > 10);
+    }
+}
+
+TEST(partitions_made_on_a_full_disk_are_tried_again_less_and_less_often)
+{
+    enum { PARTITIONS = 30 };
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    f.m.space_bytes = f.m.used_bytes + 2000; /* for the metadata, and some of them */
+    CHECK_EQUAL(create(&f, "t", PARTITIONS), KERR_NONE);
+    f.m.space_bytes = f.m.used_bytes;
+    mem_env_advance_ms(&f.m, 3000);
+    uint32_t failed = offline(&f);
+    CHECK(failed > 5 && failed < PARTITIONS);
+    int calls = f.m.io_calls;
+    mem_env_advance_ms(&f.m, 600000);
+    CHECK(f.m.io_calls > calls);
+    CHECK(f.m.io_calls - calls < 600000 / 30000 * PARTITIONS * 20);
+    CHECK_EQUAL(offline(&f), failed);
+    f.m.space_bytes = INT64_MAX;
+    mem_env_advance_ms(&f.m, 31000);
+    CHECK_EQUAL(offline(&f), 0);
+    calls = f.m.io_calls;
+    mem_env_advance_ms(&f.m, 60000); /* nothing is left to try */
+    CHECK_EQUAL(f.m.io_calls, calls);
+    fixture_stop(&f);
+}
+
+/* Deletion at every step of the try that is under way. */
+TEST(a_topic_that_waits_for_room_can_be_deleted_and_made_again)
+{
+    for (int steps = 0; steps < 40; steps++) {
+        struct broker_fixture f;
+        fixture_start(&f, NULL);
+        f.m.fail_at = 8;
+        f.m.fail_with = ERR_NO_SPACE;
+        CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+        CHECK(f.m.fail_at == 0 && offline(&f) == 1);
+        f.m.now_ns += 1100 * INT64_C(1000000);
+        mem_env_run_loops(&f.m);
+        for (int i = 0; i < steps; i++)
+            mem_env_run_one_job_step(&f.m);
+        CHECK_EQUAL(delete_topic(&f, "t"), KERR_NONE);
+        CHECK_EQUAL(offline(&f), 0);
+        CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+        CHECK_EQUAL(offline(&f), 0);
+        for (int32_t i = 0; i < 3; i++)
+            CHECK_EQUAL(state_of(&f, "t", i), KERR_NONE);
+        fixture_stop(&f);
+    }
+}
+
+TEST(a_stop_comes_while_partitions_are_tried_again)
+{
+    for (int steps = 0; steps < 10; steps++) {
+        struct broker_fixture f;
+        fixture_start(&f, NULL);
+        f.m.fail_at = 8;
+        f.m.fail_with = ERR_NO_SPACE;
+        CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+        f.m.now_ns += 1100 * INT64_C(1000000);
+        mem_env_run_loops(&f.m);
+        for (int i = 0; i < steps; i++)
+            mem_env_run_one_job_step(&f.m);
+        fixture_stop(&f);
+    }
+}
+
+/* ---- groups */
+
+static void find_coordinator(struct broker_fixture *f)
+{
+    struct find_coordinator_request request;
+    wire_defaults(&find_coordinator_request_layout, &request);
+    request.key = wire_str_of("orders");
+    CHECK(fixture_ask(f, FIND_COORDINATOR, 3, &request) != NULL);
+    mem_env_run_until_idle(&f->m);
+}
+
+static int16_t join(struct broker_fixture *f, int64_t wait_ms)
+{
+    struct join_group_request_protocol protocol = {.name = wire_str_of("range")};
+    struct join_group_request request;
+    wire_defaults(&join_group_request_layout, &request);
+    request.group_id = wire_str_of("orders");
+    request.session_timeout_ms = 10000;
+    request.rebalance_timeout_ms = 10000;
+    request.protocol_type = wire_str_of("consumer");
+    request.protocols = (__typeof__(request.protocols)){&protocol, 1};
+    fixture_send(f->peer, JOIN_GROUP, 3, &request);
+    mem_env_advance_ms(&f->m, wait_ms); /* group.initial.rebalance.delay.ms */
+    const struct join_group_response *response = fixture_receive(f, f->peer, JOIN_GROUP, 3);
+    CHECK(response != NULL);
+    return response->error_code;
+}
+
+TEST(groups_follow_when_their_partition_comes_online)
+{
+    static const char *const sets[] = {"offsets.topic.num.partitions=1", NULL};
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    f.m.fail_at = 8;
+    f.m.fail_with = ERR_NO_SPACE;
+    find_coordinator(&f);
+    CHECK(f.m.fail_at == 0 && offline(&f) == 1);
+    CHECK_EQUAL(join(&f, 100), KERR_NOT_COORDINATOR);
+    mem_env_advance_ms(&f.m, 1000);
+    CHECK_EQUAL(offline(&f), 0);
+    CHECK_EQUAL(join(&f, 5000), KERR_NONE);
+    fixture_stop(&f);
+}
