@@ -104,6 +104,7 @@ static void replicas_new(struct broker *broker)
         .node_id = broker->node_id,
         .layers = &config->layers,
         .retention_check_ms = config->retention_check_interval_ms,
+        .reserve_bytes = config->reserve_bytes,
         .opening_max = (uint32_t)config->recovery_threads * (uint32_t)broker->dir_count,
         .all_dirs_failed = all_dirs_failed,
         .partition_reopened = partition_reopened,

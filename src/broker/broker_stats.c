@@ -105,6 +105,12 @@ const char *broker_log_dir_path(const struct broker *broker, size_t index)
     return log_dir_path(broker->dirs[index]);
 }
 
+const struct disk_room *broker_log_dir_room(const struct broker *broker, size_t index)
+{
+    ASSERT(index < broker->dir_count);
+    return log_dir_room(broker->dirs[index]);
+}
+
 bool broker_log_dir_is_offline(const struct broker *broker, size_t index)
 {
     return replica_set_dir_is_offline(broker->replicas, index);

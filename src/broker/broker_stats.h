@@ -65,6 +65,7 @@ void broker_gauges(struct broker *broker, struct broker_gauges *out);
 /* Log directories: paths, and whether they have failed. */
 size_t broker_log_dir_count(const struct broker *broker);
 const char *broker_log_dir_path(const struct broker *broker, size_t index);
+const struct disk_room *broker_log_dir_room(const struct broker *broker, size_t index);
 bool broker_log_dir_is_offline(const struct broker *broker, size_t index);
 
 #endif

@@ -4,14 +4,26 @@
 #include "base/macros.h"
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
+#include "wire/batch_builder.h"
 #include "wire/codec.h"
 #include "wire/create_topics.h"
+#include "wire/delete_records.h"
 #include "wire/delete_topics.h"
 #include "wire/find_coordinator.h"
 #include "wire/join_group.h"
 #include "wire/kerr.h"
+#include "wire/produce.h"
 
-enum { JOIN_GROUP = 11, FIND_COORDINATOR = 10, CREATE_TOPICS = 19, DELETE_TOPICS = 20 };
+enum {
+    PRODUCE = 0,
+    FIND_COORDINATOR = 10,
+    JOIN_GROUP = 11,
+    CREATE_TOPICS = 19,
+    DELETE_TOPICS = 20,
+    DELETE_RECORDS = 21,
+    RESERVE = 100000,
+    VALUE_BYTES = 5000,
+};
 
 static int16_t create(struct broker_fixture *f, const char *name, int32_t partitions)
 {
@@ -198,4 +210,221 @@ TEST(groups_follow_when_their_partition_comes_online)
     CHECK_EQUAL(offline(&f), 0);
     CHECK_EQUAL(join(&f, 5000), KERR_NONE);
     fixture_stop(&f);
+}
+
+/* ---- little room */
+
+static const char *const with_reserve[] = {"klamm.log.dir.reserve.bytes=100000",
+                                           "offsets.topic.num.partitions=1", NULL};
+
+static void say_produce(struct broker_fixture *f, struct sock *peer, int16_t acks)
+{
+    struct batch_builder b;
+    struct batch_buffer batch;
+    struct batch_options options = batch_options_default();
+    static const uint8_t value[VALUE_BYTES];
+    batch_buffer_init(&batch, INT32_MAX);
+    batch_builder_init(&b);
+    batch_builder_start(&b, &options);
+    struct record r = {
+        .timestamp = env_wall_ms(&f->m.env), .key = {NULL, -1}, .value = {value, sizeof(value)}};
+    CHECK_EQUAL(batch_builder_add(&b, &r), ERR_OK);
+    CHECK_EQUAL(batch_builder_finish(&b, &batch), ERR_OK);
+    struct produce_request_partition_produce_data partition = {
+        .index = 0, .records = {.data = batch.data, .len = (int32_t)batch.len}};
+    struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
+                                                       .partition_data = {&partition, 1}};
+    struct produce_request request = {.transactional_id = wire_str_of(NULL),
+                                      .acks = acks,
+                                      .timeout_ms = 1000,
+                                      .topic_data = {&topic, 1}};
+    fixture_send(peer, PRODUCE, 12, &request);
+    batch_builder_deinit(&b);
+    batch_buffer_deinit(&batch);
+    mem_env_run_until_idle(&f->m);
+}
+
+static const struct produce_response *produce(struct broker_fixture *f)
+{
+    say_produce(f, f->peer, -1);
+    return fixture_receive(f, f->peer, PRODUCE, 12);
+}
+
+static int16_t error_of(const struct produce_response *response)
+{
+    CHECK(response != NULL);
+    return response->responses.items[0].partition_responses.items[0].error_code;
+}
+
+static int16_t produce_error(struct broker_fixture *f)
+{
+    return error_of(produce(f));
+}
+
+static void free_is(struct broker_fixture *f, int64_t bytes)
+{
+    f->m.space_bytes = f->m.used_bytes + bytes;
+}
+
+/* The next write asks the disk. */
+static void make_low(struct broker_fixture *f)
+{
+    free_is(f, RESERVE);
+    mem_env_advance_ms(&f->m, 1000);
+    CHECK_EQUAL(produce_error(f), KERR_NONE);
+    CHECK(disk_room_is_low(log_dir_room(f->broker->dirs[0])));
+}
+
+TEST(producers_are_refused_and_throttled_while_there_is_little_room)
+{
+    struct broker_fixture f;
+    fixture_start(&f, with_reserve);
+    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    free_is(&f, 2 * RESERVE);
+    while (!disk_room_is_low(log_dir_room(f.broker->dirs[0]))) {
+        const struct produce_response *good = produce(&f);
+        CHECK_EQUAL(error_of(good), KERR_NONE);
+        CHECK_EQUAL(good->throttle_time_ms, 0);
+        mem_env_advance_ms(&f.m, 1000);
+    }
+    CHECK(f.m.space_bytes - f.m.used_bytes > RESERVE - 3 * VALUE_BYTES);
+    int64_t used = f.m.used_bytes;
+    const struct produce_response *refused = produce(&f);
+    CHECK_EQUAL(error_of(refused), KERR_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(refused->throttle_time_ms, 1000);
+    CHECK_EQUAL(f.m.used_bytes, used);
+    /* The next is not looked at before that time is over. */
+    CHECK(produce(&f) == NULL);
+    mem_env_advance_ms(&f.m, 999);
+    CHECK(fixture_receive(&f, f.peer, PRODUCE, 12) == NULL);
+    mem_env_advance_ms(&f.m, 1);
+    CHECK_EQUAL(error_of(fixture_receive(&f, f.peer, PRODUCE, 12)), KERR_KAFKA_STORAGE_ERROR);
+    /* Room comes: within a second or so all is as before. */
+    f.m.space_bytes = INT64_MAX;
+    mem_env_advance_ms(&f.m, 1000);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK(!disk_room_is_low(log_dir_room(f.broker->dirs[0])));
+    int calls = f.m.io_calls;
+    mem_env_advance_ms(&f.m, 10000);
+    CHECK_EQUAL(f.m.io_calls, calls); /* nobody asks the disk any more */
+    fixture_stop(&f);
+}
+
+TEST(one_line_is_logged_each_way)
+{
+    struct broker_fixture f;
+    fixture_start(&f, with_reserve);
+    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    int errors = f.m.log_lines[LOG_ERROR];
+    make_low(&f);
+    CHECK_EQUAL(f.m.log_lines[LOG_ERROR], errors + 1);
+    CHECK(strstr(f.m.last_line, "producers are refused") != NULL);
+    int lines = f.m.log_lines[LOG_INFO];
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK_EQUAL(f.m.log_lines[LOG_INFO], lines);
+    f.m.space_bytes = INT64_MAX;
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK_EQUAL(f.m.log_lines[LOG_ERROR], errors + 1);
+    CHECK_EQUAL(f.m.log_lines[LOG_INFO], lines + 1);
+    CHECK(strstr(f.m.last_line, "served again") != NULL);
+    fixture_stop(&f);
+}
+
+TEST(groups_and_changes_go_on_while_there_is_little_room)
+{
+    struct broker_fixture f;
+    fixture_start(&f, with_reserve);
+    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    find_coordinator(&f);
+    make_low(&f);
+    CHECK_EQUAL(join(&f, 5000), KERR_NONE);
+    CHECK_EQUAL(create(&f, "another", 2), KERR_NONE);
+    CHECK_EQUAL(offline(&f), 0);
+    CHECK_EQUAL(delete_topic(&f, "another"), KERR_NONE);
+    CHECK(disk_room_is_low(log_dir_room(f.broker->dirs[0])));
+    fixture_stop(&f);
+}
+
+static int64_t deleted_up_to(struct broker_fixture *f)
+{
+    struct delete_records_request_delete_records_partition partition = {.offset = -1};
+    struct delete_records_request_delete_records_topic topic = {.name = wire_str_of("t"),
+                                                                .partitions = {&partition, 1}};
+    struct delete_records_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct delete_records_response *response = fixture_ask(f, DELETE_RECORDS, 2, &request);
+    CHECK(response != NULL && response->topics.count == 1);
+    CHECK_EQUAL(response->topics.items[0].partitions.items[0].error_code, KERR_NONE);
+    return response->topics.items[0].partitions.items[0].low_watermark;
+}
+
+/* Though file.delete.delay.ms is a minute. */
+TEST(records_that_are_deleted_while_there_is_little_room_free_it_at_once)
+{
+    static const char *const sets[] = {"klamm.log.dir.reserve.bytes=100000",
+                                       "log.segment.bytes=1048576", NULL};
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    for (int i = 0; i < 230; i++)
+        CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    make_low(&f);
+    int64_t used = f.m.used_bytes;
+    CHECK_EQUAL(deleted_up_to(&f), 231);
+    mem_env_advance_ms(&f.m, 2000);
+    CHECK(f.m.used_bytes < used - 1000000);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    fixture_stop(&f);
+}
+
+/* The next check by the clock is five minutes away. */
+TEST(retention_runs_at_once_when_there_is_little_room)
+{
+    static const char *const sets[] = {"klamm.log.dir.reserve.bytes=100000",
+                                       "log.segment.bytes=1048576", "log.retention.ms=1000", NULL};
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    for (int i = 0; i < 230; i++)
+        CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    mem_env_advance_ms(&f.m, 10000);
+    int64_t used = f.m.used_bytes;
+    free_is(&f, RESERVE);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    mem_env_advance_ms(&f.m, 1000);
+    CHECK(f.m.used_bytes < used - 1000000);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    fixture_stop(&f);
+}
+
+TEST(a_new_partition_goes_where_there_is_room)
+{
+    static const char *const sets[] = {"log.dirs=data,other", NULL};
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    atomic_store(&log_dir_room(f.broker->dirs[0])->is_low, true);
+    CHECK_EQUAL(create(&f, "t", 4), KERR_NONE);
+    enum kerr error;
+    struct image *image = image_slot_get(&f.broker->image);
+    for (int32_t i = 0; i < 4; i++) {
+        struct partition *p = broker_partition(f.broker, image_topic(image, "t", 1), i, &error);
+        CHECK(p != NULL && partition_dir(p) == f.broker->dirs[1]);
+        partition_unref(p);
+    }
+    image_unref(image);
+    fixture_stop(&f);
+}
+
+TEST(a_stop_comes_while_the_disk_is_looked_at)
+{
+    for (int steps = 0; steps < 10; steps++) {
+        struct broker_fixture f;
+        fixture_start(&f, with_reserve);
+        CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+        make_low(&f);
+        f.m.now_ns += 1000000000;
+        mem_env_run_loops(&f.m);
+        for (int i = 0; i < steps; i++)
+            mem_env_run_one_job_step(&f.m);
+        fixture_stop(&f);
+    }
 }

@@ -12,6 +12,7 @@
  * Thread: the request's reactor; part_done on disk workers.
  */
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "broker/broker_private.h"
 #include "broker/conn_state.h"
@@ -81,6 +82,7 @@ static bool fill_response(struct produce_op *op)
     struct produce_response *response = rq->response;
     struct arena *arena = &rq->net->arena;
     const struct produce_part *part = op->parts;
+    response->throttle_time_ms = (int32_t)rq->throttle_ms;
     if (wire_array_new(arena, &produce_response_topic_produce_response_layout,
                        request->topic_data.count, &response->responses) != ERR_OK)
         return false;
@@ -116,6 +118,8 @@ static void op_answer(struct produce_op *op)
     loop_timer_stop(op->loop, &op->timer);
     for (uint32_t i = 0; i < op->part_count; i++)
         broker_count_produced(rq->broker, &op->parts[i], part_result(&op->parts[i]));
+    if (op->is_throttled)
+        rq->throttle_ms = LIMIT_DISK_FULL_THROTTLE_MS;
     bool is_filled = op->acks == 0 || fill_response(op);
     bool has_error = op->acks == 0 && has_any_error(op);
     op->rq = NULL;
@@ -249,6 +253,19 @@ static void op_prepare(struct produce_op *op)
 /* Kafka's name for tools that may write where nobody else does. */
 #define ADMIN_CLIENT_ID "__admin_client"
 
+/* What is left of a nearly full disk is for what lets it have room again, and for groups. Who tries
+ * again at once would only spin: his connection is throttled. */
+static void refuse_if_low(struct produce_part *part, const struct topic_image *topic)
+{
+    if (part->partition == NULL ||
+        !disk_room_is_low(log_dir_room(partition_dir(part->partition))) ||
+        topic_name_is_internal(topic_name(topic), topic_name_len(topic)))
+        return;
+    part->error = KERR_KAFKA_STORAGE_ERROR;
+    part->reason = "the disk of this partition's log directory is nearly full";
+    part->op->is_throttled = true;
+}
+
 static void part_begin(struct produce_op *op, struct produce_part *part,
                        const struct topic_image *topic,
                        const struct produce_request_partition_produce_data *in)
@@ -271,7 +288,8 @@ static void part_begin(struct produce_op *op, struct produce_part *part,
         return;
     }
     part->partition = broker_partition(op->rq->broker, topic, in->index, &part->error);
-    if (part->partition != NULL && in->records.len <= 0) {
+    refuse_if_low(part, topic);
+    if (part->partition != NULL && part->error == KERR_NONE && in->records.len <= 0) {
         part->error = KERR_INVALID_RECORD;
         part->reason = "no records";
     }

@@ -219,10 +219,15 @@ static void put_dirs(struct page *page, enum metric metric)
         int64_t free_bytes = 0;
         int64_t total_bytes = 0;
         double value = broker_log_dir_is_offline(page->broker, i) ? 1 : 0;
-        if (metric == METRIC_LOG_DIR_FREE_BYTES) {
+        const struct disk_room *room = broker_log_dir_room(page->broker, i);
+        if (metric == METRIC_LOG_DIR_FULL)
+            value = disk_room_is_low(room);
+        if (metric == METRIC_LOG_DIR_RESERVE_BYTES)
+            value = gauge(&room->reserve_bytes);
+        if (metric == METRIC_LOG_DIR_FREE_BYTES || metric == METRIC_LOG_DIR_TOTAL_BYTES) {
             if (env_disk_space(page->env, path, &free_bytes, &total_bytes) != ERR_OK)
                 continue;
-            value = (double)free_bytes;
+            value = (double)(metric == METRIC_LOG_DIR_FREE_BYTES ? free_bytes : total_bytes);
         }
         put_labelled(page, metric, path, value);
     }
@@ -446,6 +451,9 @@ static void put_row(struct page *page, enum metric metric)
         put_histogram(page, metric, "", &page->journal->sync_time);
         break;
     case METRIC_LOG_DIR_FREE_BYTES:
+    case METRIC_LOG_DIR_TOTAL_BYTES:
+    case METRIC_LOG_DIR_RESERVE_BYTES:
+    case METRIC_LOG_DIR_FULL:
     case METRIC_LOG_DIR_OFFLINE:
         put_dirs(page, metric);
         break;

@@ -127,6 +127,7 @@ enum err log_dir_open(struct env *env, const char *path, struct strbuf *why, str
     dir->path = mem_strdup(path);
     monitor_init(&dir->monitor, MONITOR_LOG_DIR);
     map_init(&dir->checkpoints);
+    disk_room_init(&dir->room);
     env_random(env, &dir->hash_seed, sizeof(dir->hash_seed));
     size_t said = why->len;
     enum err e = open_steps(dir, why);
@@ -155,6 +156,11 @@ void log_dir_close(struct log_dir *dir)
 const char *log_dir_path(const struct log_dir *dir)
 {
     return dir->path;
+}
+
+struct disk_room *log_dir_room(struct log_dir *dir)
+{
+    return &dir->room;
 }
 
 const struct log_dir_identity *log_dir_identity(const struct log_dir *dir)

@@ -17,6 +17,7 @@
 #include "base/strbuf.h"
 #include "base/uuid.h"
 #include "env/env.h"
+#include "log/disk_room.h"
 
 struct journal;
 struct journal_options;
@@ -48,6 +49,9 @@ struct journal *log_dir_journal(const struct log_dir *dir);
 void log_dir_close(struct log_dir *dir);
 
 const char *log_dir_path(const struct log_dir *dir);
+
+/* What its disk has left. Thread: any. */
+struct disk_room *log_dir_room(struct log_dir *dir);
 const struct log_dir_identity *log_dir_identity(const struct log_dir *dir);
 
 /* Writes meta.properties of a new directory; durable when it returns. */

@@ -20,6 +20,7 @@ struct log_dir {
     bool was_clean;
     bool is_marked_clean; /* the file is there now */
     uint64_t hash_seed;
+    struct disk_room room;
     struct monitor monitor; /* over what follows */
     struct map checkpoints; /* of struct checkpoint_entry, by topic and partition */
 };

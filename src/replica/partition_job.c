@@ -171,7 +171,9 @@ static bool commit_write(struct partition *p)
 {
     int64_t start_ns = env_mono_ns(p->env);
     enum err e = partition_log_write(p->log, &p->commit);
-    time_histogram_add(&p->owner.stats->append_time, env_mono_ns(p->env) - start_ns);
+    int64_t end_ns = env_mono_ns(p->env);
+    time_histogram_add(&p->owner.stats->append_time, end_ns - start_ns);
+    disk_room_wrote(log_dir_room(p->dir), end_ns, p->commit.written_bytes, e);
     atomic_fetch_add_explicit(&p->owner.stats->written_bytes, (uint64_t)p->commit.written_bytes,
                               memory_order_relaxed);
     if (e != ERR_OK) {
@@ -314,8 +316,9 @@ static void tell_due(struct partition *p)
 static void keep_house(struct partition *p)
 {
     int64_t now_ms = env_wall_ms(p->env);
-    unlink_what_is_due(p, now_ms);
     retire_segments(p, now_ms);
+    /* Readers keep what they have open; where room is needed nobody else is waited for. */
+    unlink_what_is_due(p, disk_room_is_low(log_dir_room(p->dir)) ? INT64_MAX : now_ms);
     sync_sealed(p);
     partition_save_checkpoint(p);
     close_idle_files(p);

@@ -61,6 +61,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     atomic_init(&set->save_is_posted, false);
     replica_set_journals_init(set);
     replica_set_scan(set);
+    set->rooms = replica_set_rooms_new(set);
     return set;
 }
 
@@ -85,6 +86,7 @@ void replica_set_free(struct replica_set *set)
     map_deinit(&set->table);
     replica_set_forget_found(set);
     replica_set_doomed_free(set);
+    replica_set_rooms_free(set->rooms);
     config_layers_release(&set->layers);
     monitor_deinit(&set->monitor);
     mem_free(set->dir_partitions);
@@ -476,8 +478,10 @@ void replica_set_follow(struct replica_set *set, struct image *after,
         follow_topic(set, &delta->topics[i]);
     if (!is_first && delta->configs_changed)
         follow_defaults(set, after);
-    if (is_first)
+    if (is_first) {
         replica_set_timer_start(set);
+        replica_set_rooms_start(set);
+    }
     replica_set_follow_step(set);
 }
 

@@ -28,6 +28,7 @@ struct replica_set_options {
     int32_t node_id;
     const struct config_layers *layers; /* borrowed: what the broker was started with */
     int64_t retention_check_ms;
+    int64_t reserve_bytes;              /* see disk_room.h */
     uint32_t opening_max;               /* partitions that are opened at a time */
     void (*all_dirs_failed)(void *arg); /* no directory is left to serve from; on the loop */
     /* A partition that was offline since it was to be opened serves now; on the loop. May be NULL.

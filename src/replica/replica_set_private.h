@@ -7,6 +7,7 @@
 #include "replica/partition_explain.h"
 #include "replica/replica_set.h"
 #include "replica/replica_set_reopen.h"
+#include "replica/replica_set_room.h"
 
 /* A partition's place in the set. */
 struct replica {
@@ -92,6 +93,7 @@ struct replica_set {
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
     struct replica_set_reopening reopening;
+    struct replica_set_rooms *rooms;
 };
 
 /* [monitor] NULL: none. */

@@ -109,13 +109,23 @@ uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct imag
     return count;
 }
 
+/* One that has room is better than one that is low; then the fewer partitions the better. */
+static bool is_better_dir(const struct replica_set *set, size_t dir, size_t than)
+{
+    bool is_low = disk_room_is_low(log_dir_room(set->options.dirs[dir]));
+    bool other_is_low = disk_room_is_low(log_dir_room(set->options.dirs[than]));
+    if (is_low != other_is_low)
+        return other_is_low;
+    return set->dir_partitions[dir] < set->dir_partitions[than];
+}
+
 size_t replica_set_pick_dir(struct replica_set *set)
 {
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < set->options.dir_count; i++) {
         if (replica_set_dir_is_offline(set, i))
             continue;
-        if (best == SIZE_MAX || set->dir_partitions[i] < set->dir_partitions[best])
+        if (best == SIZE_MAX || is_better_dir(set, i, best))
             best = i;
     }
     return best;
@@ -317,7 +327,7 @@ static bool write_stop(struct env_job *job)
 void replica_set_finish_stop(struct replica_set *set)
 {
     ASSERT(set->follow.is_stopping);
-    if (set->checkpoint_is_busy || set->doomed_is_busy)
+    if (set->checkpoint_is_busy || set->doomed_is_busy || !replica_set_rooms_stop(set))
         return; /* its end comes back here */
     if (!set->journals_are_closed) {
         replica_set_close_journals(set);
