@@ -356,6 +356,7 @@ static void broker_on_image(void *arg, struct image_update *update)
     struct broker *broker = arg;
     ASSERT(broker->update == NULL);
     broker->update = update;
+    replica_set_wait_for_epochs(broker->replicas, update->start_is_owed);
     replica_set_follow(broker->replicas, update->after, &update->delta, update_followed, broker);
 }
 

@@ -29,6 +29,10 @@ struct broker_fixture {
 void fixture_start(struct broker_fixture *f, const char *const *sets);
 void fixture_stop(struct broker_fixture *f);
 
+/* Stops this broker in good order, as far as its disk lets it, and starts another on what is left.
+ */
+void fixture_restart(struct broker_fixture *f, const char *const *sets);
+
 /* Sends a request of this API and version and returns the decoded answer, which lives until
  * fixture_stop; NULL: the connection was closed (there is a new one then). */
 void *fixture_ask(struct broker_fixture *f, int16_t key, int16_t version, const void *request);

@@ -42,11 +42,8 @@ static void load_config(struct broker_fixture *f, const char *const *sets)
     strbuf_deinit(&error);
 }
 
-void fixture_start(struct broker_fixture *f, const char *const *sets)
+static void start_here(struct broker_fixture *f, const char *const *sets)
 {
-    *f = (struct broker_fixture){0};
-    mem_env_init(&f->m);
-    arena_init(&f->arena, 64 * 1024 * 1024);
     load_config(f, sets);
     struct loop *loop = mem_env_loop(&f->m, 0);
     struct broker_options options = {
@@ -71,12 +68,19 @@ void fixture_start(struct broker_fixture *f, const char *const *sets)
     CHECK(f->peer != NULL);
 }
 
+void fixture_start(struct broker_fixture *f, const char *const *sets)
+{
+    *f = (struct broker_fixture){0};
+    mem_env_init(&f->m);
+    arena_init(&f->arena, 64 * 1024 * 1024);
+    start_here(f, sets);
+}
 static void on_stopped(void *arg, bool is_clean)
 {
     ((struct broker_fixture *)arg)->is_stopped = true;
 }
 
-void fixture_stop(struct broker_fixture *f)
+static void stop_here(struct broker_fixture *f)
 {
     sock_close(f->peer);
     broker_stop(f->broker, on_stopped, f);
@@ -85,6 +89,18 @@ void fixture_stop(struct broker_fixture *f)
     CHECK(f->is_stopped);
     broker_free(f->broker);
     server_config_free(f->config);
+}
+
+void fixture_restart(struct broker_fixture *f, const char *const *sets)
+{
+    stop_here(f);
+    f->is_ready = f->is_stopped = false;
+    start_here(f, sets);
+}
+
+void fixture_stop(struct broker_fixture *f)
+{
+    stop_here(f);
     arena_deinit(&f->arena);
     mem_env_deinit(&f->m);
 }

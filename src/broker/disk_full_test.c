@@ -9,6 +9,7 @@
 #include "wire/create_topics.h"
 #include "wire/delete_records.h"
 #include "wire/delete_topics.h"
+#include "wire/fetch.h"
 #include "wire/find_coordinator.h"
 #include "wire/join_group.h"
 #include "wire/kerr.h"
@@ -16,6 +17,7 @@
 
 enum {
     PRODUCE = 0,
+    FETCH = 1,
     FIND_COORDINATOR = 10,
     JOIN_GROUP = 11,
     CREATE_TOPICS = 19,
@@ -427,4 +429,126 @@ TEST(a_stop_comes_while_the_disk_is_looked_at)
             mem_env_run_one_job_step(&f.m);
         fixture_stop(&f);
     }
+}
+
+/* ---- a start without room */
+
+static int32_t epoch_of(struct broker_fixture *f)
+{
+    struct image *image = image_slot_get(&f->broker->image);
+    enum kerr error;
+    struct partition_offsets offsets;
+    struct partition *p = broker_partition(f->broker, image_topic(image, "t", 1), 0, &error);
+    CHECK(p != NULL);
+    partition_offsets(p, &offsets);
+    partition_unref(p);
+    image_unref(image);
+    return offsets.leader_epoch;
+}
+
+static const struct fetch_response_partition_data *fetch(struct broker_fixture *f)
+{
+    struct fetch_request_fetch_partition partition = {.current_leader_epoch = -1,
+                                                      .last_fetched_epoch = -1,
+                                                      .log_start_offset = -1,
+                                                      .partition_max_bytes = 100000};
+    struct fetch_request_fetch_topic topic = {.topic = wire_str_of("t"),
+                                              .partitions = {&partition, 1}};
+    struct fetch_request request = {.cluster_id = wire_str_of(NULL),
+                                    .replica_id = -1,
+                                    .replica_state = {.replica_id = -1, .replica_epoch = -1},
+                                    .min_bytes = 1,
+                                    .max_bytes = 1000000,
+                                    .session_epoch = -1,
+                                    .topics = {&topic, 1}};
+    const struct fetch_response *response = fixture_ask(f, FETCH, 12, &request);
+    CHECK(response != NULL && response->responses.count == 1);
+    return &response->responses.items[0].partitions.items[0];
+}
+
+/* With so many bytes free: whatever the start could write, the broker is there and can be read; and
+ * once there is room it takes records, with a new epoch. */
+static void check_restart(int64_t free_bytes, bool *was_owed)
+{
+    struct broker_fixture f;
+    fixture_start(&f, with_reserve);
+    CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    find_coordinator(&f);
+    CHECK_EQUAL(join(&f, 5000), KERR_NONE);
+    int32_t epoch = epoch_of(&f);
+    free_is(&f, free_bytes);
+    fixture_restart(&f, with_reserve);
+    *was_owed = epoch_of(&f) == epoch;
+    CHECK_EQUAL(fetch(&f)->error_code, KERR_NONE);
+    CHECK(fetch(&f)->records.len > VALUE_BYTES);
+    CHECK_EQUAL(fetch(&f)->high_watermark, 1);
+    CHECK_EQUAL(produce_error(&f), KERR_KAFKA_STORAGE_ERROR);
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK_EQUAL(offline(&f), 0);
+    /* Room comes. What is answered then was written with an epoch of this start. */
+    f.m.space_bytes = INT64_MAX;
+    enum kerr error = KERR_KAFKA_STORAGE_ERROR;
+    for (int i = 0; i < 3000 && error != KERR_NONE; i++) {
+        mem_env_advance_ms(&f.m, 1);
+        struct sock *peer = mem_env_connect(&f.m, 9092, NULL); /* others are not throttled */
+        CHECK(peer != NULL);
+        say_produce(&f, peer, -1);
+        error = (enum kerr)error_of(fixture_receive(&f, peer, PRODUCE, 12));
+        sock_close(peer);
+    }
+    CHECK_EQUAL(error, KERR_NONE);
+    CHECK_EQUAL(epoch_of(&f), epoch + 1);
+    CHECK_EQUAL(join(&f, 5000), KERR_NONE);
+    CHECK_EQUAL(create(&f, "u", 1), KERR_NONE);
+    CHECK_EQUAL(state_of(&f, "u", 0), KERR_NONE);
+    fixture_stop(&f);
+}
+
+TEST(a_broker_starts_whatever_is_left_of_its_disk)
+{
+    int owed = 0;
+    for (int64_t free_bytes = 0; free_bytes < 1000; free_bytes += 40) {
+        bool was_owed;
+        check_restart(free_bytes, &was_owed);
+        owed += was_owed;
+    }
+    CHECK(owed > 1 && owed < 1000 / 40);
+}
+
+TEST(a_broker_that_waits_for_room_for_its_start_can_be_stopped)
+{
+    struct broker_fixture f;
+    fixture_start(&f, with_reserve);
+    CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+    free_is(&f, 0);
+    for (int i = 0; i < 3; i++) {
+        fixture_restart(&f, with_reserve);
+        mem_env_advance_ms(&f.m, 1500 * i);
+    }
+    CHECK_EQUAL(epoch_of(&f), 0);
+    fixture_stop(&f);
+}
+
+/* What is written before the epoch rises could not be told from what another start wrote. */
+TEST(nothing_is_written_before_the_start_is_in_the_metadata)
+{
+    static const char *const sets[] = {"klamm.log.dir.reserve.bytes=0", NULL};
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    free_is(&f, 0);
+    fixture_restart(&f, sets);
+    f.m.space_bytes = INT64_MAX;
+    CHECK(!disk_room_is_low(log_dir_room(f.broker->dirs[0])));
+    CHECK_EQUAL(produce_error(&f), KERR_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(epoch_of(&f), 0);
+    mem_env_advance_ms(&f.m, 1000);
+    CHECK_EQUAL(epoch_of(&f), 1);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(delete_topic(&f, "t"), KERR_NONE);
+    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    fixture_stop(&f);
 }

@@ -71,7 +71,10 @@ static bool fill_part(struct request *rq, const struct produce_part *part,
         out->log_start_offset = part->append.log_start_offset;
         return true;
     }
-    out->error_message = wire_str_of(part->reason != NULL ? part->reason : kerr_message(error));
+    const char *reason = part->reason;
+    if (reason == NULL && error == KERR_KAFKA_STORAGE_ERROR && part->append.found_low)
+        reason = "the disk of this partition's log directory is nearly full";
+    out->error_message = wire_str_of(reason != NULL ? reason : kerr_message(error));
     return fill_record_errors(rq, part, out);
 }
 
@@ -112,13 +115,25 @@ static bool has_any_error(const struct produce_op *op)
     return false;
 }
 
+/* Who tries again at once where the disk is nearly full would only spin. */
+static bool has_low_part(const struct produce_op *op)
+{
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        const struct produce_part *part = &op->parts[i];
+        if (part_result(part) == KERR_KAFKA_STORAGE_ERROR && part->error == KERR_NONE &&
+            part->append.found_low)
+            return true;
+    }
+    return false;
+}
+
 static void op_answer(struct produce_op *op)
 {
     struct request *rq = op->rq;
     loop_timer_stop(op->loop, &op->timer);
     for (uint32_t i = 0; i < op->part_count; i++)
         broker_count_produced(rq->broker, &op->parts[i], part_result(&op->parts[i]));
-    if (op->is_throttled)
+    if (has_low_part(op))
         rq->throttle_ms = LIMIT_DISK_FULL_THROTTLE_MS;
     bool is_filled = op->acks == 0 || fill_response(op);
     bool has_error = op->acks == 0 && has_any_error(op);
@@ -253,19 +268,6 @@ static void op_prepare(struct produce_op *op)
 /* Kafka's name for tools that may write where nobody else does. */
 #define ADMIN_CLIENT_ID "__admin_client"
 
-/* What is left of a nearly full disk is for what lets it have room again, and for groups. Who tries
- * again at once would only spin: his connection is throttled. */
-static void refuse_if_low(struct produce_part *part, const struct topic_image *topic)
-{
-    if (part->partition == NULL ||
-        !disk_room_is_low(log_dir_room(partition_dir(part->partition))) ||
-        topic_name_is_internal(topic_name(topic), topic_name_len(topic)))
-        return;
-    part->error = KERR_KAFKA_STORAGE_ERROR;
-    part->reason = "the disk of this partition's log directory is nearly full";
-    part->op->is_throttled = true;
-}
-
 static void part_begin(struct produce_op *op, struct produce_part *part,
                        const struct topic_image *topic,
                        const struct produce_request_partition_produce_data *in)
@@ -288,8 +290,8 @@ static void part_begin(struct produce_op *op, struct produce_part *part,
         return;
     }
     part->partition = broker_partition(op->rq->broker, topic, in->index, &part->error);
-    refuse_if_low(part, topic);
-    if (part->partition != NULL && part->error == KERR_NONE && in->records.len <= 0) {
+    part->append.spares_reserve = !topic_name_is_internal(topic_name(topic), topic_name_len(topic));
+    if (part->partition != NULL && in->records.len <= 0) {
         part->error = KERR_INVALID_RECORD;
         part->reason = "no records";
     }

@@ -48,7 +48,6 @@ struct produce_op {
     bool is_prepared;
     bool needs_worker;
     bool is_zstd_allowed;
-    bool is_throttled; /* a part was refused because a disk is nearly full */
     int64_t now_ms;
     atomic_uint remaining; /* parts not done, and one for the op itself while it is appending */
     struct loop *loop;

@@ -18,7 +18,7 @@
 #include "env/logger.h"
 #include "metadata/config_dynamic.h"
 
-enum { SNAPSHOT_CHUNK_BYTES = 256 * 1024 };
+enum { SNAPSHOT_CHUNK_BYTES = 256 * 1024, START_RETRY_NS = 1000000000 };
 
 static void try_stop(struct controller *c);
 static void updates_tell(struct controller *c);
@@ -127,6 +127,7 @@ static void update_add(struct controller *c, struct image *after, struct image_d
     u->image_update.before = image_slot_get(c->slot);
     u->image_update.after = image_ref(after);
     u->image_update.delta = *delta;
+    u->image_update.start_is_owed = c->start_is_owed;
     list_init(&u->changes);
     if (changes != NULL)
         list_splice_back(&u->changes, changes);
@@ -193,6 +194,17 @@ static void publish_whole(struct controller *c, struct image *take_image, struct
     updates_tell(c);
 }
 
+/* Is the start that was owed in what was committed? */
+static void note_start(struct controller *c)
+{
+    LIST_FOR_EACH (link, &c->in_flight) {
+        if (!c->start_is_owed || link != &c->start_change.link)
+            continue;
+        c->start_is_owed = false;
+        log_info(c->env, "there was room for the start of this broker in the metadata log");
+    }
+}
+
 static void entries_committed(struct controller *c)
 {
     if (c->state >= CONTROLLER_STOPPING) { /* nobody follows any more */
@@ -219,6 +231,7 @@ static void entries_committed(struct controller *c)
     }
     image_unref(c->image);
     c->image = image;
+    note_start(c);
     update_add(c, image, &delta, &c->in_flight);
     updates_tell(c);
     snapshot_consider(c);
@@ -469,9 +482,53 @@ static enum err decide_start(struct change *change, struct decision *d)
     return decide_broker_start(d, c->start);
 }
 
+static void try_start(struct loop_timer *timer)
+{
+    struct controller *c = container_of(timer, struct controller, start_timer);
+    ASSERT(c->start_is_owed && !list_is_linked(&c->start_change.link));
+    list_push_front(&c->waiting, &c->start_change.link);
+    pump(c);
+}
+
+static void stand_in_done(struct change *change)
+{
+    struct controller *c = container_of(change, struct controller, start_stand_in);
+    start_ended(c, change->error);
+}
+
+/* The store has no room for this start: what was there is served, without a new epoch, and it is
+ * tried again until it goes in. */
+static void start_later(struct controller *c)
+{
+    bool is_first = !c->start_is_owed;
+    c->start_is_owed = true;
+    c->start_timer.fire = try_start;
+    loop_timer_start(c->loop, &c->start_timer, env_mono_ns(c->env) + START_RETRY_NS);
+    if (!is_first)
+        return;
+    log_error(c->env, "no room for the start of this broker in the metadata log: what is there can "
+                      "be read, and nothing be written until there is room");
+    struct list changes;
+    list_init(&changes);
+    c->start_stand_in = (struct change){.done = stand_in_done};
+    wire_writer_init(&c->start_stand_in.records, 1);
+    list_push_back(&changes, &c->start_stand_in.link);
+    publish_whole(c, image_ref(c->image), &changes);
+}
+
+static bool has_started_before(const struct controller *c)
+{
+    return image_broker(c->image, c->start->node_id) != NULL;
+}
+
 static void start_done(struct change *change)
 {
     struct controller *c = container_of(change, struct controller, start_change);
+    bool may_wait = c->state == CONTROLLER_STARTING || c->state == CONTROLLER_RUNNING;
+    if (change->error == ERR_NO_SPACE && may_wait && c->failed == ERR_OK && has_started_before(c)) {
+        start_later(c);
+        return;
+    }
     if (c->failed == ERR_OK)
         c->failed = change->error; /* a broker that could not start changes nothing either */
     start_ended(c, change->error);
@@ -559,6 +616,8 @@ static void on_stop(struct loop_task *task)
     struct controller *c = container_of(task, struct controller, stop_task);
     bool was_starting = c->state < CONTROLLER_RUNNING;
     c->state = CONTROLLER_STOPPING;
+    if (c->start_timer.fire != NULL)
+        loop_timer_stop(c->loop, &c->start_timer);
     changes_end(&c->waiting, ERR_CLOSED);
     updates_drop(c);
     if (was_starting && c->started != NULL)

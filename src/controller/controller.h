@@ -31,6 +31,9 @@ struct image_update {
     struct image *before;
     struct image *after;
     struct image_delta delta;
+    /* There is no room for the start of this broker in the store, and `after` is without it: leader
+     * epochs are those of its last start. It comes with a later update. */
+    bool start_is_owed;
 };
 
 /* Upward calls. On the controller's loop, no monitor held. */
@@ -58,7 +61,8 @@ struct controller *controller_new(struct env *env, const struct controller_optio
 
 /* Reads the store, writes the start of this broker and tells the owner. Then `started` is called:
  * ERR_OK: the first update is applied. ERR_CORRUPT, ERR_IO...: the store cannot be used;
- * `why` is a line about it. Thread: any; once. */
+ * `why` is a line about it. Where the store has no room, and this broker has started before, that
+ * start follows by itself once there is (image_update.start_is_owed). Thread: any; once. */
 void controller_start(struct controller *c, void (*started)(void *arg, enum err e, const char *why),
                       void *arg);
 

@@ -61,6 +61,9 @@ struct controller {
     struct list waiting;   /* in order of arrival */
     struct list in_flight; /* in the append that is under way */
     struct change start_change;
+    bool start_is_owed; /* the store had no room for it: tried again */
+    struct loop_timer start_timer;
+    struct change start_stand_in; /* waits for the first update in its place */
     bool has_lease;
     bool is_leasing; /* asked for it, not told yet */
     struct store_lease lease;

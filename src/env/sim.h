@@ -78,8 +78,10 @@ struct sim_tuning {
     int32_t disk_slow_ppm; /* of operations: take up to disk_slow_max */
     int64_t disk_slow_max;
     int32_t disk_error_ppm;        /* of writes and syncs: fail with ERR_IO */
-    bool disk_is_full;             /* no file can grow: ERR_NO_SPACE, a part may be written */
-    const char *disk_faults_under; /* both only of files whose path holds this; NULL: of all */
+    bool disk_is_full;             /* no file can grow, no directory be made, hardly a file:
+                                    * ERR_NO_SPACE, a part may be written */
+    const char *disk_faults_under; /* errors only of files whose path holds this; NULL: of all */
+    const char *disk_full_under;   /* the same for want of room */
     int32_t cold_percent;          /* reads that do not want to wait and would have to */
     int64_t turn_delay_max;        /* until a loop looks at what came in */
     int64_t timer_late_max;

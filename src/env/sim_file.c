@@ -64,10 +64,14 @@ static void die_here(struct sim_env *env)
         sim_fiber_yield(env->sim); /* for ever */
 }
 
-static bool has_disk_faults(const struct sim_file *file)
+static bool is_under(const char *path, const char *under)
 {
-    const char *under = file->env->sim->tuning.disk_faults_under;
-    return under == NULL || strstr(file->path, under) != NULL;
+    return under == NULL || strstr(path, under) != NULL;
+}
+
+static bool is_full_at(const struct sim *sim, const char *path)
+{
+    return sim->tuning.disk_is_full && is_under(path, sim->tuning.disk_full_under);
 }
 
 static bool fails(const struct sim_file *file)
@@ -75,7 +79,8 @@ static bool fails(const struct sim_file *file)
     struct sim *sim = file->env->sim;
     if (file->env->is_dead)
         return true;
-    if (!has_disk_faults(file) || !sim_ppm(sim, sim->tuning.disk_error_ppm))
+    if (!is_under(file->path, sim->tuning.disk_faults_under) ||
+        !sim_ppm(sim, sim->tuning.disk_error_ppm))
         return false;
     sim_count(sim, SIM_FAULT_DISK_ERROR);
     return true;
@@ -85,7 +90,7 @@ static bool fails(const struct sim_file *file)
 static bool is_full(const struct sim_file *file, int64_t size)
 {
     struct sim *sim = file->env->sim;
-    if (!sim->tuning.disk_is_full || size <= file->inode->size || !has_disk_faults(file))
+    if (size <= file->inode->size || !is_full_at(sim, file->path))
         return false;
     sim_count(sim, SIM_FAULT_DISK_FULL);
     return true;
@@ -287,6 +292,11 @@ enum err sim_file_open(struct env *e_, const char *path, unsigned flags, struct 
     if (env->is_dead || dies_before(env, is_last))
         return ERR_IO;
     struct sim_inode *inode;
+    if ((flags & ENV_CREATE) != 0 && !is_last && is_full_at(env->sim, path) &&
+        sim_disk_find(env->disk, path) == NULL && sim_percent(env->sim, 50)) {
+        sim_count(env->sim, SIM_FAULT_DISK_FULL);
+        return ERR_NO_SPACE; /* often a directory has room for a name */
+    }
     enum err e = sim_disk_open(env->disk, path, (flags & ENV_CREATE) != 0,
                                (flags & ENV_EXCLUSIVE) != 0, &inode);
     if (e == ERR_OK && (flags & ENV_TRUNCATE) != 0)
@@ -312,6 +322,7 @@ struct name_call {
     const char *what;
     const char *path;
     const char *to;
+    bool is_full;
     enum err (*run)(struct sim_disk *disk, const struct name_call *call);
 };
 
@@ -332,6 +343,8 @@ static enum err call_disk(struct env *e_, const struct name_call *call)
 
 static enum err run_make(struct sim_disk *disk, const struct name_call *call)
 {
+    if (call->is_full && sim_disk_find(disk, call->path) == NULL)
+        return ERR_NO_SPACE;
     return sim_disk_make_dir(disk, call->path);
 }
 
@@ -357,27 +370,28 @@ static enum err run_rename(struct sim_disk *disk, const struct name_call *call)
 
 enum err sim_dir_make(struct env *env, const char *path)
 {
-    return call_disk(env, &(struct name_call){"make dir", path, NULL, run_make});
+    bool is_full = is_full_at(sim_env_of(env)->sim, path);
+    return call_disk(env, &(struct name_call){"make dir", path, NULL, is_full, run_make});
 }
 
 enum err sim_dir_sync(struct env *env, const char *path)
 {
-    return call_disk(env, &(struct name_call){"sync dir", path, NULL, run_sync});
+    return call_disk(env, &(struct name_call){"sync dir", path, NULL, false, run_sync});
 }
 
 enum err sim_dir_remove(struct env *env, const char *path)
 {
-    return call_disk(env, &(struct name_call){"remove dir", path, NULL, run_remove});
+    return call_disk(env, &(struct name_call){"remove dir", path, NULL, false, run_remove});
 }
 
 enum err sim_path_unlink(struct env *env, const char *path)
 {
-    return call_disk(env, &(struct name_call){"unlink", path, NULL, run_unlink});
+    return call_disk(env, &(struct name_call){"unlink", path, NULL, false, run_unlink});
 }
 
 enum err sim_path_rename(struct env *env, const char *from, const char *to)
 {
-    return call_disk(env, &(struct name_call){"rename", from, to, run_rename});
+    return call_disk(env, &(struct name_call){"rename", from, to, false, run_rename});
 }
 
 enum err sim_dir_list(struct env *e_, const char *path,
@@ -401,5 +415,7 @@ enum err sim_disk_space(struct env *e_, const char *path, int64_t *free_bytes, i
         return ERR_NOT_FOUND;
     *total_bytes = MIN(disk->space_bytes, INT64_C(1) << 40);
     *free_bytes = *total_bytes - MIN(disk->used_bytes, *total_bytes);
+    if (is_full_at(sim_env_of(e_)->sim, path))
+        *free_bytes = 0;
     return ERR_OK;
 }

@@ -249,6 +249,7 @@ TEST(sim_disk_faults_hit_only_what_they_are_for)
     CHECK(env_file_open(env, "good", ENV_WRITE | ENV_CREATE, &good) == ERR_OK);
     CHECK(put(bad, data, 80, 0) == ERR_OK);
     run.sim->tuning.disk_faults_under = "bad";
+    run.sim->tuning.disk_full_under = "bad";
     run.sim->tuning.disk_is_full = true;
     CHECK(put(bad, data, 80, 40) == ERR_NO_SPACE);
     CHECK(env_file_allocate(bad, 0, 1000) == ERR_NO_SPACE);

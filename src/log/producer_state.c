@@ -93,6 +93,7 @@ struct producer_check producer_state_check(const struct producer_state *state,
     if (batch->producer_id < 0)
         return check;
     const struct producer_entry *entry = producer_state_find(state, batch->producer_id);
+    check.is_unknown = entry == NULL && batch->producer_id >= 0;
     if (entry == NULL)
         return check; /* its state was lost to retention or expiry: any sequence will do */
     const struct producer_batch *kept =

@@ -76,6 +76,7 @@ struct producer_check {
     int64_t first_offset; /* of the original, for PRODUCER_REPEAT */
     int64_t last_offset;
     int64_t timestamp_ms; /* log append time of the original or -1 */
+    bool is_unknown;      /* it has a producer id, and nothing is known of that producer */
 };
 
 void producer_state_init(struct producer_state *state);

@@ -68,6 +68,9 @@ static struct partition *partition_blank(struct env *env, const struct partition
     p->config = *options->config;
     p->state = PARTITION_LEADING;
     p->leader_epoch = options->leader_epoch;
+    if (options->was_offline)
+        refused_batches_strict(&p->refused, env_wall_ms(env));
+    p->append_epoch_min = options->leader_epoch + options->waits_for_epoch;
     p->retired_due_ms = INT64_MAX;
     p->flush_due_ms = INT64_MAX;
     p->job = (struct env_job){.run = partition_job_run, .queue = ENV_QUEUE_WRITE};
@@ -136,6 +139,7 @@ void partition_unref(struct partition *p)
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
     ASSERT(list_is_empty(&p->watches) && list_is_empty(&p->watches_follower));
     ASSERT(list_is_empty(&p->trims));
+    refused_batches_deinit(&p->refused);
     partition_log_unlink_retired(p->env, &p->retired);
     partition_log_free(p->log);
     mem_free(p->failure);

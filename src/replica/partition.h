@@ -67,6 +67,8 @@ struct partition_options {
     struct log_dir *dir; /* borrowed for the partition's life */
     const struct topic_config *config;
     int32_t leader_epoch;
+    bool was_offline;     /* since it should have been opened: batches were refused meanwhile */
+    bool waits_for_epoch; /* reads only, until partition_lead brings a higher one */
     const struct partition_owner *owner; /* copied */
 };
 
@@ -100,10 +102,12 @@ enum partition_ack {
 struct partition_append {
     struct log_append log; /* log.bytes and log.header are set by the caller; the slice is taken */
     enum partition_ack ack;
-    struct loop *loop; /* of the calling thread, where a small write may be done; NULL: none */
+    struct loop *loop;   /* of the calling thread, where a small write may be done; NULL: none */
+    bool spares_reserve; /* refused while its disk is nearly full: a client's */
     void (*done)(struct partition_append *append); /* exactly once; may free it. Any thread. */
     /* Results: */
     enum kerr result;
+    bool found_low; /* KAFKA_STORAGE_ERROR, because of that */
     int64_t base_offset;
     int64_t log_start_offset;
     bool is_repeat;

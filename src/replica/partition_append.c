@@ -65,12 +65,27 @@ static enum kerr append_new(struct partition *p, struct partition_append *append
         return kerr_from_err(e);
     ASSERT(append->log.first_offset == end);
     ASSERT(append->log.last_offset >= end);
+    refused_batches_drop(&p->refused, &append->log.header);
     p->pending_syncs += append->log.wants_sync;
     append->base_offset = append->log.first_offset;
     append->wait_offset = append->log.last_offset + 1;
     wait_insert(append->ack == PARTITION_ACK_COMMITTED ? &p->wait_committed : &p->wait_written,
                 append);
     return KERR_NONE;
+}
+
+/* What is left of a nearly full disk is for what gives it room again, and for groups. */
+static enum kerr refuse_for_room(struct partition *p, struct partition_append *append,
+                                 bool is_unknown, int64_t now_ms)
+{
+    const struct batch_header *batch = &append->log.header;
+    if (!refused_batches_allow(&p->refused, batch, is_unknown, now_ms))
+        return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    append->found_low = append->spares_reserve && disk_room_is_low(log_dir_room(p->dir));
+    if (!append->found_low && p->leader_epoch >= p->append_epoch_min)
+        return KERR_NONE;
+    refused_batches_note(&p->refused, batch, now_ms);
+    return KERR_KAFKA_STORAGE_ERROR;
 }
 
 void partition_append(struct partition *p, struct partition_append *append, int64_t now_wall_ms)
@@ -82,6 +97,7 @@ void partition_append(struct partition *p, struct partition_append *append, int6
     bool submit = false;
     struct loop *brisk_on = NULL;
     append->is_repeat = false;
+    append->found_low = false;
     append->base_offset = -1;
     append->log_start_offset = -1;
 
@@ -92,6 +108,8 @@ void partition_append(struct partition *p, struct partition_append *append, int6
         check = partition_log_check_producer(p->log, &append->log.header, now_wall_ms);
         error = kerr_of_verdict(check.verdict);
     }
+    if (error == KERR_NONE && check.verdict == PRODUCER_NEW)
+        error = refuse_for_room(p, append, check.is_unknown, now_wall_ms);
     if (error == KERR_NONE) {
         if (check.verdict == PRODUCER_REPEAT)
             append_repeat(p, append, &check);

@@ -70,6 +70,15 @@ static void note_disk_full(struct partition *p, bool is_full)
     partition_note_full(p, is_full);
 }
 
+/* [monitor] */
+static void note_refused(struct partition *p)
+{
+    LIST_FOR_EACH (node, &p->commit.appends) {
+        const struct log_append *append = container_of(node, struct log_append, link);
+        refused_batches_note(&p->refused, &append->header, env_wall_ms(p->env));
+    }
+}
+
 /* Nothing of this commit was published. Everybody behind `written` is told. */
 void partition_commit_failed(struct partition *p, enum err e)
 {
@@ -78,6 +87,7 @@ void partition_commit_failed(struct partition *p, enum err e)
     partition_note_failure(p);
     monitor_enter(&p->monitor);
     partition_log_fail(p->log, &p->commit);
+    note_refused(p);
     commit_release(&p->commit);
     p->pending_syncs = 0;
     bool is_fatal = e != ERR_NO_SPACE && e != ERR_FULL; /* ERR_FULL: no descriptors left just now */

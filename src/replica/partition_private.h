@@ -10,6 +10,7 @@
 
 #include "log/journal.h"
 #include "replica/partition.h"
+#include "replica/refused_batches.h"
 
 struct partition_failure;
 
@@ -47,6 +48,7 @@ struct partition {
 
     uint32_t state;
     int32_t leader_epoch;
+    int32_t append_epoch_min;  /* with a lower one it takes no appends */
     struct partition_log *log; /* [fixed] until the last reference goes */
     struct log_position high_watermark;
 
@@ -54,7 +56,8 @@ struct partition {
     struct list wait_committed; /* the same */
     struct list watches;        /* struct watch of consumers: high watermark */
     struct list watches_follower;
-    struct list trims;    /* partition_trim.link, not yet with the owner */
+    struct list trims; /* partition_trim.link, not yet with the owner */
+    struct refused_batches refused;
     int64_t saving_start; /* the highest that the owner was given to save; 0: none */
 
     struct env_job job;

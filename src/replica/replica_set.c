@@ -186,6 +186,8 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
         .dir = set->options.dirs[replica->dir],
         .config = config,
         .leader_epoch = leader_epoch,
+        .was_offline = replica->reopen != NULL,
+        .waits_for_epoch = atomic_load(&set->waits_for_epochs),
         .owner = &owner,
     };
     return partition_open(set->env, &options, report, out);
@@ -461,6 +463,11 @@ static void follow_defaults(struct replica_set *set, const struct image *after)
         struct topic_config config = config_of(set, topic);
         follow_config(set, topic, &config);
     }
+}
+
+void replica_set_wait_for_epochs(struct replica_set *set, bool should_wait)
+{
+    atomic_store(&set->waits_for_epochs, should_wait);
 }
 
 void replica_set_follow(struct replica_set *set, struct image *after,

@@ -46,6 +46,10 @@ void replica_set_free(struct replica_set *set);
  * Thread: the loop. */
 const struct config_layers *replica_set_layers(const struct replica_set *set);
 
+/* What is opened from now on (or not, any more) takes no appends before its leader epoch rises: the
+ * start of this broker is not in the metadata yet. Thread: the loop. */
+void replica_set_wait_for_epochs(struct replica_set *set, bool should_wait);
+
 /* Follows the step from one image to the next; `done` is called on the loop when every new
  * partition takes records (or is offline) and what is gone is renamed away. One at a time. The
  * image is held until then. */

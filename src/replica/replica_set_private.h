@@ -93,6 +93,7 @@ struct replica_set {
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
     struct replica_set_reopening reopening;
+    atomic_bool waits_for_epochs; /* see replica_set_wait_for_epochs */
     struct replica_set_rooms *rooms;
 };
 

@@ -237,6 +237,7 @@ def crowded(binary, tmp_path, small_disk):
     """A broker whose disk is full to the brim, what its topic has, and a file that is in the way."""
     klamm = KlammServer(binary, directory=tmp_path / "b")
     klamm.set("log.dirs", small_disk / "data").set("log.initial.task.delay.ms", 100)
+    klamm.set("klamm.log.dir.reserve.bytes", 0)  # to the brim; see test_bad_disks.py
     klamm.start()
     create(klamm, "big", file__delete__delay__ms=0)
     create(klamm, "full")

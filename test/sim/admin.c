@@ -113,6 +113,7 @@ static void on_created(struct admin *a, const struct create_topics_response *res
     case KERR_TOPIC_ALREADY_EXISTS:
     case KERR_REQUEST_TIMED_OUT:
     case KERR_NOT_CONTROLLER:
+    case KERR_KAFKA_STORAGE_ERROR: /* no room for the change: again */
         return;
     default:
         history_fail(h, "admins", "CreateTopics answered %s",
@@ -161,6 +162,7 @@ static void on_deleted(struct admin *a, const struct delete_topics_response *res
     case KERR_UNKNOWN_TOPIC_ID:
     case KERR_REQUEST_TIMED_OUT:
     case KERR_NOT_CONTROLLER:
+    case KERR_KAFKA_STORAGE_ERROR: /* no room for the change: again */
         return;
     default:
         history_fail(h, "admins", "DeleteTopics answered %s", kerr_name((enum kerr)error));

@@ -131,7 +131,7 @@ TEST(check_committed_flags_one_of_a_dead_process_that_comes_late)
     struct fixture f = fixture_new();
     uint32_t lost = send_one(&f, 1);
     history_commit_unknown(&f.h, lost);
-    history_broker_starts(&f.h);
+    history_broker_starts(&f.h, false);
     send_acked(&f, 2);
     see(&f, ask(&f), lost);
     expect(&f, "committed is never lost");
@@ -229,7 +229,7 @@ TEST(check_generation_lets_a_process_take_what_was_not_written)
     assign(&f, 1, 0, 4, 0);
     struct history_group_view view = history_group_view(&f.h, f.group);
     join(&f, &view, 5);
-    history_broker_starts(&f.h);
+    history_broker_starts(&f.h, false);
     view = history_group_view(&f.h, f.group);
     join(&f, &view, 4);
     CHECK(!f.h.has_failed);

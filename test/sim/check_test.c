@@ -262,7 +262,7 @@ TEST(check_offsets_lets_retentions_start_go_back_with_a_process)
     struct history_floor floor = history_floor_of(&f.h, f.durable);
     told(&f, &floor, 10, 4, 3);
     floor = history_floor_of(&f.h, f.durable);
-    history_broker_starts(&f.h);
+    history_broker_starts(&f.h, false);
     told(&f, &floor, 10, 4, 3); /* asked before */
     floor = history_floor_of(&f.h, f.durable);
     told(&f, &floor, 10, 2, 4);
@@ -277,7 +277,7 @@ TEST(check_offsets_flags_an_epoch_that_does_not_rise_with_a_start)
     struct fixture f = fixture_new();
     struct history_floor floor = history_floor_of(&f.h, f.durable);
     told(&f, &floor, 10, 0, 3);
-    history_broker_starts(&f.h);
+    history_broker_starts(&f.h, false);
     told(&f, &floor, 10, 0, 3); /* asked before */
     floor = history_floor_of(&f.h, f.durable);
     told(&f, &floor, 10, 0, 4);

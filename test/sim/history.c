@@ -229,13 +229,13 @@ void history_trim_asked(struct history *h, uint32_t partition, int64_t offset)
     p->trim_asked = MAX(p->trim_asked, offset);
 }
 
-void history_broker_starts(struct history *h)
+void history_broker_starts(struct history *h, bool epoch_may_lag)
 {
     h->starts++;
     history_groups_broker_starts(h);
     for (uint32_t i = 0; i < h->partition_count; i++) {
         struct history_partition *p = &h->partitions[i];
-        p->leader_epoch_min = p->leader_epoch + 1;
+        p->leader_epoch_min = p->leader_epoch + !epoch_may_lag;
         if (p->has_retention)
             p->log_start = 0;
     }

@@ -187,7 +187,7 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
 void history_trim_asked(struct history *h, uint32_t partition, int64_t offset);
 
 /* Another process of the broker begins: its leader epochs are higher than any told before. */
-void history_broker_starts(struct history *h);
+void history_broker_starts(struct history *h, bool epoch_may_lag);
 
 /* A machine lost what it had not synced. */
 void history_power_cut(struct history *h);

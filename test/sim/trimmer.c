@@ -47,6 +47,7 @@ static void judge(struct trimmer *t, int16_t error, int64_t low_watermark)
                          (long long)t->offset);
         return;
     case KERR_NOT_LEADER_OR_FOLLOWER: /* it stops */
+    case KERR_KAFKA_STORAGE_ERROR:    /* no room for the new log start: another time */
         return;
     default:
         history_fail(h, "trimmers", "DeleteRecords answered %s", kerr_name((enum kerr)error));

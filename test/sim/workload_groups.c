@@ -37,13 +37,10 @@ static void set_up(struct world *w)
 {
     swarm_draw_groups(w->sim, &w->swarm.groups);
     w->swarm.log_dirs = (unsigned)sim_draw(w->sim, 1, 3);
-    w->history.groups.may_reload =
-        w->swarm.groups.disk_error_ppm > 0 || w->swarm.groups.full_interval_ns > 0;
+    w->history.groups.may_reload = w->swarm.groups.disk_error_ppm > 0 ||
+                                   w->swarm.groups.full_interval_ns > 0 ||
+                                   w->swarm.full_interval_ns > 0;
     add_topics(w);
-    /* A directory that cannot be made because the disk is full stays offline until the next start.
-     */
-    if (w->swarm.groups.full_interval_ns > 0 && w->swarm.groups.offsets_segment_bytes == 0)
-        w->swarm.groups.offsets_segment_bytes = SEGMENT_BYTES;
     if (w->swarm.groups.offsets_segment_bytes > 0)
         world_add_offsets_topic(w, w->swarm.groups.offsets_partitions,
                                 w->swarm.groups.offsets_segment_bytes);

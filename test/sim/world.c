@@ -22,6 +22,7 @@ enum {
     SETTLE_S = 1,
     LONE_MAX_S = 30,
     STOP_MAX_S = 5,
+    THROTTLE_MAX_S = 3,
     EVENTS_MAX = 20000000,
     RESTART_MAX_MS = 500,
     REPAIR_MAX_MS = 2000,
@@ -190,7 +191,9 @@ static void start_noise(struct world *w)
 
 static void start_broker(struct world *w)
 {
-    history_broker_starts(&w->history);
+    /* Where there is no room for the start in the metadata, the epochs rise later. */
+    bool may_lag = w->phase == WORLD_SAFETY && w->swarm.full_interval_ns > 0;
+    history_broker_starts(&w->history, may_lag);
     w->process = process_start(w);
     w->starts++;
     bool may_be_hit = w->phase == WORLD_SET_UP
@@ -291,6 +294,13 @@ static void on_jump(struct sim_event *event)
                  w->sim->now_ns + sim_draw(w->sim, 0, 2 * w->swarm.jump_interval_ns));
 }
 
+/* For everything, or only under the groups. */
+static int64_t full_interval_ns(const struct world *w)
+{
+    bool is_all = w->swarm.full_interval_ns > 0;
+    return is_all ? w->swarm.full_interval_ns : w->swarm.groups.full_interval_ns;
+}
+
 static void on_fill(struct sim_event *event)
 {
     struct world *w = container_of(event, struct world, fill);
@@ -298,8 +308,9 @@ static void on_fill(struct sim_event *event)
     if (w->phase != WORLD_SAFETY)
         return;
     tuning->disk_is_full = !tuning->disk_is_full;
-    int64_t most_ns =
-        tuning->disk_is_full ? w->swarm.groups.full_max_ns : 2 * w->swarm.groups.full_interval_ns;
+    bool is_all = w->swarm.full_interval_ns > 0;
+    int64_t full_ns = is_all ? w->swarm.full_max_ns : w->swarm.groups.full_max_ns;
+    int64_t most_ns = tuning->disk_is_full ? full_ns : 2 * full_interval_ns(w);
     sim_schedule(w->sim, event, w->sim->now_ns + sim_draw(w->sim, 0, most_ns));
 }
 
@@ -336,9 +347,10 @@ static void start_faults(struct world *w)
     w->sim->tuning = w->swarm.tuning;
     w->sim->tuning.disk_faults_under = "__consumer_offsets";
     w->sim->tuning.disk_error_ppm = w->swarm.groups.disk_error_ppm;
-    if (w->swarm.groups.full_interval_ns > 0)
-        sim_schedule(w->sim, &w->fill,
-                     w->sim->now_ns + sim_draw(w->sim, 0, w->swarm.groups.full_interval_ns));
+    if (w->swarm.full_interval_ns == 0)
+        w->sim->tuning.disk_full_under = "__consumer_offsets";
+    if (full_interval_ns(w) > 0)
+        sim_schedule(w->sim, &w->fill, w->sim->now_ns + sim_draw(w->sim, 0, full_interval_ns(w)));
     if (w->swarm.reset_interval_ns > 0)
         sim_schedule(w->sim, &w->reset,
                      w->sim->now_ns + sim_draw(w->sim, 0, w->swarm.reset_interval_ns));
@@ -518,6 +530,19 @@ static void top_up(struct world *w)
     }
 }
 
+static bool is_never(const struct world *w)
+{
+    return false;
+}
+
+/* What a producer had sent on a connection that was throttled is taken when that is over, though he
+ * has gone. */
+static void let_throttles_end(struct world *w)
+{
+    if (w->swarm.full_interval_ns > 0)
+        (void)world_run_until(w, is_never, THROTTLE_MAX_S);
+}
+
 static void work(struct world *w)
 {
     w->phase = WORLD_SAFETY;
@@ -538,6 +563,7 @@ static void work(struct world *w)
     finish(w);
     top_up(w);
     stop_clients(w);
+    let_throttles_end(w);
 }
 
 /* ---- afterwards */
