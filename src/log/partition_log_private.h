@@ -76,9 +76,9 @@ struct partition_log {
     struct list unsynced; /* sealed segments whose bytes may not be on disk */
     bool active_is_unsynced;
     bool dir_is_unsynced;
-    bool was_taken_back;      /* a write failed since the last sync: it may still be on the disk */
-    bool is_broken;           /* a write or a sync failed: nothing is tried again */
-    struct log_fault *fault;  /* what failed last; NULL: nothing */
+    bool was_taken_back;     /* a write failed since the last sync: it may still be on the disk */
+    bool is_broken;          /* a write or a sync failed: nothing is tried again */
+    struct log_fault *fault; /* what failed last; NULL: nothing */
 };
 
 /* [lock] */

@@ -402,7 +402,7 @@ static void config_offline(struct replica_set *set, struct uuid topic_id, int32_
                            const struct topic_config *config)
 {
     monitor_enter(&set->monitor);
-    struct replica *replica = table_find(set, topic_id, index);
+    struct replica *replica = replica_set_lookup(set, topic_id, index);
     monitor_leave(&set->monitor);
     if (replica != NULL)
         replica_reopen_config(replica, config);

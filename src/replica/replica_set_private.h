@@ -82,7 +82,7 @@ struct replica_set {
     atomic_bool journal_is_used;
     _Atomic uint32_t journals_closing;
     bool journals_are_closed;
-    bool stop_is_written; /* the last checkpoints and clean markers are being written */
+    bool stop_is_written;   /* the last checkpoints and clean markers are being written */
     struct list doomed;     /* struct doomed_dir: to be removed; the first is the first to be due */
     struct list doomed_now; /* those that are being removed: the job's while it is busy */
     struct loop_timer doomed_timer;
