@@ -16,6 +16,7 @@ static const struct cli_command commands[] = {
     {"config", "show and change configs of topics, brokers, groups and others", cli_config},
     {"cluster", "show brokers, what they speak, and their log directories", cli_cluster},
     {"group", "list, describe, explain, delete and reset consumer groups", cli_group},
+    {"log", "print and check files of a log", cli_log},
     {"produce", "send lines to a topic", cli_produce},
     {"consume", "read records of a topic", cli_consume},
 };
@@ -30,9 +31,9 @@ static void print_help(FILE *out)
             "\n  klamm COMMAND --help   what a command takes\n"
             "  klamm --version        the version of this binary\n\n"
             "With --json what a command shows is one JSON document on standard output, of "
-            "produce and\nconsume one for each record. What went wrong is a line on standard "
-            "error, with it and\nwithout it. Exit status: 0 fine, 1 something failed, 2 called "
-            "wrongly.\n");
+            "produce and\nconsume one for each record, of log dump for each batch or entry. What "
+            "went wrong is a line\non standard error, with it and without it. Exit status: 0 fine, "
+            "1 something failed, 2\ncalled wrongly.\n");
 }
 
 static int run(int argc, char **argv)

@@ -38,6 +38,7 @@ cli_command_fn cli_topic;
 cli_command_fn cli_config;
 cli_command_fn cli_cluster;
 cli_command_fn cli_group;
+cli_command_fn cli_log;
 cli_command_fn cli_produce;
 cli_command_fn cli_consume;
 

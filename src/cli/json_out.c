@@ -39,6 +39,38 @@ json_t *json_out_str(struct wire_str text)
     return value;
 }
 
+static json_t *base64(const uint8_t *data, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct strbuf text;
+    strbuf_init(&text);
+    for (size_t i = 0; i < len; i += 3) {
+        size_t left = len - i;
+        uint32_t bits = (uint32_t)data[i] << 16;
+        bits |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
+        bits |= left > 2 ? (uint32_t)data[i + 2] : 0;
+        strbuf_putc(&text, digits[bits >> 18]);
+        strbuf_putc(&text, digits[bits >> 12 & 63]);
+        strbuf_putc(&text, left > 1 ? digits[bits >> 6 & 63] : '=');
+        strbuf_putc(&text, left > 2 ? digits[bits & 63] : '=');
+    }
+    json_t *value = json_stringn(strbuf_text(&text), text.len);
+    strbuf_deinit(&text);
+    return value;
+}
+
+void json_out_bytes(json_t *object, const char *name, const void *data, size_t len)
+{
+    json_t *text = data == NULL ? json_null() : json_stringn(len > 0 ? data : "", len);
+    if (text != NULL) {
+        json_out_set(object, name, text);
+        return;
+    }
+    char other_name[80];
+    snprintf(other_name, sizeof(other_name), "%s_base64", name);
+    json_out_set(object, other_name, base64(data, len));
+}
+
 json_t *json_out_number(int64_t number)
 {
     return number < 0 ? json_null() : json_integer(number);

@@ -19,6 +19,10 @@ void json_out_append(json_t *array, json_t *value);
 /* Null for null. Names and values of a broker are UTF-8; what is not becomes Latin-1's letters. */
 json_t *json_out_str(struct wire_str text);
 
+/* Sets `name` to the text, null where `data` is NULL; what is no UTF-8 stands in base64 under
+ * NAME_base64. */
+void json_out_bytes(json_t *object, const char *name, const void *data, size_t len);
+
 /* Null where there is none: below 0, as offsets, times, sizes and numbers of brokers are. */
 json_t *json_out_number(int64_t number);
 

@@ -95,45 +95,13 @@ void record_out_text(const char *format, const struct record_fields *record, str
 
 /* ---- JSON */
 
-static json_t *base64(const uint8_t *data, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    struct strbuf text;
-    strbuf_init(&text);
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        uint32_t bits = (uint32_t)data[i] << 16;
-        bits |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-        bits |= left > 2 ? (uint32_t)data[i + 2] : 0;
-        strbuf_putc(&text, digits[bits >> 18]);
-        strbuf_putc(&text, digits[bits >> 12 & 63]);
-        strbuf_putc(&text, left > 1 ? digits[bits >> 6 & 63] : '=');
-        strbuf_putc(&text, left > 2 ? digits[bits & 63] : '=');
-    }
-    json_t *value = json_stringn(strbuf_text(&text), text.len);
-    strbuf_deinit(&text);
-    return value;
-}
-
-static void set_bytes(json_t *object, const char *name, const void *data, size_t len)
-{
-    json_t *text = data == NULL ? json_null() : json_stringn(len > 0 ? data : "", len);
-    if (text != NULL) {
-        json_out_set(object, name, text);
-        return;
-    }
-    char other_name[32];
-    snprintf(other_name, sizeof(other_name), "%s_base64", name);
-    json_out_set(object, other_name, base64(data, len));
-}
-
 static json_t *headers_json(const struct record_fields *r)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < r->header_count; i++) {
         json_t *object = json_object();
-        set_bytes(object, "key", r->headers[i].key, strlen(r->headers[i].key));
-        set_bytes(object, "value", r->headers[i].value, r->headers[i].value_len);
+        json_out_bytes(object, "key", r->headers[i].key, strlen(r->headers[i].key));
+        json_out_bytes(object, "value", r->headers[i].value, r->headers[i].value_len);
         json_out_append(array, object);
     }
     return array;
@@ -146,8 +114,8 @@ void record_out_json(const struct record_fields *record, struct strbuf *out)
     json_out_set(object, "partition", json_integer(record->partition));
     json_out_set(object, "offset", json_integer(record->offset));
     json_out_set(object, "timestamp", json_out_number(record->timestamp_ms));
-    set_bytes(object, "key", record->key, record->key_len);
-    set_bytes(object, "value", record->value, record->value_len);
+    json_out_bytes(object, "key", record->key, record->key_len);
+    json_out_bytes(object, "value", record->value, record->value_len);
     json_out_set(object, "headers", headers_json(record));
     char *line = json_dumps(object, JSON_COMPACT);
     ASSERT(line != NULL);

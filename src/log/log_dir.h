@@ -95,4 +95,12 @@ enum err log_dir_sweep(struct log_dir *dir) MUST_USE;
 bool log_dir_partition_path(const struct log_dir *dir, const char *topic, int32_t partition,
                             char *out, size_t size);
 
+/* ---- for those who look at a directory without opening it */
+
+/* What the text of meta.properties says. ERR_CORRUPT: *why says what is wrong; out is untouched. */
+enum err log_dir_parse_meta(char *text, struct strbuf *why, struct log_dir_identity *out) MUST_USE;
+
+/* "topic-partition": false when the name is of no partition. */
+bool log_dir_parse_partition(const char *name, char *topic, size_t size, int32_t *partition);
+
 #endif

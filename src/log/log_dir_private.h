@@ -32,17 +32,11 @@ struct checkpoint_entry {
     char topic[];
 };
 
-/* What the text says. ERR_CORRUPT: *why says what is wrong; out is untouched. */
-enum err log_dir_parse_meta(char *text, struct strbuf *why, struct log_dir_identity *out) MUST_USE;
-
 /* Reads the three checkpoint files; one that cannot be read counts as empty, with a warning. */
 enum err log_dir_load_checkpoints(struct log_dir *dir) MUST_USE;
 void log_dir_free_checkpoints(struct log_dir *dir);
 
 /* Is this the name of a file that we or Kafka keep directly in a log directory? */
 bool log_dir_name_is_own(const char *name);
-
-/* "topic-partition": false when the name is of no partition. */
-bool log_dir_parse_partition(const char *name, char *topic, size_t size, int32_t *partition);
 
 #endif

@@ -24,6 +24,7 @@
 #include "log/log_recovery.h"
 #include "log/log_replay.h"
 #include "log/partition_log_private.h"
+#include "log/partition_metadata.h"
 
 enum { METADATA_BYTES_MAX = 4096 };
 
@@ -63,7 +64,7 @@ static enum err write_metadata(struct log_opening *o)
     return log_file_replace(o->log->env, o->options->dir, metadata_name, text, (size_t)len);
 }
 
-static bool parse_metadata(char *text, struct uuid *out)
+bool log_partition_metadata_parse(char *text, struct uuid *out)
 {
     static const char version[] = "version: 0";
     static const char id_key[] = "topic_id: ";
@@ -97,7 +98,7 @@ static enum err check_metadata(struct log_opening *o)
     if (e != ERR_OK)
         return e;
     struct uuid id;
-    bool is_valid = parse_metadata((char *)data, &id);
+    bool is_valid = log_partition_metadata_parse((char *)data, &id);
     mem_free(data);
     if (!is_valid) {
         recovery_say(&o->recovery, "%s cannot be read", metadata_name);
