@@ -15,6 +15,7 @@
 
 cli_command_fn cli_log_dump;
 cli_command_fn cli_log_verify;
+cli_command_fn cli_log_flatten;
 
 /* An env for one command; NULL: a line said why not. */
 struct real_env *log_env_new(void);
