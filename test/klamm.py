@@ -63,23 +63,37 @@ class KlammServer:
         return words
 
     def start(self):
+        self.spawn()
+        self.wait_until_ready()
+        return self
+
+    def spawn(self):
+        """Starts it and does not wait."""
         assert self.process is None
         self._ready.clear()
         environment = dict(os.environ)
         environment.update(self.env or {})
         self.process = subprocess.Popen(self.command(), stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, env=environment)
-        reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
-        reader.start()
-        self._reader = reader
+        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self._reader.start()
+
+    def wait_until_ready(self):
+        self._wait(self._ready.is_set, "ready")
+
+    def wait_for_lines(self, count):
+        """Until it has said so many lines, of all its lives."""
+        self._wait(lambda: len(self.lines) >= count, f"at line {count}")
+
+    def _wait(self, is_there, what):
         deadline = time.monotonic() + START_LIMIT_S
-        while not self._ready.wait(0.01):
+        while not is_there():
             if self.process.poll() is not None:
                 raise KlammError(f"exit {self._ended()}:\n{self.stderr}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise KlammError(f"not ready after {START_LIMIT_S} s:\n{self.stderr}")
-        return self
+                raise KlammError(f"not {what} after {START_LIMIT_S} s:\n{self.stderr}")
+            self._ready.wait(0.002)
 
     def _read(self, process):
         for raw in process.stderr:

@@ -75,7 +75,8 @@ def groups():
         Group("cli", f"test/cli/run.sh {release}"),
         Group("clients", f"test/clients/run.sh {release}"),
         Group("clients-long", f"test/clients/run.sh {release} --long", long_only=True,
-              limit_s=3600),
+              limit_s=7200),
+        Group("torture-canary", "test/clients/torture_canary.sh build/canaries", long_only=True),
     ]
 
 

@@ -8,6 +8,7 @@
 //	golang FAMILY admin BOOTSTRAP        steps, a line of output each (scenario.Step)
 //	golang FAMILY records BOOTSTRAP
 //	golang FAMILY restarts BOOTSTRAP TOPIC ROUNDS
+//	golang FAMILY torture BOOTSTRAP NAME TOPIC:PARTITIONS ...   as torture_worker.py (franz-go only)
 package main
 
 import (
@@ -26,13 +27,14 @@ type family struct {
 	admin    func(bootstrap string)
 	records  func(bootstrap string)
 	restarts func(bootstrap, topic string, rounds int)
+	torture  func(bootstrap, name string, topics []string)
 }
 
 var families = map[string]family{
 	"franz-go": {withfranz.Member, withfranz.Produce, withfranz.Admin, withfranz.Records,
-		withfranz.Restarts},
+		withfranz.Restarts, withfranz.Torture},
 	"sarama": {withsarama.Member, withsarama.Produce, withsarama.Admin, withsarama.Records,
-		withsarama.Restarts},
+		withsarama.Restarts, nil},
 }
 
 func main() {
@@ -55,6 +57,8 @@ func main() {
 		rounds, err := strconv.Atoi(args[2])
 		scenario.Must(err)
 		f.restarts(args[0], args[1], rounds)
+	case "torture":
+		f.torture(args[0], args[1], args[2:])
 	default:
 		fmt.Fprintln(os.Stderr, "no such command:", os.Args[2])
 		os.Exit(2)
