@@ -39,6 +39,8 @@ struct mem_env {
 
     /* For the test to look at. */
     int io_calls; /* file and directory calls so far */
+    int opens;    /* of files, so far */
+    int64_t read_bytes;
     int open_fds;
     int open_socks;
     int writes;

@@ -179,6 +179,7 @@ static enum err file_read(struct env_file *base, void *out, size_t len, int64_t 
     size_t n = MIN(len, left);
     if (n > 0)
         memcpy(out, file->node->data + pos, n);
+    file->m->read_bytes += (int64_t)n;
     *got = n;
     return ERR_OK;
 }
@@ -306,6 +307,7 @@ enum err mem_file_open(struct env *env, const char *path, unsigned flags, struct
     file->node = node;
     file->flags = flags;
     node->opens++;
+    m->opens++;
     m->open_fds++;
     *out = &file->file;
     return ERR_OK;

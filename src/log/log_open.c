@@ -320,6 +320,8 @@ enum err partition_log_open(struct env *env, const struct log_open_options *opti
         .epochs = &log->epochs,
         .recovery_point = options->recovery_point,
         .index_interval_bytes = options->config->index_interval_bytes,
+        .is_compacted = options->config->cleanup_compact,
+        .scanned = options->scanned,
         .buffer = buffer,
     };
     enum err e = open_all(&o);

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/canary.h"
 #include "log/recovery_cut.h"
+#include "log/recovery_end.h"
 #include "log/segment_index.h"
 #include "log/segment_walk.h"
 
@@ -139,7 +140,7 @@ static enum err judge_batch(struct segment_scan *scan, const struct batch_header
         return ERR_OK; /* it was synced once; nothing torn is to be feared */
     uint32_t crc = 0;
     enum err e = segment_walk_crc(&scan->walk, pos, header, &crc);
-    if (e == ERR_OK && crc != header->crc && !CANARY(keep_torn_tail))
+    if (e == ERR_OK && crc != header->crc && !CANARY(KEEP_TORN_TAIL))
         e = ERR_CORRUPT;
     return e == ERR_RANGE ? ERR_CORRUPT : e;
 }
@@ -167,6 +168,9 @@ static enum err scan_batches(struct segment_scan *scan)
         e = builder_add(&scan->builder, &entry);
         if (e != ERR_OK)
             return e;
+        if (scan->r->scanned != NULL)
+            atomic_fetch_add_explicit(scan->r->scanned, (int64_t)batch_size(&header),
+                                      memory_order_relaxed);
         leader_epochs_begin(scan->r->epochs, header.leader_epoch, header.base_offset);
     }
 }
@@ -260,24 +264,48 @@ static enum err rebuild_trusted(struct log_recovery *r, struct segment *seg, int
     return recovery_scan(&below, seg, true);
 }
 
+/* The indexes, and whether the file ends where it has to. ERR_CORRUPT, ERR_NOT_FOUND: to be made
+ * anew, or, with *is_lost, left alone. */
+static enum err examine_trusted(struct log_recovery *r, struct segment *seg,
+                                const struct recovery_end *from, struct segment_tail *tail,
+                                bool *is_lost)
+{
+    struct recovery_end end = *from;
+    if (tail->size > SEGMENT_BYTES_MAX || end.next_base - seg->base_offset > (int64_t)INT32_MAX + 1)
+        return ERR_CORRUPT;
+    struct index_entry last = {0};
+    enum err e = examine_indexes(seg, tail, &last);
+    if (e == ERR_OK) {
+        end.from = last.pos;
+        if (tail->index_count > 0)
+            end.told = seg->base_offset + last.relative_offset;
+        if (tail->time_count > 0)
+            end.told = MAX(end.told, tail->max_timestamp_offset);
+        e = recovery_end_check(r, seg, &end, is_lost);
+    }
+    if ((e != ERR_CORRUPT && e != ERR_NOT_FOUND) || *is_lost)
+        return e;
+    enum err all = recovery_end_check_all(r, seg, &end, is_lost);
+    return all != ERR_OK ? all : e;
+}
+
 enum err recovery_trust(struct log_recovery *r, struct segment *seg, int64_t next_base)
 {
     ASSERT(next_base > seg->base_offset);
     struct env_file *file = NULL;
     struct segment_tail tail;
-    struct index_entry last;
+    bool is_lost = false;
     segment_tail_init(&tail, seg->base_offset);
     enum err e = segment_file(seg, LOG_FILE_LOG, ENV_WAIT, &file);
     if (e == ERR_OK)
         e = env_file_size(file, &tail.size);
+    bool is_examined = e == ERR_OK;
+    struct recovery_end end = {
+        .file = file, .size = tail.size, .next_base = next_base, .told = seg->base_offset - 1};
+    if (is_examined)
+        e = examine_trusted(r, seg, &end, &tail, &is_lost);
     env_file_unref(file);
-    if (e != ERR_OK)
-        return e;
-    if (tail.size > SEGMENT_BYTES_MAX || next_base - seg->base_offset > (int64_t)INT32_MAX + 1)
-        e = ERR_CORRUPT;
-    else
-        e = examine_indexes(seg, &tail, &last);
-    if (e == ERR_CORRUPT || e == ERR_NOT_FOUND) {
+    if (is_examined && !is_lost && (e == ERR_CORRUPT || e == ERR_NOT_FOUND)) {
         e = rebuild_trusted(r, seg, next_base);
         tail = seg->tail;
     }

@@ -23,12 +23,14 @@ struct log_recovery {
     struct leader_epochs *epochs; /* learns the epochs of scanned batches */
     int64_t recovery_point;       /* checksums are verified from here on */
     int64_t index_interval_bytes;
-    uint8_t *buffer; /* RECOVERY_BUFFER bytes */
+    bool is_compacted;        /* offsets may be missing where a segment ends */
+    _Atomic int64_t *scanned; /* counts the bytes of scans while they go on; NULL: nobody asks */
+    uint8_t *buffer;          /* RECOVERY_BUFFER bytes */
 };
 
 /* A sealed segment that ends below the recovery point, or of a log that was closed cleanly: the
  * next segment's base tells where it ends. Its indexes are made anew when they look wrong.
- * ERR_CORRUPT: it holds something that is no batch. */
+ * ERR_CORRUPT: it holds something that is no batch, or ends too early (recovery_end.h). */
 enum err recovery_trust(struct log_recovery *r, struct segment *seg, int64_t next_base) MUST_USE;
 
 /* The last segment of a log that was closed cleanly: read from the last index entry on. ERR_AGAIN:

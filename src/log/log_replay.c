@@ -96,7 +96,7 @@ enum err log_replay_producers(const struct log_replay *replay)
     ASSERT(replay->producers->by_id.count == 0);
     ASSERT(replay->end >= log->segments[0]->base_offset && replay->end <= log->written.offset);
     enum err e = load_snapshot(replay, now_ms, &from);
-    if (e != ERR_OK || from >= replay->end || CANARY(forget_producers))
+    if (e != ERR_OK || from >= replay->end || CANARY(FORGET_PRODUCERS))
         return e;
     for (uint32_t i = log_segment_index(log, from); i < log->segment_count && e == ERR_OK; i++) {
         struct segment *seg = log->segments[i];

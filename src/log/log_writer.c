@@ -361,7 +361,7 @@ static enum err sync_all_sealed(struct partition_log *log)
         segment_close_files(seg); /* cold from now on; readers open it when they need it */
         segment_unref(seg);
     }
-    bool wants_dir = log->dir_is_unsynced && !CANARY(roll_without_name);
+    bool wants_dir = log->dir_is_unsynced && !CANARY(ROLL_WITHOUT_NAME);
     enum err e = wants_dir ? env_dir_sync(log->env, log->home->dir) : ERR_OK;
     if (e == ERR_OK)
         log->dir_is_unsynced = false;

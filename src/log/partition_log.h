@@ -77,6 +77,7 @@ struct log_open_options {
     int32_t partition;       /* by which it knows this one */
     uint32_t jitter_seed;
     const struct log_config *config;
+    _Atomic int64_t *scanned; /* counts what is scanned while it goes on; NULL: nobody asks */
 };
 
 /* What opening found, for one line of the log and for metrics. */
@@ -86,7 +87,8 @@ struct log_open_report {
     uint64_t replayed; /* commits that the journal had and the segments had not */
     bool found_rot;    /* a valid batch lay behind a bad one: kept in a side file */
     bool cut_below_recovery_point;
-    char detail[256]; /* file and position of what was bad; "" when all was well */
+    int64_t missing_offsets; /* between trusted segments, where nothing compacts */
+    char detail[256];        /* file and position of what was bad; "" when all was well */
 };
 
 /* Creates the directory, partition.metadata and the first segment when they are not there, else

@@ -103,6 +103,7 @@ enum err partition_open(struct env *env, const struct partition_options *options
         .journal = log_dir_journal(options->dir),
         .partition = options->index,
         .config = &config,
+        .scanned = options->scanned,
     };
     env_random(env, &open.jitter_seed, sizeof(open.jitter_seed));
     struct partition *p = partition_blank(env, options);

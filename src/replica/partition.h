@@ -70,6 +70,7 @@ struct partition_options {
     bool was_offline;     /* since it should have been opened: batches were refused meanwhile */
     bool waits_for_epoch; /* reads only, until partition_lead brings a higher one */
     const struct partition_owner *owner; /* copied */
+    _Atomic int64_t *scanned;            /* as in log_open_options */
 };
 
 /* Opens or creates the log. Blocks: a disk worker or start. One reference. Errors as

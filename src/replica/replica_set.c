@@ -167,6 +167,10 @@ static void opened_on_loop(struct loop_task *task)
                  replica->topic, replica->index, (long long)report->cut_bytes,
                  report->found_rot ? " and kept in a side file (damaged, not torn)" : "",
                  report->detail);
+    else if (report->missing_offsets > 0)
+        log_warn(set->env, "%s-%d: %lld offsets are missing between segments: %s", replica->topic,
+                 replica->index, (long long)report->missing_offsets, report->detail);
+    opening_progress_finished(&set->progress, &replica->opening, replica->error == ERR_OK);
     if (replica_set_reopen_helps(replica->error))
         replica_set_reopen_add(set, replica);
     set->follow.opening--;
@@ -189,6 +193,7 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
         .was_offline = replica->reopen != NULL,
         .waits_for_epoch = atomic_load(&set->waits_for_epochs),
         .owner = &owner,
+        .scanned = &set->progress.scanned,
     };
     return partition_open(set->env, &options, report, out);
 }
@@ -236,6 +241,8 @@ static void start_opening(struct replica_set *set, struct replica *replica)
     }
     set->dir_partitions[replica->dir]++;
     set->follow.opening++;
+    replica->opening = (struct opening){.topic = replica->topic, .index = replica->index};
+    opening_progress_started(&set->progress, &replica->opening);
     replica->job = (struct env_job){.run = open_on_worker, .queue = ENV_QUEUE_READ};
     env_submit(set->env, &replica->job);
 }
@@ -322,6 +329,7 @@ void replica_set_follow_end(struct replica_set *set)
     struct follow follow = set->follow;
     set->follow = (struct follow){0};
     set->is_following = false;
+    opening_progress_end(&set->progress);
     image_unref(follow.after);
     if (follow.is_stopping)
         follow.closed(follow.arg, follow.error);
@@ -375,6 +383,7 @@ static void add_replica(struct replica_set *set, const struct topic_image *topic
     map_insert(&set->table, &replica->node, replica_hash(replica->topic_id, index));
     monitor_leave(&set->monitor);
     list_push_back(&set->follow.to_open, &replica->link);
+    set->follow.to_open_count++;
 }
 
 static void follow_partition(struct replica_set *set, const struct topic_delta *delta,
@@ -489,6 +498,9 @@ void replica_set_follow(struct replica_set *set, struct image *after,
         replica_set_timer_start(set);
         replica_set_rooms_start(set);
     }
+    if (set->follow.to_open_count > 0)
+        opening_progress_begin(&set->progress, set->env, set->options.loop,
+                               set->follow.to_open_count);
     replica_set_follow_step(set);
 }
 

@@ -4,6 +4,7 @@
 #define REPLICA_REPLICA_SET_PRIVATE_H
 
 #include "base/map.h"
+#include "replica/opening_progress.h"
 #include "replica/partition_explain.h"
 #include "replica/replica_set.h"
 #include "replica/replica_set_reopen.h"
@@ -22,6 +23,7 @@ struct replica {
     char topic[PARTITION_TOPIC_NAME_SIZE];
     /* While it is opened or closed: */
     struct env_job job;
+    struct opening opening;
     struct topic_config config;
     int32_t leader_epoch;
     struct log_open_report report;
@@ -32,8 +34,9 @@ struct replica {
 /* An update, or the closing of all, under way. On the loop. */
 struct follow {
     struct image *after;
-    struct list to_open;  /* replica.link; waiting for a place or for the first phase */
-    struct list to_close; /* replica.link; out of the table */
+    struct list to_open;    /* replica.link; waiting for a place or for the first phase */
+    struct list to_close;   /* replica.link; out of the table */
+    uint32_t to_open_count; /* at the begin */
     uint32_t opening;
     uint32_t closing;
     bool is_stopping; /* close all, cleanly */
@@ -61,6 +64,7 @@ struct replica_set {
     struct map found_map; /* the same by topic and index; of two alike the first one */
     uint64_t found_seed;
     struct follow follow;
+    struct opening_progress progress;
     bool is_following;
     bool is_closed;
     struct loop_timer timer;
