@@ -11,6 +11,8 @@
 #ifndef BASE_CANARY_H
 #define BASE_CANARY_H
 
+#include "base/canary_name.h" /* CMake's: the one that is planted */
+
 /* KLAMM_CANARY_NAME is defined as 1 or not at all: 1 makes a comma, which moves the 1 into the
  * second place. */
 #define CANARY(name)             CANARY_LOOK(KLAMM_CANARY_##name)

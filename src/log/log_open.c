@@ -147,8 +147,12 @@ static enum err load_segment(struct log_opening *o, struct segment *seg, int64_t
     if (!is_last && (was_clean || next_base < o->recovery.recovery_point))
         return recovery_trust(&o->recovery, seg, next_base);
     enum err e = was_clean ? recovery_trust_last(&o->recovery, seg) : ERR_AGAIN;
-    if (e == ERR_AGAIN)
-        e = recovery_scan(&o->recovery, seg, !is_last);
+    if (e == ERR_AGAIN) {
+        struct log_recovery recovery = o->recovery;
+        if (was_clean) /* also when the checkpoint was lost: nothing here may be torn */
+            recovery.recovery_point = RECOVERY_POINT_END;
+        e = recovery_scan(&recovery, seg, !is_last);
+    }
     /* Nothing durable was lost: if its last records are not there, compaction took them. */
     if (e == ERR_OK && next_base == o->recovery.recovery_point)
         seg->tail.next_offset = MAX(seg->tail.next_offset, next_base);

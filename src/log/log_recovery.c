@@ -261,7 +261,14 @@ static enum err rebuild_trusted(struct log_recovery *r, struct segment *seg, int
 {
     struct log_recovery below = *r;
     below.recovery_point = next_base;
-    return recovery_scan(&below, seg, true);
+    enum err e = recovery_scan(&below, seg, true);
+    if (e != ERR_OK || seg->tail.next_offset <= next_base)
+        return e;
+    recovery_say(r,
+                 "%020" PRId64 ".log goes up to offset %" PRId64
+                 ", the next segment begins with %" PRId64,
+                 seg->base_offset, seg->tail.next_offset - 1, next_base);
+    return ERR_CORRUPT;
 }
 
 /* The indexes, and whether the file ends where it has to. ERR_CORRUPT, ERR_NOT_FOUND: to be made

@@ -16,6 +16,9 @@
 
 enum { RECOVERY_BUFFER = 256 << 10 };
 
+/* All that is there was synced, wherever it ends. */
+#define RECOVERY_POINT_END INT64_MAX
+
 struct log_recovery {
     struct env *env;
     struct log_home *home;

@@ -131,6 +131,17 @@ static enum err keep_bytes(struct log_recovery *r, struct segment *seg, struct e
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+static void say_below(struct log_recovery *r, const struct segment *seg, int64_t pos)
+{
+    if (r->recovery_point == RECOVERY_POINT_END)
+        recovery_say(r, "%020" PRId64 ".log: bad batch at %" PRId64 ", after a clean stop",
+                     seg->base_offset, pos);
+    else
+        recovery_say(
+            r, "%020" PRId64 ".log: bad batch at %" PRId64 ", below the recovery point %" PRId64,
+            seg->base_offset, pos, r->recovery_point);
+}
+
 enum err recovery_cut(struct log_recovery *r, struct segment *seg, struct env_file *file,
                       const struct segment_tail *tail, int64_t size)
 {
@@ -139,9 +150,7 @@ enum err recovery_cut(struct log_recovery *r, struct segment *seg, struct env_fi
     bool is_rot = false;
     enum err e = is_all_zero(r, file, tail->size, size, &is_zero);
     if (e == ERR_OK && !is_zero && tail->next_offset < r->recovery_point) {
-        recovery_say(
-            r, "%020" PRId64 ".log: bad batch at %" PRId64 ", below the recovery point %" PRId64,
-            seg->base_offset, tail->size, r->recovery_point);
+        say_below(r, seg, tail->size);
         r->report->cut_below_recovery_point = true;
         return ERR_CORRUPT;
     }

@@ -6,10 +6,10 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 for name in forget_producers; do
-    build=$1/$name
+    build=$1/clients
     cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DKLAMM_CANARY="$name" > /dev/null
     ninja -C "$build" klamm > "$build/build.log" || { tail -n 40 "$build/build.log"; exit 1; }
-    log=$build/torture.log
+    log=$build/$name.log
     if "$here/run.sh" "$build" -k test_torture > "$log" 2>&1; then
         echo "torture with $name: NOT caught"
         exit 1

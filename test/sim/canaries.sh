@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds klamm-sim once for each planted bug of canaries.txt and shows that random seeds catch
+# Builds klamm-sim anew for each planted bug of canaries.txt and shows that random seeds catch
 # it: test/sim/canaries.sh BUILD_DIR_BASE [NAME ...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,10 +19,10 @@ while read -r name seeds_max workload checker; do
     if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
         continue
     fi
-    build=$base/$name
+    build=$base/sim
     cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DKLAMM_CANARY="$name" > /dev/null
     ninja -C "$build" -j "$jobs" klamm-sim > "$build/build.log" || { tail -n 40 "$build/build.log"; exit 1; }
-    log=$build/caught.log
+    log=$build/$name.log
     options=(--random "$seeds_max" --stop-at-first --jobs "$jobs")
     if [ "$workload" != "-" ]; then
         options+=(--workload "$workload")
