@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker_counts.h"
+#include "check_log.h"
 #include "world.h"
 
 enum { SETS_MAX = 16, SET_SIZE = 96 };
@@ -37,6 +38,12 @@ enum process_state process_state(const struct broker_process *p)
 struct sim_env *process_env(struct broker_process *p)
 {
     return p->env;
+}
+
+void process_check_logs(struct broker_process *p)
+{
+    ASSERT(p->state == PROCESS_READY);
+    check_log_all(&p->world->history, p->world->disk, p->broker);
 }
 
 /* ---- start */

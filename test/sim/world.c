@@ -232,11 +232,15 @@ static void crash(struct world *w)
         sim_env_die(env, draw_death(w));
 }
 
-/* After every event: has the broker's machine gone? */
+/* After every event: is the broker ready now, has its machine gone? */
 static void watch_broker(struct world *w)
 {
     if (w->process == NULL)
         return;
+    if (process_state(w->process) == PROCESS_READY && w->starts_checked != w->starts) {
+        w->starts_checked = w->starts;
+        process_check_logs(w->process);
+    }
     if (process_state(w->process) == PROCESS_STOPPED)
         sim_env_die(process_env(w->process), SIM_DEATH_EXIT);
     else if (process_state(w->process) == PROCESS_FAILED)
@@ -686,6 +690,7 @@ static void lone(struct world *w)
 static void stop(struct world *w)
 {
     w->phase = WORLD_STOP;
+    process_check_logs(w->process);
     process_stop(w->process);
     w->sim->faults[SIM_FAULT_CLEAN_STOP]--; /* not in the middle of the work */
     if (!world_run_until(w, is_gone, STOP_MAX_S))

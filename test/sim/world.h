@@ -129,6 +129,7 @@ struct world {
     struct env_addr broker_addr;
     struct broker_process *process;
     uint32_t starts;
+    uint32_t starts_checked; /* its logs were compared with their segments */
     struct sim_event restart;
     struct sim_event reset;
     struct sim_event jump;
@@ -284,6 +285,9 @@ enum process_state {
 struct broker_process *process_start(struct world *w);
 enum process_state process_state(const struct broker_process *p);
 struct sim_env *process_env(struct broker_process *p);
+
+/* The partitions of a broker that is ready are what their segments say. */
+void process_check_logs(struct broker_process *p);
 
 /* Asks it to stop in good order; it is PROCESS_STOPPED, and its machine dead, some time later. */
 void process_stop(struct broker_process *p);
