@@ -37,6 +37,10 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_FAULT_DISK_FULL] = "disk full",
         [SIM_FAULT_JOURNAL_ROTATION] = "journal rotation",
         [SIM_FAULT_JOURNAL_REPLAY] = "journal replay",
+        [SIM_FAULT_DIE_OPENING] = "die opening",
+        [SIM_FAULT_DIE_ROLLING] = "die rolling",
+        [SIM_FAULT_DIE_RETIRING] = "die retiring",
+        [SIM_FAULT_BIT_FLIP] = "bit flip",
     };
     ASSERT(fault < SIM_FAULT_COUNT);
     return names[fault];

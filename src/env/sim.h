@@ -54,6 +54,10 @@ enum sim_fault {
     SIM_FAULT_DISK_FULL,        /* a write that found no room */
     SIM_FAULT_JOURNAL_ROTATION, /* a journal left one half for the other */
     SIM_FAULT_JOURNAL_REPLAY,   /* commits that a journal had and the segments had not */
+    SIM_FAULT_DIE_OPENING,      /* crashes of a broker that was not ready again */
+    SIM_FAULT_DIE_ROLLING,      /* crashes soon after a segment was begun */
+    SIM_FAULT_DIE_RETIRING,     /* crashes while old segments were renamed or unlinked */
+    SIM_FAULT_BIT_FLIP,         /* bits that changed on the platter of a machine that was off */
     SIM_FAULT_COUNT
 };
 
@@ -118,6 +122,9 @@ struct sim {
     struct list envs;
     struct list conns;
     uint32_t next_id;
+    /* What the machines say; may be NULL. */
+    void (*on_line)(void *arg, int level, const char *line); /* enum log_level */
+    void *on_line_arg;
     bool is_verbose; /* every trace entry goes to stderr at once */
     size_t ring_count;
     struct sim_trace_entry ring[SIM_RING_SIZE];

@@ -297,6 +297,21 @@ void sim_disk_power_cut(struct sim_disk *disk, struct sim *sim)
     collect(disk);
 }
 
+bool sim_inode_flip(struct sim_inode *inode, struct sim *sim)
+{
+    inode_check(inode);
+    int64_t size = MIN(inode->size, inode->platter_size);
+    if (size == 0)
+        return false;
+    int64_t pos = sim_draw(sim, 0, size - 1);
+    uint8_t bit = (uint8_t)(1u << sim_draw(sim, 0, 7));
+    inode->cache[pos] ^= bit;
+    inode->platter[pos] ^= bit;
+    sim_count(sim, SIM_FAULT_BIT_FLIP);
+    sim_trace(sim, "flip", inode->id, (uint64_t)pos, bit);
+    return true;
+}
+
 void sim_disk_drop_locks(struct sim_disk *disk)
 {
     LIST_FOR_EACH (node, &disk->inodes)

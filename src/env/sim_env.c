@@ -54,6 +54,8 @@ static void log_write(struct logger *logger, enum log_level level, const char *l
 {
     struct sim_env *env = container_of(logger, struct sim_env, logger);
     sim_trace_line(env->sim, log_level_name(level), env->id, line);
+    if (env->sim->on_line != NULL)
+        env->sim->on_line(env->sim->on_line_arg, level, line);
 }
 
 /* ---- fibers of this process */
@@ -412,4 +414,17 @@ void sim_env_die_at_io(struct sim_env *env, int64_t nth, enum sim_death how)
     ASSERT(nth > 0);
     env->die_at_io = env->io_count + nth;
     env->die_how = how;
+}
+
+void sim_env_die_amid(struct sim_env *env, enum sim_aim aim, enum sim_death how)
+{
+    ASSERT(aim != SIM_AIM_NONE);
+    env->die_aim = aim;
+    env->die_how = how;
+}
+
+void sim_env_spare(struct sim_env *env)
+{
+    env->die_at_io = 0;
+    env->die_aim = SIM_AIM_NONE;
 }

@@ -33,6 +33,13 @@ enum sim_death {
     SIM_DEATH_EXIT,      /* the same, in good order: counts as no fault */
 };
 
+/* In the middle of what a machine is to die. */
+enum sim_aim {
+    SIM_AIM_NONE,
+    SIM_AIM_ROLL,      /* a .log is made */
+    SIM_AIM_RETENTION, /* a name that ends in .deleted is made or unlinked */
+};
+
 struct sim_worker {
     struct sim_env *env;
     struct sim_event wake;
@@ -73,6 +80,8 @@ struct sim_env {
     int64_t io_count;
     int64_t die_at_io; /* the machine dies in this disk operation from its start; 0: no */
     enum sim_death die_how;
+    enum sim_aim die_aim; /* die_at_io is set when this comes */
+    enum sim_aim met_aim;
     int open_files;
     struct list files;
     struct list socks; /* all of this process, attached or not */
@@ -105,6 +114,10 @@ void sim_env_die(struct sim_env *env, enum sim_death how);
 
 /* Dies in the nth disk operation from now on, which may have happened, in part, or not. */
 void sim_env_die_at_io(struct sim_env *env, int64_t nth, enum sim_death how);
+
+/* Dies soon after the next operation of this kind, in one of those that follow. */
+void sim_env_die_amid(struct sim_env *env, enum sim_aim aim, enum sim_death how);
+void sim_env_spare(struct sim_env *env); /* it does not die of itself any more */
 
 /* The calendar of this machine moves; monotonic time does not. */
 void sim_env_jump_wall_ms(struct sim_env *env, int64_t ms);

@@ -24,6 +24,9 @@ struct sim_file {
     char *path; /* under which it was opened */
 };
 
+/* From the first operation of what is aimed at to the one of the death. */
+enum { AIM_IO_MAX = 12 };
+
 enum io_kind { IO_META, IO_READ, IO_WRITE, IO_SYNC };
 
 static struct sim_file *file_of(struct env_file *file)
@@ -55,10 +58,30 @@ static bool begin(struct sim_env *env, enum io_kind kind)
     return env->io_count == env->die_at_io;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* An operation of this kind begins, which somebody may have waited for to let the machine die. */
+static void note_aim(struct sim_env *env, enum sim_aim aim)
+{
+    if (env->die_aim != aim)
+        return;
+    env->die_aim = SIM_AIM_NONE;
+    env->die_at_io = env->io_count + sim_draw(env->sim, 1, AIM_IO_MAX);
+    env->met_aim = aim;
+}
+
 /* Returns only outside of fibers; then the caller gives up. */
 static void die_here(struct sim_env *env)
 {
     sim_count(env->sim, SIM_FAULT_CRASH_IN_IO);
+    if (env->met_aim != SIM_AIM_NONE)
+        sim_count(env->sim,
+                  env->met_aim == SIM_AIM_ROLL ? SIM_FAULT_DIE_ROLLING : SIM_FAULT_DIE_RETIRING);
     sim_env_die(env, env->die_how);
     if (env->sim->fiber != NULL)
         sim_fiber_yield(env->sim); /* for ever */
@@ -288,6 +311,8 @@ enum err sim_file_open(struct env *e_, const char *path, unsigned flags, struct 
     struct sim_env *env = sim_env_of(e_);
     if (env->disk == NULL)
         return ERR_NOT_FOUND;
+    if ((flags & ENV_CREATE) != 0 && ends_with(path, ".log"))
+        note_aim(env, SIM_AIM_ROLL);
     bool is_last = begin(env, IO_META);
     if (env->is_dead || dies_before(env, is_last))
         return ERR_IO;
@@ -331,6 +356,8 @@ static enum err call_disk(struct env *e_, const struct name_call *call)
     struct sim_env *env = sim_env_of(e_);
     if (env->disk == NULL)
         return ERR_NOT_FOUND;
+    if (ends_with(call->to != NULL ? call->to : call->path, ".deleted"))
+        note_aim(env, SIM_AIM_RETENTION);
     bool is_last = begin(env, IO_META);
     if (env->is_dead || dies_before(env, is_last))
         return ERR_IO;

@@ -188,6 +188,11 @@ static void check_one(void *arg, struct partition *p)
 {
     struct log_check *c = arg;
     c->p = p;
+    for (uint32_t i = 0; i < c->history->partition_count; i++) {
+        const struct history_partition *known = &c->history->partitions[i];
+        if (known->is_rotten && known->index == p->index && strcmp(known->topic, p->topic) == 0)
+            return;
+    }
     /* Of groups the shards write as soon as they are loaded. */
     if (p->state != PARTITION_LEADING || strncmp(p->topic, "__", 2) == 0 || p->is_job_busy ||
         !list_is_empty(&p->log->pending))

@@ -104,7 +104,7 @@ static bool note_partition(struct client *c, uint32_t i,
             continue;
         history_told(c->options.history, c->options.partitions[i], &c->floors[i],
                      &(struct history_offsets){-1, -1, answer->leader_epoch});
-        return answer->error_code == KERR_NONE && answer->leader_id >= 0;
+        return p->is_rotten || (answer->error_code == KERR_NONE && answer->leader_id >= 0);
     }
     return false;
 }

@@ -49,6 +49,18 @@ static int32_t find_index(const struct consumer *c, struct wire_str topic, struc
     return -1;
 }
 
+/* Of a partition in which bits have changed whoever reads may be told so, or see it; there he ends.
+ * False: it is none of those. */
+static bool give_up(struct consumer *c, struct consumer_partition *part)
+{
+    if (!history_of(c)->partitions[part->partition].is_rotten)
+        return false;
+    part->is_given_up = true;
+    part->position = 0;
+    part->end = 0;
+    return true;
+}
+
 static void step_later(struct consumer *c)
 {
     client_later(&c->client, &c->pause, RETRY_MIN_MS * SIM_MS, RETRY_MAX_MS * SIM_MS);
@@ -75,7 +87,7 @@ static void take_offset(struct consumer *c,
     }
     struct consumer_partition *part = &c->partitions[i];
     if (answer->error_code != KERR_NONE) {
-        if (!kerr_is_retriable((enum kerr)answer->error_code))
+        if (!give_up(c, part) && !kerr_is_retriable((enum kerr)answer->error_code))
             history_fail(h, "consumers", "ListOffsets answered %s",
                          kerr_name((enum kerr)answer->error_code));
         return;
@@ -175,7 +187,10 @@ static void take_batch(struct consumer *c, struct consumer_partition *part, cons
     struct history *h = history_of(c);
     const struct history_partition *p = &h->partitions[part->partition];
     size_t size = batch_size(header);
-    if (batch_crc(data, size) != header->crc) {
+    bool is_whole = batch_crc(data, size) == header->crc;
+    if ((!is_whole || header->base_offset > part->position) && give_up(c, part))
+        return;
+    if (!is_whole) {
         history_fail(h, "batches are whole", "%s-%d at %lld: bad checksum", p->topic, p->index,
                      (long long)header->base_offset);
         return;
@@ -201,15 +216,20 @@ static void take_records(struct consumer *c, struct consumer_partition *part,
     for (;;) {
         struct batch_header header;
         const uint8_t *data;
-        enum err e = batch_next(&walk, &header, &data);
+        enum err e = part->is_given_up ? ERR_NOT_FOUND : batch_next(&walk, &header, &data);
         if (e == ERR_NOT_FOUND || e == ERR_AGAIN)
+            break;
+        if (e != ERR_OK && give_up(c, part))
             break;
         if (e != ERR_OK) {
             history_fail(h, "batches are whole", "%s-%d behind %lld: no batch", p->topic, p->index,
                          (long long)part->position);
             break;
         }
-        if (batch_last_offset(&header) >= answer->high_watermark)
+        bool is_above = batch_last_offset(&header) >= answer->high_watermark;
+        if (is_above && give_up(c, part))
+            break;
+        if (is_above)
             history_fail(h, "offsets", "%s-%d shows offset %lld above its high watermark %lld",
                          p->topic, p->index, (long long)batch_last_offset(&header),
                          (long long)answer->high_watermark);
@@ -226,6 +246,8 @@ static enum fetch_outcome take_error(struct consumer *c, struct consumer_partiti
 {
     struct history *h = history_of(c);
     const struct history_partition *p = &h->partitions[part->partition];
+    if (give_up(c, part))
+        return FETCH_GOES_ON;
     switch (error) {
     case KERR_OFFSET_OUT_OF_RANGE:
         if (p->is_durable) {
@@ -388,7 +410,7 @@ static void fill_fetch(struct consumer *c, struct fetch_build *build)
     for (uint32_t i = 0; i < c->client.options.partition_count; i++) {
         struct consumer_partition *part = &c->partitions[i];
         part->floor = history_floor_of(history_of(c), part->partition);
-        if (part->is_paused || part->position < 0) {
+        if (part->is_paused || part->is_given_up || part->position < 0) {
             if (part->is_in_session && c->session_epoch > 0)
                 add_forgotten(c, i, build);
             continue;

@@ -28,6 +28,7 @@ struct consumer_partition {
     uint32_t lost_starts;
     int64_t end; /* of an auditor: -1: to be asked */
     bool is_paused;
+    bool is_given_up; /* it is rotten, and that was to be seen */
     bool is_in_session;
     int64_t session_position; /* that the session knows */
     struct history_floor floor;

@@ -51,6 +51,8 @@ struct history_partition {
     bool has_retention;  /* its start moves up, and may go back when a process ends before the names
                             of its segments have gone */
     int64_t trim_asked;  /* the highest start that a client has asked for */
+    bool is_rotten;      /* bits have changed in one of its files */
+    bool is_reported;    /* and the broker has said so */
     uint32_t generation; /* rises when a power cut may have taken what was seen */
 
     /* Floors: what clients have been told already. */

@@ -61,6 +61,8 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->clean_stop_percent = (int32_t)PICK(sim, 0, 10, 30);
     out->crash_in_io_percent = (int32_t)PICK(sim, 0, 50, 100);
     out->crash_in_recovery_percent = (int32_t)PICK(sim, 0, 40, 80);
+    out->has_rot = sim_percent(sim, 50);
+    out->crash_aimed_percent = (int32_t)PICK(sim, 0, 0, 40, 80);
     out->reset_interval_ns = PICK(sim, 0, 20 * SIM_MS, 200 * SIM_MS, 2 * SIM_S);
     out->jump_interval_ns = PICK(sim, 0, 0, 300 * SIM_MS);
     out->backoff_max_ns = PICK(sim, SIM_MS, 10 * SIM_MS, 100 * SIM_MS);

@@ -38,7 +38,7 @@ enum {
     FIRST_STARTS_HIT = 4, /* a directory half made into a broker's has to become one all the same */
 };
 
-static void trouble(struct world *w, const char *what, const char *why)
+void world_fail(struct world *w, const char *what, const char *why)
 {
     if (w->has_failed)
         return;
@@ -226,6 +226,9 @@ static void crash(struct world *w)
     if (!is_first && sim_percent(w->sim, w->swarm.clean_stop_percent) &&
         process_state(w->process) == PROCESS_READY)
         process_stop(w->process);
+    else if (!is_first && sim_percent(w->sim, w->swarm.crash_aimed_percent))
+        sim_env_die_amid(env, sim_percent(w->sim, 50) ? SIM_AIM_ROLL : SIM_AIM_RETENTION,
+                         draw_death(w));
     else if (sim_percent(w->sim, w->swarm.crash_in_io_percent))
         sim_env_die_at_io(env, nth, draw_death(w));
     else
@@ -248,6 +251,8 @@ static void watch_broker(struct world *w)
     if (!process_env(w->process)->is_dead)
         return;
     process_count(w->process);
+    if (process_state(w->process) == PROCESS_STARTING && w->phase != WORLD_SET_UP)
+        sim_count(w->sim, SIM_FAULT_DIE_OPENING);
     w->process = NULL;
     if (w->phase != WORLD_STOP)
         sim_schedule(w->sim, &w->restart,
@@ -376,7 +381,7 @@ static void stop_faults(struct world *w)
         w->consumers[i].consumer.options.may_pause = false;
     struct sim_env *env = w->process != NULL ? process_env(w->process) : NULL;
     if (env != NULL)
-        env->die_at_io = 0;
+        sim_env_spare(env);
 }
 
 /* ---- running */
@@ -393,9 +398,9 @@ bool world_run_until(struct world *w, bool (*is_done)(const struct world *w), in
         watch_disk(w);
         world_groups_watch(w);
         if (w->history.has_failed)
-            trouble(w, w->history.failure, "");
+            world_fail(w, w->history.failure, "");
         if (w->sim->event_count > EVENTS_MAX)
-            trouble(w, "too many events", "something spins");
+            world_fail(w, "too many events", "something spins");
     }
     return true;
 }
@@ -422,7 +427,7 @@ static void set_up(struct world *w)
     if (w->set_up_count > 0)
         admin_start(&w->set_up_admin, &client, w->set_up_topics, w->set_up_count);
     if (!world_run_until(w, is_set_up, SET_UP_MAX_S))
-        trouble(w, "the topics are not made", "");
+        world_fail(w, "the topics are not made", "");
     if (w->set_up_count > 0)
         admin_stop(&w->set_up_admin);
 }
@@ -517,7 +522,7 @@ static void finish(struct world *w)
         return;
     char unfinished[200];
     describe_unfinished(w, unfinished, sizeof(unfinished));
-    trouble(w, "not all have finished long after the faults", unfinished);
+    world_fail(w, "not all have finished long after the faults", unfinished);
 }
 
 /* Producers that gave up on much of their work get more, so that the seed counts. */
@@ -578,14 +583,14 @@ void world_restart(struct world *w)
         process_stop(w->process);
         w->sim->faults[SIM_FAULT_CLEAN_STOP]--; /* not in the middle of the work */
         if (!world_run_until(w, is_gone, STOP_MAX_S))
-            trouble(w, "the broker does not stop", "");
+            world_fail(w, "the broker does not stop", "");
     } else {
         sim_env_die(process_env(w->process), draw_death(w));
         watch_power(w);
         watch_broker(w);
     }
     if (!w->has_failed && !world_run_until(w, is_broker_ready, AUDIT_MAX_S))
-        trouble(w, "the broker is not back after a restart", "");
+        world_fail(w, "the broker is not back after a restart", "");
 }
 
 static void groups(struct world *w)
@@ -595,7 +600,7 @@ static void groups(struct world *w)
     w->phase = WORLD_AUDIT;
     world_groups_restart(w);
     if (w->history.has_failed)
-        trouble(w, w->history.failure, "");
+        world_fail(w, w->history.failure, "");
 }
 
 /* What was acknowledged when it was written (acks=1) is readable when its commit has ended. */
@@ -610,6 +615,29 @@ static bool is_audited(const struct world *w)
     return consumer_is_done(&w->auditor);
 }
 
+bool world_start_broker(struct world *w)
+{
+    start_broker(w);
+    if (!world_run_until(w, is_broker_ready, AUDIT_MAX_S))
+        world_fail(w, "the broker does not start", "");
+    return !w->has_failed;
+}
+
+bool world_read_all(struct world *w)
+{
+    struct client_options client = world_client_of_all(w);
+    struct consumer_options options = {.is_auditor = true,
+                                       .wait_ms = 10,
+                                       .bytes_min = 1,
+                                       .bytes_max = 1 << 20,
+                                       .partition_bytes_max = 1 << 16};
+    consumer_start(&w->auditor, &client, &options);
+    if (!world_run_until(w, is_audited, AUDIT_MAX_S))
+        world_fail(w, "the logs cannot be read to their ends", "");
+    consumer_stop(&w->auditor);
+    return !w->has_failed;
+}
+
 static void audit(struct world *w)
 {
     w->phase = WORLD_AUDIT;
@@ -618,32 +646,22 @@ static void audit(struct world *w)
         watch_power(w);
         watch_broker(w);
         if (!world_run_until(w, is_broker_ready, AUDIT_MAX_S))
-            trouble(w, "the broker is not back after the last crash", "");
+            world_fail(w, "the broker is not back after the last crash", "");
     }
     if (w->has_failed || w->history.partition_count == 0)
         return;
     (void)world_run_until(w, lets_time_pass, SETTLE_S);
-    struct client_options client = world_client_of_all(w);
-    struct consumer_options options = {.is_auditor = true,
-                                       .wait_ms = 10,
-                                       .bytes_min = 1,
-                                       .bytes_max = 1 << 20,
-                                       .partition_bytes_max = 1 << 16};
     w->history.is_auditing = true;
-    consumer_start(&w->auditor, &client, &options);
-    if (!world_run_until(w, is_audited, AUDIT_MAX_S))
-        trouble(w, "the logs cannot be read to their ends", "");
-    consumer_stop(&w->auditor);
-    if (w->has_failed)
+    if (!world_read_all(w))
         return;
-    for (uint32_t i = 0; i < client.partition_count; i++)
+    for (uint32_t i = 0; i < w->history.partition_count; i++)
         w->history.partitions[w->auditor.partitions[i].partition].audit_end =
             w->auditor.partitions[i].end;
     for (uint32_t i = 0; i < w->history.partition_count; i++)
         w->sim->faults[SIM_FAULT_RETENTION] += w->history.partitions[i].log_start > 0;
     history_check_end(&w->history);
     if (w->history.has_failed)
-        trouble(w, w->history.failure, "");
+        world_fail(w, w->history.failure, "");
 }
 
 static bool is_lone_done(const struct world *w)
@@ -677,24 +695,29 @@ static void lone(struct world *w)
     int64_t best_ns = INT64_MAX;
     for (int i = 0; i < LONE_RECORDS && !w->has_failed; i++) {
         if (!world_run_until(w, is_lone_done, LONE_MAX_S))
-            trouble(w, "a lone record is not acknowledged", "");
+            world_fail(w, "a lone record is not acknowledged", "");
         best_ns = MIN(best_ns, w->lone.last_ack_took_ns);
         producer_add_batches(&w->lone, 1);
     }
     producer_stop(&w->lone);
     check_latency_on_lone_ack(&w->history, best_ns, bound_ns);
     if (w->history.has_failed)
-        trouble(w, w->history.failure, "");
+        world_fail(w, w->history.failure, "");
 }
 
 static void stop(struct world *w)
 {
     w->phase = WORLD_STOP;
     process_check_logs(w->process);
+    if (w->swarm.has_rot && sim_percent(w->sim, 50)) { /* so that the last segments are scanned */
+        sim_env_die(process_env(w->process), SIM_DEATH_KILL);
+        watch_broker(w);
+        return;
+    }
     process_stop(w->process);
     w->sim->faults[SIM_FAULT_CLEAN_STOP]--; /* not in the middle of the work */
     if (!world_run_until(w, is_gone, STOP_MAX_S))
-        trouble(w, "the broker does not stop", "");
+        world_fail(w, "the broker does not stop", "");
 }
 
 static int64_t wanted_operations(const struct world *w)
@@ -732,7 +755,7 @@ void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, 
                struct world_result *out)
 {
     struct world *w = world_new(seed, workload, is_verbose);
-    void (*const phases[])(struct world *) = {set_up, work, groups, audit, lone, stop};
+    void (*const phases[])(struct world *) = {set_up, work, groups, audit, lone, stop, world_rot};
     for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
         phases[i](w);
     *out = (struct world_result){

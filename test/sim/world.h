@@ -72,8 +72,10 @@ struct swarm {
     int32_t clean_stop_percent;
     int32_t crash_in_io_percent;
     int32_t crash_in_recovery_percent;
-    int64_t reset_interval_ns; /* mean time between cut connections; 0: none */
-    int64_t jump_interval_ns;  /* of the calendar; 0: none */
+    int32_t crash_aimed_percent; /* in a roll or in retention, when one comes */
+    bool has_rot;                /* after all else, bits change on the disk */
+    int64_t reset_interval_ns;   /* mean time between cut connections; 0: none */
+    int64_t jump_interval_ns;    /* of the calendar; 0: none */
     int64_t retention_check_ms;
     int64_t journal_bytes;
     int64_t journal_after_commits;
@@ -260,6 +262,14 @@ struct client_options world_client_of_all(struct world *w);
 bool world_run_until(struct world *w, bool (*is_done)(const struct world *w), int64_t seconds);
 /* The broker stops or dies, and is back. */
 void world_restart(struct world *w);
+
+/* What world_rot.c needs of world.c: the broker, which is off, is started and waited for; all
+ * partitions are read to their ends by w->auditor. */
+bool world_start_broker(struct world *w);
+bool world_read_all(struct world *w);
+void world_fail(struct world *w, const char *what, const char *why);
+/* Bits change on the disk of a broker that is off; what it serves when it is back. */
+void world_rot(struct world *w);
 
 void world_groups_start(struct world *w);
 void world_groups_calm(struct world *w);
