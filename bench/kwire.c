@@ -363,6 +363,26 @@ void put_delete_topic(struct kbuf *b, const char *name)
     end_frame(b, start);
 }
 
+void put_produce_many(struct kbuf *b, const struct produce_many *produce)
+{
+    size_t start = begin_frame(b, API_PRODUCE, 9, true);
+    put_uvarint(b, 0); /* no transactional id */
+    put_i16(b, produce->acks);
+    put_i32(b, 30000);
+    put_uvarint(b, 2); /* one topic */
+    put_compact_string(b, produce->topic);
+    put_uvarint(b, (uint32_t)produce->count + 1);
+    for (int i = 0; i < produce->count; i++) {
+        put_i32(b, produce->partitions[i]);
+        put_uvarint(b, (uint32_t)batch_size(&produce->shape) + 1);
+        put_batch(b, &produce->shape);
+        put_uvarint(b, 0);
+    }
+    put_uvarint(b, 0);
+    put_uvarint(b, 0);
+    end_frame(b, start);
+}
+
 size_t put_produce(struct kbuf *b, const struct produce_spec *produce)
 {
     size_t start = begin_frame(b, API_PRODUCE, 9, true);
@@ -425,6 +445,38 @@ bool read_produce_answer(const uint8_t *frame, size_t size, struct produce_answe
     get_i32(&r);
     out->error = get_i16(&r);
     out->base_offset = get_i64(&r);
+    return !r.failed;
+}
+
+static void skip_record_errors(struct kreader *r)
+{
+    uint32_t errors = get_uvarint(r);
+    for (uint32_t i = 1; i < errors && !r->failed; i++) {
+        get_i32(r);
+        skip_compact_string(r);
+        skip_tags(r);
+    }
+}
+
+bool read_produce_many_answer(const uint8_t *frame, size_t size, struct partition_error *out,
+                              int count)
+{
+    struct kreader r = {.at = frame, .end = frame + size};
+    get_i32(&r);
+    skip_tags(&r);
+    if (get_uvarint(&r) != 2) /* one topic */
+        return false;
+    skip_compact_string(&r);
+    if (get_uvarint(&r) != (uint32_t)count + 1)
+        return false;
+    for (int i = 0; i < count; i++) {
+        out[i].partition = get_i32(&r);
+        out[i].error = get_i16(&r);
+        get_bytes(&r, 24); /* base offset, append time, log start */
+        skip_record_errors(&r);
+        skip_compact_string(&r); /* what is wrong */
+        skip_tags(&r);
+    }
     return !r.failed;
 }
 

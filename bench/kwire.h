@@ -111,6 +111,16 @@ struct produce_spec {
 /* Gives where in `b` the partition stands, so that the frame can go to another one later. */
 size_t put_produce(struct kbuf *b, const struct produce_spec *produce);
 
+/* The same batch for several partitions of a topic. */
+struct produce_many {
+    const char *topic;
+    const int32_t *partitions;
+    int count;
+    int16_t acks;
+    struct batch_shape shape;
+};
+void put_produce_many(struct kbuf *b, const struct produce_many *produce);
+
 struct fetch_spec {
     const char *topic;
     int32_t partition;
@@ -127,6 +137,14 @@ struct produce_answer {
     int64_t base_offset;
 };
 bool read_produce_answer(const uint8_t *frame, size_t size, struct produce_answer *out);
+
+/* Fills `count` entries: as many as were asked for. */
+struct partition_error {
+    int32_t partition;
+    int16_t error;
+};
+bool read_produce_many_answer(const uint8_t *frame, size_t size, struct partition_error *out,
+                              int count);
 
 struct fetch_answer {
     int16_t error;

@@ -31,6 +31,7 @@ static const char usage[] =
     "  rebalance one group of --conns members: --passes leaves and joins, --deaths deaths\n"
     "  groups    make --groups groups of --members members; docs/benchmarks.md has the rest\n"
     "  topics    create --topics topics\n"
+    "  partitions  create --topics topics of --partitions, one record to each partition\n"
     "  metadata  ask for all of --topics topics, or for --named of them\n"
     "options: --topic NAME --config KEY=VALUE --pid BROKER --floor --keep-topic --check --spin "
     "--rotate\n"
@@ -44,10 +45,13 @@ struct mode {
 };
 
 static const struct mode modes[] = {
-    {"produce", load_produce}, {"fetch", load_fetch},   {"latency", load_latency},
-    {"idle", load_idle},       {"start", load_start},   {"create", load_create},
-    {"delete", load_delete},   {"commit", load_commit}, {"rebalance", load_rebalance},
-    {"groups", load_groups},   {"topics", load_topics}, {"metadata", load_metadata},
+    {"produce", load_produce},       {"fetch", load_fetch},
+    {"latency", load_latency},       {"idle", load_idle},
+    {"start", load_start},           {"create", load_create},
+    {"delete", load_delete},         {"commit", load_commit},
+    {"rebalance", load_rebalance},   {"groups", load_groups},
+    {"topics", load_topics},         {"metadata", load_metadata},
+    {"partitions", load_partitions},
 };
 
 static const struct option long_options[] = {

@@ -60,6 +60,7 @@ void load_rebalance(const struct load_options *o);
 void load_groups(const struct load_options *o);
 void load_topics(const struct load_options *o);
 void load_metadata(const struct load_options *o);
+void load_partitions(const struct load_options *o);
 
 /* The batch that the options ask for. */
 struct batch_shape load_shape(const struct load_options *o);

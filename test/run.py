@@ -71,7 +71,8 @@ def groups():
         Group("canaries", "test/sim/canaries.sh build/canaries"),
         Group("stress", "set -o pipefail; " + cmake(
             tsan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=thread", compiler="clang",
-            targets=("klamm",)) + f" && test/stress/run.sh {tsan}"),
+            targets=("klamm", "test_log")) + f" && {tsan}/test_log file_cache"
+            f" && test/stress/run.sh {tsan}"),
         Group("cli", f"test/cli/run.sh {release}"),
         Group("clients", f"test/clients/run.sh {release}"),
         Group("clients-long", f"test/clients/run.sh {release} --long", long_only=True,

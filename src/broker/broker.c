@@ -20,6 +20,7 @@
 #include "base/state.h"
 #include "broker/broker_private.h"
 #include "broker/conn_state.h"
+#include "broker/descriptors.h"
 #include "broker/endpoint.h"
 #include "env/logger.h"
 
@@ -66,7 +67,8 @@ static void net_new(struct broker *broker)
     options.frame_bytes_max = (uint32_t)config->request_bytes_max;
     options.memory_bytes_max = (uint64_t)config->memory_bytes_max;
     options.idle_ms = config->connections_idle_ms;
-    options.connections_max = (uint32_t)MIN(config->connections_max, (int64_t)UINT32_MAX);
+    options.connections_max =
+        (uint32_t)MIN(config->connections_max, (int64_t)broker->connections_possible);
     options.connections_per_ip_max =
         (uint32_t)MIN(config->connections_per_ip_max, (int64_t)UINT32_MAX);
     struct net_callbacks callbacks = {
@@ -97,6 +99,11 @@ static void partition_reopened(void *arg)
 static void replicas_new(struct broker *broker)
 {
     const struct server_config *config = broker->config;
+    struct env_process_stats process;
+    env_process_stats(broker->env, &process);
+    struct descriptors shares = descriptors_share(process.fds_max, config->open_files_max);
+    broker->connections_possible = shares.connections;
+    broker->fetch_files_max = shares.fetch_files;
     struct replica_set_options options = {
         .loop = broker->loop,
         .dirs = broker->dirs,
@@ -106,6 +113,7 @@ static void replicas_new(struct broker *broker)
         .retention_check_ms = config->retention_check_interval_ms,
         .reserve_bytes = config->reserve_bytes,
         .opening_max = (uint32_t)config->recovery_threads * (uint32_t)broker->dir_count,
+        .files_max = shares.files,
         .all_dirs_failed = all_dirs_failed,
         .partition_reopened = partition_reopened,
         .arg = broker,
@@ -344,8 +352,10 @@ static void update_followed(void *arg)
     struct image_update *update = broker->update;
     broker->update = NULL;
     const struct config_layers *layers = replica_set_layers(broker->replicas);
-    net_server_set_limits(broker->net, limit_of(layers, CONFIG_BROKER_MAX_CONNECTIONS),
-                          limit_of(layers, CONFIG_BROKER_MAX_CONNECTIONS_PER_IP));
+    net_server_set_limits(
+        broker->net,
+        MIN(limit_of(layers, CONFIG_BROKER_MAX_CONNECTIONS), broker->connections_possible),
+        limit_of(layers, CONFIG_BROKER_MAX_CONNECTIONS_PER_IP));
     groups_follow(&broker->groups, update->after);
     groups_forget_topics(&broker->groups, &update->delta);
     controller_applied(broker->controller, update);

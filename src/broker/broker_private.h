@@ -49,7 +49,9 @@ struct broker {
     struct broker_events events;
     struct reactor *reactors;
     size_t reactor_count;
-    struct loop *loop; /* the first: controller, listeners, life cycle */
+    uint32_t connections_possible; /* by the descriptors that the process may have */
+    uint32_t fetch_files_max;      /* files that one Fetch may send from: as above */
+    struct loop *loop;             /* the first: controller, listeners, life cycle */
 
     struct log_dir **dirs;
     size_t dir_count;

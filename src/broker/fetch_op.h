@@ -45,8 +45,9 @@ struct fetch_op {
     int64_t bytes_min;
     int64_t deadline_ns;
     int64_t found_bytes;
-    bool has_error; /* a partition's error or divergence: answered at once */
-    bool has_more;  /* so is what ends with a segment: the rest is there, but not in this answer */
+    uint32_t found_files; /* ranges that hold a file */
+    bool has_error;       /* a partition's error or divergence: answered at once */
+    bool has_more; /* so is what ends with a segment: the rest is there, but not in this answer */
     enum partition_reader reader;
     struct loop_timer timer;
     struct env_job job;

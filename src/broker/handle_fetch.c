@@ -49,6 +49,7 @@ static void release_found(struct fetch_op *op)
     for (uint32_t i = 0; i < op->part_count; i++)
         log_range_release(&op->parts[i].result.range);
     op->found_bytes = 0;
+    op->found_files = 0;
 }
 
 static void fetch_op_free(struct watcher *watcher)
@@ -179,6 +180,9 @@ static enum err read_part(struct fetch_op *op, struct fetch_part *part, enum env
         return ERR_OK;
     }
     int64_t left = op->bytes_max - MIN(op->bytes_max, op->found_bytes);
+    bool is_bounded = op->found_files >= op->rq->broker->fetch_files_max;
+    if (is_bounded)
+        left = 0; /* each holds a descriptor until it is sent: the others come with the next */
     struct partition_read read = {
         .offset = part->want.fetch_offset,
         .bytes_max = MIN(left, (int64_t)MAX(part->want.partition_max_bytes, 0)),
@@ -192,8 +196,9 @@ static enum err read_part(struct fetch_op *op, struct fetch_part *part, enum env
         return e;
     if (part->result.error != KERR_NONE || part->result.diverging_epoch >= 0)
         op->has_error = true;
-    op->has_more |= part->result.has_more;
+    op->has_more |= part->result.has_more || is_bounded;
     op->found_bytes += part->result.range.len;
+    op->found_files += part->result.range.len > 0;
     return ERR_OK;
 }
 
@@ -247,6 +252,7 @@ static void fetch_read(struct fetch_op *op)
 {
     ASSERT(op->step == FETCH_READING);
     op->found_bytes = 0;
+    op->found_files = 0;
     op->has_error = false;
     op->has_more = false;
     for (uint32_t i = 0; i < op->part_count; i++) {

@@ -51,6 +51,7 @@ struct server_config {
     int64_t journal_bytes;
     uint32_t journal_after_commits;
     int recovery_threads; /* a log directory */
+    int open_files_max;   /* 0: derived, see descriptors.h */
     int64_t memory_bytes_max;
     int64_t request_bytes_max; /* at most memory_bytes_max */
     int64_t fetch_bytes_max;

@@ -37,6 +37,7 @@ struct page {
     const struct broker_stats *stats;
     const struct log_stats *log;
     const struct journal_stats *journal;
+    struct file_cache_stats files;
     const struct group_stats *groups;
     const char *topic;          /* whose rows are wanted; NULL: all */
     uint64_t segments;          /* of all partitions */
@@ -90,6 +91,7 @@ static void page_init(struct page *page, struct env *env, struct broker *broker,
     page->groups = broker_group_stats(broker);
     page->log = replica_set_log_stats(broker_replicas(broker));
     page->journal = broker_journal_stats(broker);
+    replica_set_file_stats(broker_replicas(broker), &page->files);
     replica_set_each(broker_replicas(broker), collect_row, page);
     if (page->row_count > 0)
         qsort(page->rows, page->row_count, sizeof(page->rows[0]), compare_rows);
@@ -304,6 +306,18 @@ static double process_value(const struct page *page, enum metric metric)
     return (double)(metric == METRIC_PROCESS_OPEN_FDS ? process->open_fds : process->fds_max);
 }
 
+static double files_value(const struct page *page, enum metric metric)
+{
+    const struct file_cache_stats *files = &page->files;
+    if (metric == METRIC_LOG_FILES_OPEN)
+        return files->open;
+    if (metric == METRIC_LOG_FILES_MAX)
+        return files->open_max;
+    if (metric == METRIC_LOG_FILES_OPENED_TOTAL)
+        return (double)files->opened;
+    return (double)(metric == METRIC_LOG_FILES_EVICTED_TOTAL ? files->evicted : files->exhausted);
+}
+
 static double plain_value(const struct page *page, enum metric metric)
 {
     const struct broker_gauges *gauges = &page->gauges;
@@ -375,6 +389,12 @@ static double plain_value(const struct page *page, enum metric metric)
         return (double)page->unsynced;
     case METRIC_PARTITION_ROWS_LEFT_OUT:
         return leaves_rows_out(page);
+    case METRIC_LOG_FILES_OPEN:
+    case METRIC_LOG_FILES_MAX:
+    case METRIC_LOG_FILES_OPENED_TOTAL:
+    case METRIC_LOG_FILES_EVICTED_TOTAL:
+    case METRIC_LOG_FILES_EXHAUSTED_TOTAL:
+        return files_value(page, metric);
     case METRIC_LOG_RECOVERED_BYTES_TOTAL:
         return (double)gauges->replicas.recovered_bytes;
     case METRIC_LOG_TRUNCATED_BYTES_TOTAL:

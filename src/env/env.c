@@ -76,13 +76,37 @@ enum err env_file_write(struct env_file *file, struct iovec *iov, int iov_count,
     ASSERT(pos >= 0);
     ASSERT(iov_count > 0);
     monitor_assert_none();
+    atomic_store_explicit(&file->is_unsynced, true, memory_order_relaxed);
     return file->ops->write(file, iov, iov_count, pos);
 }
 
 enum err env_file_sync(struct env_file *file)
 {
     monitor_assert_none();
-    return file->ops->sync(file);
+    if (env_file_has_failed(file))
+        return ERR_IO; /* the kernel told it once, and would say that all is well now */
+    atomic_store_explicit(&file->is_unsynced, false, memory_order_relaxed);
+    enum err e = file->ops->sync(file);
+    if (e != ERR_OK) {
+        atomic_store_explicit(&file->is_unsynced, true, memory_order_relaxed);
+        atomic_store_explicit(&file->has_failed, true, memory_order_relaxed);
+    }
+    return e;
+}
+
+bool env_file_is_unsynced(const struct env_file *file)
+{
+    return atomic_load_explicit(&file->is_unsynced, memory_order_relaxed);
+}
+
+bool env_file_has_failed(const struct env_file *file)
+{
+    return atomic_load_explicit(&file->has_failed, memory_order_relaxed);
+}
+
+bool env_file_is_shared(const struct env_file *file)
+{
+    return atomic_load_explicit(&file->refs, memory_order_acquire) > 1;
 }
 
 enum err env_file_truncate(struct env_file *file, int64_t size)

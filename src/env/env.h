@@ -87,8 +87,16 @@ enum err env_file_read(struct env_file *file, void *out, size_t len, int64_t pos
 enum err env_file_write(struct env_file *file, struct iovec *iov, int iov_count, int64_t pos)
     MUST_USE;
 
-/* fdatasync: what was written to this file is on disk (its name is not: env_dir_sync). */
+/* fdatasync: what was written to this file is on disk (its name is not: env_dir_sync). Once it has
+ * failed it fails for as long as the file is open. */
 enum err env_file_sync(struct env_file *file) MUST_USE;
+
+/* Was something written that no env_file_sync of this open file covers? Did one fail? Does another
+ * hold it too (which is only for whoever can tell that nobody takes one now)? */
+bool env_file_is_unsynced(const struct env_file *file);
+bool env_file_has_failed(const struct env_file *file);
+bool env_file_is_shared(const struct env_file *file);
+
 enum err env_file_truncate(struct env_file *file, int64_t size) MUST_USE;
 enum err env_file_size(struct env_file *file, int64_t *out) MUST_USE;
 
@@ -259,6 +267,8 @@ struct env_file_ops {
 struct env_file {
     const struct env_file_ops *ops;
     _Atomic unsigned refs;
+    _Atomic bool is_unsynced; /* set before a write, cleared before a sync, set again if it fails */
+    _Atomic bool has_failed;  /* a sync did */
 };
 
 struct env_ops {

@@ -296,7 +296,7 @@ static struct partition_log *log_blank(struct env *env, const struct log_open_op
 {
     struct partition_log *log = mem_alloc(sizeof(*log));
     log->env = env;
-    log->home = log_home_new(env, options->dir);
+    log->home = log_home_new(env, options->files, options->dir);
     log->config = *options->config;
     list_init(&log->pending);
     list_init(&log->unsynced);

@@ -227,16 +227,13 @@ void partition_log_segments(struct partition_log *log, const struct log_position
     *out = found;
 }
 
-void partition_log_idle_segments(struct partition_log *log, struct log_segments *out)
+void partition_log_hold_segments(struct partition_log *log, struct log_segments *out)
 {
     ASSERT(log->segment_count > 0);
-    bool is_idle = log->idle_mark == log->written.offset && !log->is_taken;
-    uint32_t count = is_idle ? log->segment_count : log->segment_count - 1;
     struct log_segments found = {.log_start = log->log_start, .limit = log->written};
     found.items = mem_alloc(log->segment_count * sizeof(*found.items));
-    for (; found.count < count; found.count++)
+    for (; found.count < log->segment_count; found.count++)
         found.items[found.count].segment = segment_ref(log->segments[found.count]);
-    log->idle_mark = log->written.offset;
     *out = found;
 }
 

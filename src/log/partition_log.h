@@ -36,6 +36,7 @@
 #include "wire/batch.h"
 
 struct journal;
+struct file_cache;
 struct partition_log;
 struct segment;
 struct log_roll;
@@ -78,6 +79,7 @@ struct log_open_options {
     uint32_t jitter_seed;
     const struct log_config *config;
     _Atomic int64_t *scanned; /* counts what is scanned while it goes on; NULL: nobody asks */
+    struct file_cache *files; /* where its open files are counted; NULL: nowhere, no bound */
 };
 
 /* What opening found, for one line of the log and for metrics. */
@@ -340,9 +342,8 @@ void partition_log_segments(struct partition_log *log, const struct log_position
                             struct log_segments *out);
 void log_segments_release(struct log_segments *segments);
 
-/* [lock] For housekeeping: the segments whose files need not stay open: all but the last, and that
- * too when nothing was appended since the last call. */
-void partition_log_idle_segments(struct partition_log *log, struct log_segments *out);
+/* [lock] All segments, for log_segments_close_files when the log ends. */
+void partition_log_hold_segments(struct partition_log *log, struct log_segments *out);
 
 /* [any], blocks: closes their files; readers keep what they hold, whoever needs one opens it. */
 void log_segments_close_files(const struct log_segments *segments);

@@ -66,7 +66,6 @@ struct partition_log {
     struct prng jitter;
     int64_t sync_claimed;      /* a commit that was taken syncs up to here */
     int64_t first_unsynced_ms; /* since when written is above durable */
-    int64_t idle_mark;         /* the written end when housekeeping last looked */
     bool is_taken;             /* a commit was taken and neither published nor failed */
     bool wants_roll;
 

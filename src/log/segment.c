@@ -8,11 +8,14 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-struct log_home *log_home_new(struct env *env, const char *dir)
+_Static_assert(LOG_FILE_TIMEINDEX + 1 == SEGMENT_FILES, "a slot for each of a segment's files");
+
+struct log_home *log_home_new(struct env *env, struct file_cache *files, const char *dir)
 {
     size_t size = strlen(dir) + 1;
     struct log_home *home = mem_alloc(sizeof(*home) + size);
     home->env = env;
+    home->files = files != NULL ? file_cache_ref(files) : NULL;
     atomic_init(&home->refs, 1);
     memcpy(home->dir, dir, size);
     return home;
@@ -31,8 +34,10 @@ void log_home_unref(struct log_home *home)
         return;
     unsigned before = atomic_fetch_sub_explicit(&home->refs, 1, memory_order_acq_rel);
     ASSERT(before > 0);
-    if (before == 1)
-        mem_free(home);
+    if (before > 1)
+        return;
+    file_cache_unref(home->files);
+    mem_free(home);
 }
 
 struct segment *segment_new(struct log_home *home, int64_t base_offset, int64_t now_ms)
@@ -46,7 +51,7 @@ struct segment *segment_new(struct log_home *home, int64_t base_offset, int64_t 
     segment_tail_init(&seg->tail, base_offset);
     atomic_init(&seg->refs, 1);
     atomic_init(&seg->cuts, 0);
-    atomic_flag_clear(&seg->files_busy);
+    file_slots_init(&seg->files);
     return seg;
 }
 
@@ -82,46 +87,6 @@ static bool segment_path(const struct segment *seg, enum log_file_kind kind,
 
 /* ---- open files */
 
-static void files_enter(struct segment *seg)
-{
-    while (atomic_flag_test_and_set_explicit(&seg->files_busy, memory_order_acquire)) {
-    }
-}
-
-static void files_leave(struct segment *seg)
-{
-    atomic_flag_clear_explicit(&seg->files_busy, memory_order_release);
-}
-
-/* The file in place, with a reference; NULL: none. */
-static struct env_file *file_peek(struct segment *seg, enum log_file_kind kind)
-{
-    files_enter(seg);
-    struct env_file *file = seg->files[kind];
-    if (file != NULL)
-        env_file_ref(file);
-    files_leave(seg);
-    return file;
-}
-
-/* Puts it in place unless another was quicker, then that one is used. Takes the reference, gives
- * one to use. */
-static struct env_file *file_install(struct segment *seg, enum log_file_kind kind,
-                                     struct env_file *take_file)
-{
-    files_enter(seg);
-    struct env_file *in_place = seg->files[kind];
-    if (in_place == NULL)
-        seg->files[kind] = env_file_ref(take_file);
-    else
-        env_file_ref(in_place);
-    files_leave(seg);
-    if (in_place == NULL)
-        return take_file;
-    env_file_unref(take_file);
-    return in_place;
-}
-
 static enum err open_stage(const struct segment *seg, enum log_file_kind kind,
                            enum log_file_stage stage, unsigned flags, struct env_file **out)
 {
@@ -131,35 +96,50 @@ static enum err open_stage(const struct segment *seg, enum log_file_kind kind,
     return env_file_open(seg->home->env, path, flags, out);
 }
 
+struct segment_opening {
+    const struct segment *seg;
+    enum log_file_kind kind;
+    unsigned flags; /* beside reading and writing */
+};
+
+static enum err open_existing(const void *arg, struct env_file **out)
+{
+    const struct segment_opening *o = arg;
+    enum err e = open_stage(o->seg, o->kind, LOG_STAGE_LIVE, ENV_READ | ENV_WRITE, out);
+    if (e == ERR_NOT_FOUND)
+        e = open_stage(o->seg, o->kind, LOG_STAGE_DELETED, ENV_READ, out);
+    return e == ERR_NOT_FOUND ? ERR_STALE : e;
+}
+
+static enum err open_new(const void *arg, struct env_file **out)
+{
+    const struct segment_opening *o = arg;
+    return open_stage(o->seg, o->kind, LOG_STAGE_LIVE, ENV_READ | ENV_WRITE | o->flags, out);
+}
+
 enum err segment_file(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
                       struct env_file **out)
 {
     ASSERT((int)kind < SEGMENT_FILES);
-    struct env_file *file = file_peek(seg, kind);
-    if (file == NULL) {
-        if (mode == ENV_NOWAIT)
-            return ERR_AGAIN;
-        enum err e = open_stage(seg, kind, LOG_STAGE_LIVE, ENV_READ | ENV_WRITE, &file);
-        if (e == ERR_NOT_FOUND)
-            e = open_stage(seg, kind, LOG_STAGE_DELETED, ENV_READ, &file);
-        if (e != ERR_OK)
-            return e == ERR_NOT_FOUND ? ERR_STALE : e;
-        file = file_install(seg, kind, file);
-    }
-    *out = file;
-    return ERR_OK;
+    if (mode == ENV_NOWAIT)
+        return file_cache_peek(&seg->files, (int)kind, out);
+    struct segment_opening o = {.seg = seg, .kind = kind};
+    struct file_opening opening = {open_existing, &o};
+    return file_cache_open(seg->home->files, &seg->files, (int)kind, &opening, out);
 }
 
 enum err segment_file_make(struct segment *seg, enum log_file_kind kind, bool empties,
                            struct env_file **out)
 {
+    struct segment_opening o = {
+        .seg = seg, .kind = kind, .flags = ENV_CREATE | (empties ? ENV_TRUNCATE : 0u)};
+    struct file_opening opening = {open_new, &o};
     struct env_file *file = NULL;
-    enum err e =
-        open_stage(seg, kind, LOG_STAGE_LIVE,
-                   ENV_READ | ENV_WRITE | ENV_CREATE | (empties ? ENV_TRUNCATE : 0u), &file);
-    if (e == ERR_OK)
-        *out = file_install(seg, kind, file);
-    return e;
+    enum err e = file_cache_open(seg->home->files, &seg->files, (int)kind, &opening, &file);
+    if (e != ERR_OK)
+        return e;
+    *out = file;
+    return ERR_OK;
 }
 
 enum err segment_create(struct segment *seg)
@@ -176,13 +156,7 @@ enum err segment_create(struct segment *seg)
 
 void segment_close_files(struct segment *seg)
 {
-    struct env_file *files[SEGMENT_FILES];
-    files_enter(seg);
-    memcpy(files, seg->files, sizeof(files));
-    memset(seg->files, 0, sizeof(seg->files));
-    files_leave(seg);
-    for (int kind = 0; kind < SEGMENT_FILES; kind++)
-        env_file_unref(files[kind]);
+    file_cache_close(seg->home->files, &seg->files);
 }
 
 /* ---- where readers go on */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * segment: one .log file with its .index and .timeindex, counted. Opened when first
- * needed, closed again by whoever keeps house; nothing is mapped or kept in memory.
+ * needed, closed again by the cache of open files; nothing is mapped or kept in memory.
  *
  * This module knows files, batch headers and index entries. It does not know
  * which part of a segment may be read: its callers say so.
@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "env/env.h"
+#include "log/file_cache.h"
 #include "log/log_file.h"
 #include "log/segment_tail.h"
 #include "wire/batch.h"
@@ -26,15 +27,16 @@
 /* Where the files of one log are; shared by its segments, which may outlive the log. */
 struct log_home {
     struct env *env;
+    struct file_cache *files; /* one reference; NULL: no bound on open files */
     atomic_uint refs;
     char dir[];
 };
 
-struct log_home *log_home_new(struct env *env, const char *dir);
+struct log_home *log_home_new(struct env *env, struct file_cache *files, const char *dir);
 struct log_home *log_home_ref(struct log_home *home);
 void log_home_unref(struct log_home *home); /* accepts NULL */
 
-enum { SEGMENT_FILES = LOG_FILE_TIMEINDEX + 1, SEGMENT_RESUMES = 4 };
+enum { SEGMENT_FILES = FILE_SLOTS, SEGMENT_RESUMES = 4 }; /* LOG_FILE_LOG to LOG_FILE_TIMEINDEX */
 
 /* Where a reader goes on who got everything before `offset`: the end of a batch that was found
  * before. pos 0: none. */
@@ -56,8 +58,7 @@ struct segment {
     atomic_uint cuts; /* how often it was truncated: views from before are stale */
     struct segment_resume resumes[SEGMENT_RESUMES]; /* [lock] */
     uint8_t resume_next;                            /* [lock] the one to be replaced next */
-    atomic_flag files_busy; /* held for a few instructions, never over a call that blocks */
-    struct env_file *files[SEGMENT_FILES]; /* NULL: not open */
+    struct file_slots files;
 };
 
 /* One reference; touches no file. */
@@ -66,7 +67,7 @@ struct segment *segment_ref(struct segment *seg);
 void segment_unref(struct segment *seg); /* accepts NULL */
 
 /* The open file with a reference of its own, opened when it was not (then ENV_NOWAIT says ERR_AGAIN
- * instead). Also under its .deleted name; ERR_STALE: neither is there. */
+ * instead). Also under its .deleted name; ERR_STALE: neither is there. ERR_FULL: no descriptors. */
 enum err segment_file(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
                       struct env_file **out) MUST_USE;
 

@@ -104,6 +104,7 @@ enum err partition_open(struct env *env, const struct partition_options *options
         .partition = options->index,
         .config = &config,
         .scanned = options->scanned,
+        .files = options->files,
     };
     env_random(env, &open.jitter_seed, sizeof(open.jitter_seed));
     struct partition *p = partition_blank(env, options);

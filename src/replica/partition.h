@@ -64,7 +64,8 @@ struct partition_options {
     const char *topic;
     struct uuid topic_id;
     int32_t index;
-    struct log_dir *dir; /* borrowed for the partition's life */
+    struct log_dir *dir;      /* borrowed for the partition's life */
+    struct file_cache *files; /* its open files count there; NULL: no bound */
     const struct topic_config *config;
     int32_t leader_epoch;
     bool was_offline;     /* since it should have been opened: batches were refused meanwhile */

@@ -303,16 +303,6 @@ static void sync_sealed(struct partition *p)
     monitor_leave(&p->monitor);
 }
 
-static void close_idle_files(struct partition *p)
-{
-    struct log_segments idle;
-    monitor_enter(&p->monitor);
-    partition_log_idle_segments(p->log, &idle);
-    monitor_leave(&p->monitor);
-    log_segments_close_files(&idle);
-    log_segments_release(&idle);
-}
-
 /* The timer that brought us here forgot what else was to come. */
 static void tell_due(struct partition *p)
 {
@@ -331,11 +321,21 @@ static void keep_house(struct partition *p)
     unlink_what_is_due(p, disk_room_is_low(log_dir_room(p->dir)) ? INT64_MAX : now_ms);
     sync_sealed(p);
     partition_save_checkpoint(p);
-    close_idle_files(p);
     tell_due(p);
 }
 
 /* ---- closing */
+
+/* Here and not where the last reference goes, which may be on a loop. */
+static void close_files(struct partition *p)
+{
+    struct log_segments all;
+    monitor_enter(&p->monitor);
+    partition_log_hold_segments(p->log, &all);
+    monitor_leave(&p->monitor);
+    log_segments_close_files(&all);
+    log_segments_release(&all);
+}
 
 static void close_log(struct partition *p)
 {
@@ -350,6 +350,7 @@ static void close_log(struct partition *p)
             partition_save_checkpoint(p);
     }
     partition_log_unlink_retired(p->env, &p->retired);
+    close_files(p);
     struct partition_fire fire;
     partition_fire_init(&fire);
     monitor_enter(&p->monitor);

@@ -92,8 +92,11 @@ static enum err read_once(struct partition *p, const struct partition_read *read
     monitor_enter(&p->monitor);
     read_begin(p, read, found, &view);
     monitor_leave(&p->monitor);
-    if (view.segment == NULL)
+    bool wants_bytes = read->bytes_max > 0 || read->whole_first;
+    if (view.segment == NULL || !wants_bytes) { /* then no file need be opened */
+        log_view_release(&view);
         return ERR_OK;
+    }
     enum err e =
         log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode, &found->range);
     if (e == ERR_OK && found->range.next_offset >= 0) {
@@ -118,7 +121,7 @@ enum err partition_read(struct partition *p, const struct partition_read *read,
         ASSERT(mode == ENV_NOWAIT);
         return ERR_AGAIN;
     }
-    if (e != ERR_OK)
+    if (e != ERR_OK && e != ERR_FULL) /* no descriptors just now: nothing to send, try again */
         found.error = KERR_KAFKA_STORAGE_ERROR;
     hide_offsets(&found);
     *result = found;

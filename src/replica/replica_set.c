@@ -39,6 +39,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     struct replica_set *set = mem_alloc(sizeof(*set));
     set->env = env;
     set->options = *options;
+    set->files = file_cache_new(options->files_max);
     config_layers_init(&set->layers);
     monitor_init(&set->monitor, MONITOR_TABLE);
     map_init(&set->table);
@@ -77,7 +78,7 @@ void replica_set_free(struct replica_set *set)
 {
     if (set == NULL)
         return;
-    ASSERT(!set->is_following && !set->checkpoint_is_busy);
+    ASSERT(!set->is_following && !set->checkpoint_is_busy && !set->idle_is_busy);
     ASSERT(list_is_empty(&set->saving) && list_is_empty(&set->saving_now));
     MAP_FOR_EACH (node, &set->table) {
         map_remove(&set->table, node);
@@ -88,6 +89,7 @@ void replica_set_free(struct replica_set *set)
     replica_set_doomed_free(set);
     replica_set_rooms_free(set->rooms);
     config_layers_release(&set->layers);
+    file_cache_unref(set->files);
     monitor_deinit(&set->monitor);
     mem_free(set->dir_partitions);
     mem_free(set->dir_is_offline);
@@ -188,6 +190,7 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
         .topic_id = replica->topic_id,
         .index = replica->index,
         .dir = set->options.dirs[replica->dir],
+        .files = set->files,
         .config = config,
         .leader_epoch = leader_epoch,
         .was_offline = replica->reopen != NULL,
@@ -551,6 +554,11 @@ void replica_set_each(struct replica_set *set, void (*each)(void *arg, struct pa
 const struct log_stats *replica_set_log_stats(const struct replica_set *set)
 {
     return &set->stats;
+}
+
+void replica_set_file_stats(struct replica_set *set, struct file_cache_stats *out)
+{
+    file_cache_stats(set->files, out);
 }
 
 void replica_set_counts(struct replica_set *set, struct replica_set_counts *out)

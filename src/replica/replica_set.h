@@ -14,6 +14,7 @@
 #ifndef REPLICA_REPLICA_SET_H
 #define REPLICA_REPLICA_SET_H
 
+#include "log/file_cache.h"
 #include "log/log_dir.h"
 #include "metadata/config_topic.h"
 #include "metadata/image.h"
@@ -30,6 +31,7 @@ struct replica_set_options {
     int64_t retention_check_ms;
     int64_t reserve_bytes;              /* see disk_room.h */
     uint32_t opening_max;               /* partitions that are opened at a time */
+    uint32_t files_max;                 /* files of segments that stay open */
     void (*all_dirs_failed)(void *arg); /* no directory is left to serve from; on the loop */
     /* A partition that was offline since it was to be opened serves now; on the loop. May be NULL.
      */
@@ -90,6 +92,9 @@ void replica_set_counts(struct replica_set *set, struct replica_set_counts *out)
 
 /* Borrowed for the set's life. */
 const struct log_stats *replica_set_log_stats(const struct replica_set *set);
+
+/* The open files of its partitions' segments. Thread: any. */
+void replica_set_file_stats(struct replica_set *set, struct file_cache_stats *out);
 
 bool replica_set_dir_is_offline(struct replica_set *set, size_t index);
 

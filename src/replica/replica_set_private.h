@@ -49,6 +49,7 @@ struct follow {
 struct replica_set {
     struct env *env;
     struct replica_set_options options;
+    struct file_cache *files;    /* one reference */
     struct config_layers layers; /* in force by the image that is followed; `fixed` is borrowed */
     struct monitor monitor;      /* table, counts, offline marks */
     struct map table;
@@ -86,7 +87,10 @@ struct replica_set {
     atomic_bool journal_is_used;
     _Atomic uint32_t journals_closing;
     bool journals_are_closed;
-    bool stop_is_written;   /* the last checkpoints and clean markers are being written */
+    struct env_job idle_job; /* files that nobody uses are closed */
+    struct loop_task idle_task;
+    bool idle_is_busy;
+    bool stop_is_written; /* the last checkpoints and clean markers are being written */
     struct list doomed;     /* struct doomed_dir: to be removed; the first is the first to be due */
     struct list doomed_now; /* those that are being removed: the job's while it is busy */
     struct loop_timer doomed_timer;

@@ -42,7 +42,7 @@ static void make_partition(struct dirs *d, int dir, const char *topic, int32_t i
 static struct replica_set *set_new(struct dirs *d)
 {
     struct replica_set_options options = {
-        .loop = mem_env_loop(&d->m, 0), .dirs = d->dirs, .dir_count = 2};
+        .loop = mem_env_loop(&d->m, 0), .dirs = d->dirs, .dir_count = 2, .files_max = 8};
     return replica_set_new(&d->m.env, &options);
 }
 

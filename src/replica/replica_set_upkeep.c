@@ -257,12 +257,42 @@ void replica_save_start(void *arg, struct partition_trim *trim)
         loop_post(set->options.loop, &set->save_task);
 }
 
+/* ---- open files that nobody uses */
+
+static void idle_closed(struct loop_task *task)
+{
+    struct replica_set *set = container_of(task, struct replica_set, idle_task);
+    set->idle_is_busy = false;
+    if (set->is_closed && set->is_following)
+        replica_set_follow_step(set); /* the stop may have waited for this */
+}
+
+static bool close_idle(struct env_job *job)
+{
+    struct replica_set *set = container_of(job, struct replica_set, idle_job);
+    (void)file_cache_close_idle(set->files);
+    loop_post(set->options.loop, &set->idle_task);
+    return false;
+}
+
+static void start_closing_idle(struct replica_set *set)
+{
+    if (set->idle_is_busy || !file_cache_is_used(set->files))
+        return;
+    set->idle_is_busy = true;
+    set->idle_task = (struct loop_task){.run = idle_closed};
+    set->idle_job = (struct env_job){.run = close_idle, .queue = ENV_QUEUE_BACKGROUND};
+    env_submit(set->env, &set->idle_job);
+}
+
 static void timer_fired(struct loop_timer *timer)
 {
     struct replica_set *set = container_of(timer, struct replica_set, timer);
     int64_t now_ms = env_mono_ns(set->env) / 1000000;
-    if (now_ms >= set->next_check_ms)
+    if (now_ms >= set->next_check_ms) {
         set->next_check_ms = now_ms + MIN(set->options.retention_check_ms, INT64_MAX - now_ms);
+        start_closing_idle(set);
+    }
     atomic_store(&set->due_ms, INT64_MAX);
     start_checkpoints(set); /* what the last round left; this round's follow with the next */
     replica_set_each(set, housekeep, NULL);
@@ -327,7 +357,8 @@ static bool write_stop(struct env_job *job)
 void replica_set_finish_stop(struct replica_set *set)
 {
     ASSERT(set->follow.is_stopping);
-    if (set->checkpoint_is_busy || set->doomed_is_busy || !replica_set_rooms_stop(set))
+    if (set->checkpoint_is_busy || set->idle_is_busy || set->doomed_is_busy ||
+        set->stop_is_written || !replica_set_rooms_stop(set))
         return; /* its end comes back here */
     if (!set->journals_are_closed) {
         replica_set_close_journals(set);

@@ -71,6 +71,7 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->journal_after_commits = PICK(sim, 0, 0, 10, 100);
     out->full_interval_ns = PICK(sim, 0, 0, 0, 500 * SIM_MS, 3 * SIM_S);
     out->full_max_ns = PICK(sim, SIM_MS, 50 * SIM_MS, 1 * SIM_S, 4 * SIM_S);
+    out->open_files = (int32_t)PICK(sim, 0, 0, 1, 4, 12);
 }
 
 void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)

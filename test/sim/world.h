@@ -82,6 +82,7 @@ struct swarm {
     int64_t backoff_max_ns;   /* of clients that come back */
     int64_t full_interval_ns; /* mean time between disks that are full for everything; 0: none */
     int64_t full_max_ns;      /* how long they are at most */
+    int32_t open_files;       /* of segments; 0: as the broker thinks best */
     struct swarm_groups groups;
 };
 
