@@ -76,8 +76,10 @@ enum err env_file_write(struct env_file *file, struct iovec *iov, int iov_count,
     ASSERT(pos >= 0);
     ASSERT(iov_count > 0);
     monitor_assert_none();
+    enum err e = file->ops->write(file, iov, iov_count, pos);
+    /* Behind it: a sync that goes on meanwhile may not cover it. A part counts, too. */
     atomic_store_explicit(&file->is_unsynced, true, memory_order_relaxed);
-    return file->ops->write(file, iov, iov_count, pos);
+    return e;
 }
 
 enum err env_file_sync(struct env_file *file)

@@ -267,7 +267,7 @@ struct env_file_ops {
 struct env_file {
     const struct env_file_ops *ops;
     _Atomic unsigned refs;
-    _Atomic bool is_unsynced; /* set before a write, cleared before a sync, set again if it fails */
+    _Atomic bool is_unsynced; /* set after a write, cleared before a sync */
     _Atomic bool has_failed;  /* a sync did */
 };
 

@@ -105,7 +105,7 @@ enum err sim_inode_write(struct sim_disk *disk, struct sim_inode *inode, const v
 void sim_sync_begin(struct sim_inode *inode, struct sim_sync *sync)
 {
     inode_check(inode);
-    *sync = (struct sim_sync){.size = inode->size, .cuts = inode->cuts};
+    *sync = (struct sim_sync){.size = inode->size, .cuts = inode->cuts, .syncs = inode->syncs};
     size_t count = sectors_in(inode->size);
     for (size_t s = 0; s < count; s++)
         sync->count += inode->dirty[s];
@@ -145,7 +145,8 @@ static void put_sector(struct sim_inode *inode, size_t sector, const uint8_t *by
 
 void sim_sync_end(struct sim_inode *inode, struct sim_sync *sync)
 {
-    if (sync->cuts != inode->cuts) { /* cut meanwhile: take it as it is now */
+    /* Cut meanwhile, or synced by another, whose bytes may be newer: take it as it is now. */
+    if (sync->cuts != inode->cuts || sync->syncs != inode->syncs) {
         sim_sync_drop(sync);
         sim_sync_begin(inode, sync);
     }
@@ -158,6 +159,7 @@ void sim_sync_end(struct sim_inode *inode, struct sim_sync *sync)
             inode->dirty[sector] = 0;
     }
     inode->size_min = inode->size;
+    inode->syncs++;
 }
 
 void sim_sync_drop(struct sim_sync *sync)

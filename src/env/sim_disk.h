@@ -60,6 +60,7 @@ struct sim_inode {
     int64_t size_min; /* the least it had since it was synced */
     int64_t capacity; /* of the three above, in bytes of content */
     uint32_t cuts;    /* truncations so far */
+    uint32_t syncs;   /* that have ended */
 
     /* A directory. */
     struct name_list names; /* values: struct sim_inode */
@@ -114,6 +115,7 @@ enum err sim_inode_resize(struct sim_disk *disk, struct sim_inode *inode, int64_
 struct sim_sync {
     int64_t size;
     uint32_t cuts;
+    uint32_t syncs;
     size_t count;
     size_t *sectors;
     uint8_t *bytes; /* SIM_SECTOR_BYTES each */

@@ -99,6 +99,35 @@ TEST(sim_power_cut_takes_only_what_was_not_synced)
     CHECK(whole + gone + torn + zeros <= SEEDS);
 }
 
+/* The older one ends last: what the newer one covered stays. */
+TEST(sim_syncs_that_overlap_never_go_back)
+{
+    struct disk_run run = disk_begin(3);
+    struct env_file *file;
+    uint8_t byte = 'a';
+    CHECK(env_file_open(&run.before->env, "f", ENV_READ | ENV_WRITE | ENV_CREATE, &file) == ERR_OK);
+    CHECK(env_dir_sync(&run.before->env, "") == ERR_OK);
+    struct sim_inode *inode = sim_disk_find(run.disk, "f");
+    struct sim_sync older, newer;
+    CHECK(put(file, &byte, 1, 0) == ERR_OK);
+    sim_sync_begin(inode, &older);
+    byte = 'b';
+    CHECK(put(file, &byte, 1, 0) == ERR_OK);
+    sim_sync_begin(inode, &newer);
+    sim_sync_end(inode, &newer);
+    sim_sync_end(inode, &older);
+    sim_sync_drop(&newer);
+    sim_sync_drop(&older);
+    disk_crash(&run, SIM_DEATH_POWER_CUT);
+    env_file_unref(file);
+    size_t got = 0;
+    CHECK(env_file_open(&run.after->env, "f", ENV_READ, &file) == ERR_OK);
+    CHECK(env_file_read(file, &byte, 1, 0, ENV_WAIT, &got) == ERR_OK);
+    CHECK(got == 1 && byte == 'b');
+    env_file_unref(file);
+    disk_end(&run);
+}
+
 TEST(sim_process_kill_takes_nothing)
 {
     struct disk_run run = disk_begin(1);
