@@ -112,6 +112,7 @@ static void replicas_new(struct broker *broker)
         .layers = &config->layers,
         .retention_check_ms = config->retention_check_interval_ms,
         .reserve_bytes = config->reserve_bytes,
+        .checkpoint_ms = config->checkpoint_interval_ms,
         .opening_max = (uint32_t)config->recovery_threads * (uint32_t)broker->dir_count,
         .files_max = shares.files,
         .all_dirs_failed = all_dirs_failed,

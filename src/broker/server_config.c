@@ -177,6 +177,7 @@ static void read_numbers(struct server_config_loader *l)
         (int32_t)number_of(l, CONFIG_BROKER_MAX_REQUEST_PARTITION_SIZE_LIMIT);
     c->retention_check_interval_ms = number_of(l, CONFIG_BROKER_LOG_RETENTION_CHECK_INTERVAL_MS);
     c->reserve_bytes = number_of(l, CONFIG_BROKER_KLAMM_LOG_DIR_RESERVE_BYTES);
+    c->checkpoint_interval_ms = number_of(l, CONFIG_BROKER_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);
     load_groups(l);
     c->num_partitions = (int32_t)number_of(l, CONFIG_BROKER_NUM_PARTITIONS);
     c->replication_factor = (int32_t)number_of(l, CONFIG_BROKER_DEFAULT_REPLICATION_FACTOR);

@@ -62,6 +62,7 @@ struct server_config {
     int32_t request_partitions_max; /* of a page of DescribeTopicPartitions */
     int64_t retention_check_interval_ms;
     int64_t reserve_bytes; /* of a log directory; -1: see disk_room_reserve_of */
+    int64_t checkpoint_interval_ms;
 
     int32_t session_timeout_min_ms;
     int32_t session_timeout_max_ms;

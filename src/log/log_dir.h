@@ -73,11 +73,16 @@ struct log_dir_checkpoint {
 struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const char *topic,
                                                 int32_t partition);
 
-/* Sets the values to be written at the next log_dir_checkpoint_write. Thread: any (a monitor). */
+/* Sets the values to be written at the next log_dir_checkpoint_write. Thread: any, without a
+ * monitor. */
 void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
                             const struct log_dir_checkpoint *values);
 void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t partition);
+/* Writes the files, unless they say already what is to be said. */
 enum err log_dir_checkpoint_write(struct log_dir *dir) MUST_USE;
+/* `changed` is called, on any thread, with the first value that changes after each writing. NULL:
+ * nobody any more. */
+void log_dir_watch_checkpoints(struct log_dir *dir, void (*changed)(void *arg), void *arg);
 
 /* Calls `each` for every "topic-partition" directory found (not -delete, -future, -stray ones). */
 enum err log_dir_list(struct log_dir *dir,

@@ -114,25 +114,73 @@ struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const
     return values;
 }
 
+/* Who is to be told of it after leaving; NULL: nobody. */
+struct change {
+    void (*changed)(void *arg);
+    void *arg;
+};
+
+/* [monitor] */
+static struct change note_change(struct log_dir *dir)
+{
+    struct change change = {NULL, NULL};
+    if (!dir->is_changed)
+        change = (struct change){dir->changed, dir->changed_arg};
+    dir->is_changed = true;
+    return change;
+}
+
+static void tell_change(const struct change *change)
+{
+    if (change->changed != NULL)
+        change->changed(change->arg);
+}
+
+static bool values_are_equal(const struct log_dir_checkpoint *a, const struct log_dir_checkpoint *b)
+{
+    return a->recovery_point == b->recovery_point && a->log_start == b->log_start &&
+           a->high_watermark == b->high_watermark;
+}
+
+/* A partition of zeros has no line, and no entry. */
 void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
                             const struct log_dir_checkpoint *values)
 {
+    static const struct log_dir_checkpoint zeros;
     ASSERT(partition >= 0);
     ASSERT(values->recovery_point >= 0 && values->log_start >= 0);
     ASSERT(values->high_watermark >= 0);
+    struct change change = {NULL, NULL};
     monitor_enter(&dir->monitor);
-    make_entry(dir, topic, partition)->values = *values;
+    struct checkpoint_entry *entry = find_entry(dir, topic, partition);
+    if (!values_are_equal(entry != NULL ? &entry->values : &zeros, values)) {
+        make_entry(dir, topic, partition)->values = *values;
+        change = note_change(dir);
+    }
     monitor_leave(&dir->monitor);
+    tell_change(&change);
 }
 
 void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t partition)
 {
+    struct change change = {NULL, NULL};
     monitor_enter(&dir->monitor);
     struct checkpoint_entry *entry = find_entry(dir, topic, partition);
-    if (entry != NULL)
+    if (entry != NULL) {
         map_remove(&dir->checkpoints, &entry->node);
+        change = note_change(dir);
+    }
     monitor_leave(&dir->monitor);
     mem_free(entry);
+    tell_change(&change);
+}
+
+void log_dir_watch_checkpoints(struct log_dir *dir, void (*changed)(void *arg), void *arg)
+{
+    monitor_enter(&dir->monitor);
+    dir->changed = changed;
+    dir->changed_arg = arg;
+    monitor_leave(&dir->monitor);
 }
 
 /* ---- the files */
@@ -170,6 +218,9 @@ enum err log_dir_load_checkpoints(struct log_dir *dir)
         size_t size = 0;
         enum err e = log_file_read(dir->env, dir->path, file_names[kind],
                                    LIMIT_CHECKPOINT_FILE_BYTES, &data, &size);
+        if (e != ERR_OK)
+            dir->is_changed =
+                true; /* a file is not as it should be: the next writing makes it anew */
         if (e == ERR_NOT_FOUND)
             continue;
         if (e == ERR_OK)
@@ -178,6 +229,7 @@ enum err log_dir_load_checkpoints(struct log_dir *dir)
         if (e != ERR_OK && e != ERR_CORRUPT && e != ERR_TOO_LARGE)
             return e;
         if (e != ERR_OK) {
+            dir->is_changed = true;
             forget_kind(dir, (enum checkpoint_kind)kind);
             log_warn(dir->env, "%s/%s cannot be read and counts as empty", dir->path,
                      file_names[kind]);
@@ -208,6 +260,12 @@ enum err log_dir_checkpoint_write(struct log_dir *dir)
 {
     struct strbuf texts[CHECKPOINT_KIND_COUNT];
     monitor_enter(&dir->monitor);
+    bool is_changed = dir->is_changed;
+    dir->is_changed = false;
+    if (!is_changed) {
+        monitor_leave(&dir->monitor);
+        return ERR_OK;
+    }
     for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
         strbuf_init(&texts[kind]);
         write_text(dir, (enum checkpoint_kind)kind, &texts[kind]);
@@ -220,5 +278,12 @@ enum err log_dir_checkpoint_write(struct log_dir *dir)
                                  texts[kind].len);
         strbuf_deinit(&texts[kind]);
     }
-    return e == ERR_OK ? env_dir_sync(dir->env, dir->path) : e;
+    if (e == ERR_OK)
+        e = env_dir_sync(dir->env, dir->path);
+    if (e != ERR_OK) {
+        monitor_enter(&dir->monitor);
+        dir->is_changed = true;
+        monitor_leave(&dir->monitor);
+    }
+    return e;
 }

@@ -23,6 +23,9 @@ struct log_dir {
     struct disk_room room;
     struct monitor monitor; /* over what follows */
     struct map checkpoints; /* of struct checkpoint_entry, by topic and partition */
+    bool is_changed;        /* the files do not say what the map says */
+    void (*changed)(void *arg);
+    void *changed_arg;
 };
 
 struct checkpoint_entry {

@@ -244,3 +244,50 @@ TEST(epochs_end_where_the_next_begins)
     CHECK_EQUAL(leader_epochs_last(&epochs), -1);
     leader_epochs_deinit(&epochs);
 }
+
+static void count_change(void *arg)
+{
+    (*(int *)arg)++;
+}
+
+TEST(checkpoints_are_written_when_something_changed)
+{
+    struct mem_env m;
+    struct strbuf why;
+    struct log_dir *dir = NULL;
+    int changes = 0;
+    mem_env_init(&m);
+    strbuf_init(&why);
+    CHECK_EQUAL(log_dir_open(&m.env, "d", &why, &dir), ERR_OK);
+    log_dir_watch_checkpoints(dir, count_change, &changes);
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK); /* there was none */
+    int calls = m.io_calls;
+    struct log_dir_checkpoint zeros = {0};
+    log_dir_checkpoint_set(dir, "t", 0, &zeros);
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    CHECK_EQUAL(m.io_calls, calls);
+    CHECK_EQUAL(changes, 0);
+    struct log_dir_checkpoint values = {.recovery_point = 5, .high_watermark = 5};
+    log_dir_checkpoint_set(dir, "t", 0, &values);
+    log_dir_checkpoint_set(dir, "t", 1, &values);
+    CHECK_EQUAL(changes, 1); /* once for each writing */
+    m.fail_at = 1;
+    CHECK(log_dir_checkpoint_write(dir) != ERR_OK);
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK); /* still to be written */
+    calls = m.io_calls;
+    log_dir_checkpoint_set(dir, "t", 0, &values);
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    CHECK_EQUAL(m.io_calls, calls);
+    log_dir_checkpoint_drop(dir, "t", 0);
+    CHECK_EQUAL(changes, 2);
+    log_dir_close(dir);
+    CHECK_EQUAL(log_dir_open(&m.env, "d", &why, &dir), ERR_OK);
+    CHECK_EQUAL(log_dir_checkpoint_of(dir, "t", 0).recovery_point,
+                5); /* the drop was not written */
+    calls = m.io_calls;
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    CHECK_EQUAL(m.io_calls, calls);
+    log_dir_close(dir);
+    strbuf_deinit(&why);
+    mem_env_deinit(&m);
+}

@@ -87,6 +87,35 @@ uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t
     return count;
 }
 
+static int64_t later(int64_t ms, int64_t by_ms)
+{
+    return by_ms >= 0 && ms > INT64_MAX - by_ms ? INT64_MAX : ms + by_ms;
+}
+
+/* The oldest segment decides: none goes before it. */
+static int64_t retention_due_ms(const struct partition_log *log, int64_t now_ms)
+{
+    const struct segment *oldest = log->segments[0];
+    bool is_last = log->segment_count == 1;
+    if (is_last && oldest->tail.size == 0)
+        return INT64_MAX;
+    bool is_before_start = !is_last && end_of_segment(log, 0) <= log->log_start;
+    if (is_before_start || is_expired(log, oldest, now_ms) ||
+        is_too_much(log, oldest, log->size_bytes))
+        return INT64_MIN;
+    if (!log->config.cleanup_delete || log->config.retention_ms < 0)
+        return INT64_MAX;
+    int64_t newest_ms = segment_newest_ms(&oldest->tail, oldest->created_ms);
+    return later(later(newest_ms, log->config.retention_ms), 1);
+}
+
+int64_t partition_log_upkeep_due_ms(const struct partition_log *log, int64_t now_ms)
+{
+    int64_t producers_ms =
+        producer_state_due_ms(&log->producers, log->config.producer_expiration_ms);
+    return MIN(retention_due_ms(log, now_ms), producers_ms);
+}
+
 bool partition_log_wants_roll(const struct partition_log *log)
 {
     return log->wants_roll;

@@ -300,8 +300,6 @@ static void remember_recent(struct partition_log *log, struct log_commit *commit
 {
     if (list_is_empty(&commit->appends))
         return;
-    if (log->recent == NULL)
-        log->recent = mem_alloc(sizeof(*log->recent));
     struct list *node = &commit->appends;
     for (int i = 0; i < RECENT_BATCHES && node->prev != &commit->appends; i++)
         node = node->prev;
@@ -313,7 +311,7 @@ static void remember_recent(struct partition_log *log, struct log_commit *commit
             .size = (uint32_t)batch_size(&append->header),
             .last_offset_delta = append->header.last_offset_delta,
         };
-        recent_batches_add(log->recent, append->segment_base, &batch);
+        recent_batches_add(&log->recent, append->segment_base, &batch);
     }
 }
 

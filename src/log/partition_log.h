@@ -381,6 +381,10 @@ int64_t partition_log_unlink_due(struct list *retired, int64_t now_ms) MUST_USE;
  * never. */
 int64_t partition_log_next_due_ms(const struct partition_log *log);
 
+/* [lock] From when on housekeeping may have something to retire or to expire, unless something is
+ * appended before; INT64_MIN: now, INT64_MAX: never. */
+int64_t partition_log_upkeep_due_ms(const struct partition_log *log, int64_t now_ms);
+
 /* Cutting off the end (followers; KIP-101) takes three steps, since finding the place and cutting
  * the files block. From the first to the last nothing may be pending and no other [writer] call may
  * run. Zero it before use. */

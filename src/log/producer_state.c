@@ -233,3 +233,15 @@ void producer_state_expire(struct producer_state *state, int64_t now_ms, int64_t
         mem_free(entry);
     }
 }
+
+int64_t producer_state_due_ms(const struct producer_state *state, int64_t expiration_ms)
+{
+    int64_t due_ms = INT64_MAX;
+    MAP_FOR_EACH (node, &state->by_id) {
+        const struct producer_entry *entry = container_of(node, struct producer_entry, node);
+        bool may_go = entry->pending == 0 && entry->txn_first_offset < 0;
+        if (may_go && entry->seen_ms <= INT64_MAX - expiration_ms)
+            due_ms = MIN(due_ms, entry->seen_ms + expiration_ms);
+    }
+    return due_ms;
+}

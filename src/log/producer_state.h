@@ -102,6 +102,9 @@ void producer_state_undo(struct producer_state *state, struct producer_undo *und
 /* Forgets those not heard of for so long; never one with an open transaction or a pending batch. */
 void producer_state_expire(struct producer_state *state, int64_t now_ms, int64_t expiration_ms);
 
+/* When the first of them may be forgotten; INT64_MAX: never, as things are. */
+int64_t producer_state_due_ms(const struct producer_state *state, int64_t expiration_ms);
+
 /* The newest batch, of whatever epoch; NULL: none is kept. */
 const struct producer_batch *producer_entry_last(const struct producer_entry *entry);
 /* -1: no batch of the present epoch is known. */

@@ -5,12 +5,17 @@
 #include <stddef.h>
 
 #include "base/assert.h"
+#include "base/macros.h"
+#include "base/mem.h"
+
+enum { FIRST_CAPACITY = 2, GROWTH = 4 }; /* 2, 8, 32 */
 
 /* By age: 0 is the oldest. */
 static const struct recent_batch *item_at(const struct recent_batches *recent, uint32_t index)
 {
     ASSERT(index < recent->count);
-    return &recent->items[(recent->next + RECENT_BATCHES - recent->count + index) % RECENT_BATCHES];
+    return &recent->items[(recent->next + recent->capacity - recent->count + index) %
+                          recent->capacity];
 }
 
 static int64_t last_offset_of(const struct recent_batch *batch)
@@ -24,11 +29,33 @@ void recent_batches_clear(struct recent_batches *recent)
     recent->next = 0;
 }
 
-void recent_batches_add(struct recent_batches *recent, int64_t segment_base,
+/* Room for one more, where there may be more. */
+static void make_room(struct recent_batches **recent)
+{
+    struct recent_batches *old = *recent;
+    uint32_t capacity = old != NULL ? old->capacity : 0;
+    if (old != NULL && (old->count < capacity || capacity == RECENT_BATCHES))
+        return;
+    capacity = MIN(MAX(capacity * GROWTH, (uint32_t)FIRST_CAPACITY), (uint32_t)RECENT_BATCHES);
+    struct recent_batches *grown =
+        mem_alloc(sizeof(*grown) + capacity * sizeof(struct recent_batch));
+    grown->capacity = capacity;
+    for (uint32_t i = 0; old != NULL && i < old->count; i++)
+        grown->items[grown->next++] = *item_at(old, i);
+    grown->count = grown->next;
+    grown->segment_base = old != NULL ? old->segment_base : 0;
+    ASSERT(grown->count < capacity);
+    mem_free(old);
+    *recent = grown;
+}
+
+void recent_batches_add(struct recent_batches **at, int64_t segment_base,
                         const struct recent_batch *batch)
 {
     ASSERT(batch->size > 0 && batch->last_offset_delta >= 0);
-    ASSERT(recent->count <= RECENT_BATCHES && recent->next < RECENT_BATCHES);
+    make_room(at);
+    struct recent_batches *recent = *at;
+    ASSERT(recent->count <= recent->capacity && recent->next < recent->capacity);
     if (recent->count > 0) {
         const struct recent_batch *last = item_at(recent, recent->count - 1);
         bool follows = segment_base == recent->segment_base &&
@@ -38,8 +65,8 @@ void recent_batches_add(struct recent_batches *recent, int64_t segment_base,
     }
     recent->segment_base = segment_base;
     recent->items[recent->next] = *batch;
-    recent->next = (recent->next + 1) % RECENT_BATCHES;
-    if (recent->count < RECENT_BATCHES)
+    recent->next = (recent->next + 1) % recent->capacity;
+    if (recent->count < recent->capacity)
         recent->count++;
 }
 

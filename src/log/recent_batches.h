@@ -22,15 +22,18 @@ struct recent_batch {
     int32_t last_offset_delta;
 };
 
+/* Grows with what is appended: a log that took one record does not pay for 32. */
 struct recent_batches {
     int64_t segment_base;
     uint32_t count;
     uint32_t next;
-    struct recent_batch items[RECENT_BATCHES];
+    uint32_t capacity;
+    struct recent_batch items[]; /* a ring */
 };
 
-/* Forgets what it knew when the batch does not follow the last one in the same segment. */
-void recent_batches_add(struct recent_batches *recent, int64_t segment_base,
+/* Forgets what it knew when the batch does not follow the last one in the same segment. Makes
+ * *recent when it is NULL, and larger; mem_free frees it. */
+void recent_batches_add(struct recent_batches **recent, int64_t segment_base,
                         const struct recent_batch *batch);
 void recent_batches_clear(struct recent_batches *recent);
 

@@ -3,7 +3,6 @@
  * workers in partition_job.c, reading in partition_read.c. Thread: see partition.h. */
 #include "replica/partition.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -62,7 +61,7 @@ static struct partition *partition_blank(struct env *env, const struct partition
     p->env = env;
     p->owner = *options->owner;
     p->dir = options->dir;
-    snprintf(p->topic, sizeof(p->topic), "%s", options->topic);
+    p->topic = mem_strdup(options->topic);
     p->topic_id = options->topic_id;
     p->index = options->index;
     p->config = *options->config;
@@ -81,7 +80,28 @@ static struct partition *partition_blank(struct env *env, const struct partition
     list_init(&p->trims);
     list_init(&p->retired);
     partition_journal_init(p);
+    due_place_init(&p->due);
     return p;
+}
+
+static void partition_free(struct partition *p)
+{
+    partition_log_free(p->log);
+    mem_free(p->failure);
+    monitor_deinit(&p->monitor);
+    mem_free(p->topic);
+    mem_free(p);
+}
+
+/* Tells the owner of what comes due. */
+static void plan(struct partition *p)
+{
+    int64_t now_ms = env_wall_ms(p->env);
+    monitor_enter(&p->monitor);
+    int64_t round_ms = p->is_touched ? DUE_NEXT_ROUND : partition_log_upkeep_due_ms(p->log, now_ms);
+    monitor_leave(&p->monitor);
+    if (round_ms != DUE_NEVER)
+        p->owner.round(p->owner.arg, p, round_ms);
 }
 
 enum err partition_open(struct env *env, const struct partition_options *options,
@@ -110,16 +130,43 @@ enum err partition_open(struct env *env, const struct partition_options *options
     struct partition *p = partition_blank(env, options);
     enum err e = partition_log_open(env, &open, report, &p->log);
     if (e != ERR_OK) {
-        monitor_deinit(&p->monitor);
-        mem_free(p);
+        partition_free(p);
         return e;
     }
     partition_log_begin_epoch(p->log, p->leader_epoch);
     p->high_watermark = partition_log_durable(p->log);
     partition_journal_opened(p);
+    /* What was found is not what the checkpoints say: they are to be written. */
+    p->is_touched = at.recovery_point != partition_log_recovery_point(p->log) ||
+                    at.high_watermark != p->high_watermark.offset ||
+                    at.log_start != partition_log_start_offset(p->log);
     partition_check(p);
+    plan(p);
     *out = p;
     return ERR_OK;
+}
+
+struct due_place *partition_due_place(struct partition *p)
+{
+    return &p->due;
+}
+
+struct partition *partition_of_due_place(struct due_place *place)
+{
+    return container_of(place, struct partition, due);
+}
+
+bool partition_touch(struct partition *p)
+{
+    monitor_assert_held(&p->monitor);
+    bool is_news = !p->is_touched;
+    p->is_touched = true;
+    return is_news;
+}
+
+void partition_tell_touched(struct partition *p)
+{
+    p->owner.round(p->owner.arg, p, DUE_NEXT_ROUND);
 }
 
 struct partition *partition_ref(struct partition *p)
@@ -142,11 +189,10 @@ void partition_unref(struct partition *p)
     ASSERT(list_is_empty(&p->watches) && list_is_empty(&p->watches_follower));
     ASSERT(list_is_empty(&p->trims));
     refused_batches_deinit(&p->refused);
+    ASSERT(!heap_contains(&p->due.exact) && !heap_contains(&p->due.dated));
+    ASSERT(!list_is_linked(&p->due.link));
     partition_log_unlink_retired(p->env, &p->retired);
-    partition_log_free(p->log);
-    mem_free(p->failure);
-    monitor_deinit(&p->monitor);
-    mem_free(p);
+    partition_free(p);
 }
 
 const char *partition_topic(const struct partition *p)
@@ -176,9 +222,12 @@ void partition_set_config(struct partition *p, const struct topic_config *config
     p->config = *config;
     partition_log_set_config(p->log, &log_config);
     int64_t due_ms = p->state == PARTITION_LEADING ? partition_log_next_due_ms(p->log) : INT64_MAX;
+    bool is_news = partition_touch(p);
     monitor_leave(&p->monitor);
     if (due_ms != INT64_MAX) /* flush.ms may have become shorter for what is written already */
         p->owner.due(p->owner.arg, p, due_ms);
+    if (is_news)
+        partition_tell_touched(p);
 }
 
 void partition_topic_config(struct partition *p, struct topic_config *out)

@@ -30,6 +30,7 @@
 #include "log/log_dir.h"
 #include "log/partition_log.h"
 #include "metadata/config_topic.h"
+#include "replica/due_queue.h"
 #include "replica/watcher.h"
 #include "wire/kerr.h"
 
@@ -58,6 +59,9 @@ struct partition_owner {
     void (*save_start)(void *arg, struct partition_trim *trim);
     /* The journal of its directory has an entry of it, the first of a while. NULL: nobody asks. */
     void (*journal_used)(void *arg);
+    /* It is to be looked at (partition_housekeep) in the first round after this wall time;
+     * DUE_NEXT_ROUND: in the next one. */
+    void (*round)(void *arg, struct partition *p, int64_t wall_ms);
 };
 
 struct partition_options {
@@ -74,10 +78,14 @@ struct partition_options {
     _Atomic int64_t *scanned;            /* as in log_open_options */
 };
 
-/* Opens or creates the log. Blocks: a disk worker or start. One reference. Errors as
- * partition_log_open; *report is filled in either case. */
+/* Opens or creates the log, and tells the owner what of it comes due. Blocks: a disk worker or
+ * start. One reference. Errors as partition_log_open; *report is filled in either case. */
 enum err partition_open(struct env *env, const struct partition_options *options,
                         struct log_open_report *report, struct partition **out) MUST_USE;
+
+/* Where it stands in its owner's queue. */
+struct due_place *partition_due_place(struct partition *p);
+struct partition *partition_of_due_place(struct due_place *place);
 
 struct partition *partition_ref(struct partition *p);
 void partition_unref(struct partition *p); /* accepts NULL; the last one frees the log */

@@ -95,6 +95,7 @@ void partition_append(struct partition *p, struct partition_append *append, int6
     struct partition_fire fire;
     partition_fire_init(&fire);
     bool submit = false;
+    bool is_news = false;
     struct loop *brisk_on = NULL;
     append->is_repeat = false;
     append->found_low = false;
@@ -124,8 +125,11 @@ void partition_append(struct partition *p, struct partition_append *append, int6
     } else {
         brisk_on = brisk_loop(p, append);
         submit = partition_job_claim(p);
+        is_news = partition_touch(p);
     }
     partition_leave_and_fire(p, &fire);
+    if (is_news)
+        partition_tell_touched(p);
     if (submit)
         partition_job_submit(p, brisk_on);
 }

@@ -107,8 +107,9 @@ bool replica_set_explain(struct replica_set *set, struct uuid topic_id, int32_t 
         out->dir = replica->dir;
         out->opened_ms = replica->opened_ms;
         out->open_error = replica->error;
-        if (replica->opened_ms != 0) /* else a worker may be filling it */
-            out->report = replica->report;
+        if (replica->opened_ms != 0 &&
+            replica->report != NULL) /* else a worker may be filling it */
+            out->report = *replica->report;
         if (replica->dir != SIZE_MAX && set->dir_failures[replica->dir] != NULL)
             out->dir_failure = *set->dir_failures[replica->dir];
         partition = replica->partition != NULL ? partition_ref(replica->partition) : NULL;

@@ -303,25 +303,36 @@ static void sync_sealed(struct partition *p)
     monitor_leave(&p->monitor);
 }
 
-/* The timer that brought us here forgot what else was to come. */
-static void tell_due(struct partition *p)
+/* Who brought us here forgot what else was to come. */
+static void tell_due(struct partition *p, int64_t now_ms)
 {
     monitor_enter(&p->monitor);
     int64_t due_ms = MIN(partition_log_next_due_ms(p->log), p->retired_due_ms);
+    int64_t round_ms = partition_log_upkeep_due_ms(p->log, now_ms);
     monitor_leave(&p->monitor);
     if (due_ms != INT64_MAX)
         p->owner.due(p->owner.arg, p, due_ms);
+    p->owner.round(p->owner.arg, p, round_ms);
+}
+
+/* What comes from now on is for the next round. */
+static void forget_touch(struct partition *p)
+{
+    monitor_enter(&p->monitor);
+    p->is_touched = false;
+    monitor_leave(&p->monitor);
 }
 
 static void keep_house(struct partition *p)
 {
     int64_t now_ms = env_wall_ms(p->env);
+    forget_touch(p);
     retire_segments(p, now_ms);
     /* Readers keep what they have open; where room is needed nobody else is waited for. */
     unlink_what_is_due(p, disk_room_is_low(log_dir_room(p->dir)) ? INT64_MAX : now_ms);
     sync_sealed(p);
     partition_save_checkpoint(p);
-    tell_due(p);
+    tell_due(p, now_ms);
 }
 
 /* ---- closing */

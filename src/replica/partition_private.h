@@ -35,18 +35,19 @@ enum partition_step {
 struct partition {
     struct monitor monitor;
     atomic_uint refs;
-    struct env *env;                       /* [fixed] */
-    struct partition_owner owner;          /* [fixed] */
-    struct log_dir *dir;                   /* [fixed] */
-    char topic[PARTITION_TOPIC_NAME_SIZE]; /* [fixed] */
-    struct uuid topic_id;                  /* [fixed] */
-    int32_t index;                         /* [fixed] */
+    struct env *env;              /* [fixed] */
+    struct partition_owner owner; /* [fixed] */
+    struct log_dir *dir;          /* [fixed] */
+    char *topic;                  /* [fixed] */
+    struct uuid topic_id;         /* [fixed] */
+    int32_t index;                /* [fixed] */
     struct topic_config config;
     _Atomic uint64_t records_in;
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t bytes_out;
 
     uint32_t state;
+    bool is_touched; /* something changed since it was last looked at: its owner knows */
     int32_t leader_epoch;
     int32_t append_epoch_min;  /* with a lower one it takes no appends */
     struct partition_log *log; /* [fixed] until the last reference goes */
@@ -85,6 +86,7 @@ struct partition {
     _Atomic int64_t full_since_ms;
     int64_t retired_due_ms; /* [job] wall time of the first; INT64_MAX: none */
     int64_t flush_due_ms;   /* [job] as the owner was told last */
+    struct due_place due;   /* its owner's */
     bool wants_housekeeping;
     bool is_retiring_twice; /* its last segment goes once another has begun */
     bool wants_close;
@@ -118,6 +120,11 @@ void partition_set_state(struct partition *p, enum partition_state to);
 /* [monitor] Moves everybody who waits past `offset` into `fire` with this error. */
 void partition_collect_failed(struct partition *p, struct partition_fire *fire, int64_t offset,
                               enum kerr error);
+
+/* [monitor] Something changed that is to be looked at in the next round. True: the owner is to be
+ * told (partition_tell_touched) after leaving. */
+bool partition_touch(struct partition *p);
+void partition_tell_touched(struct partition *p);
 
 /* Leaves the monitor, fires, and comes back for watchers that did not fit. */
 void partition_leave_and_fire(struct partition *p, struct partition_fire *fire);

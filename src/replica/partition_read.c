@@ -109,6 +109,16 @@ static enum err read_once(struct partition *p, const struct partition_read *read
     return e;
 }
 
+/* What blocks may open files: a round closes them again when nobody uses them. */
+static void note_open_files(struct partition *p)
+{
+    monitor_enter(&p->monitor);
+    bool is_news = partition_touch(p);
+    monitor_leave(&p->monitor);
+    if (is_news)
+        partition_tell_touched(p);
+}
+
 enum err partition_read(struct partition *p, const struct partition_read *read,
                         enum env_read_mode mode, struct partition_read_result *result)
 {
@@ -117,6 +127,8 @@ enum err partition_read(struct partition *p, const struct partition_read *read,
     enum err e = read_once(p, read, mode, &found);
     for (int again = 0; e == ERR_STALE && again < READ_TRIES; again++)
         e = read_once(p, read, mode, &found);
+    if (mode == ENV_WAIT)
+        note_open_files(p);
     if (e == ERR_AGAIN) {
         ASSERT(mode == ENV_NOWAIT);
         return ERR_AGAIN;
@@ -162,6 +174,7 @@ enum kerr partition_find_time(struct partition *p, int64_t timestamp_ms, struct 
                      ? log_segments_find_max_time(&segments, &found)
                      : log_segments_find_time(&segments, timestamp_ms, &found);
     log_segments_release(&segments);
+    note_open_files(p);
     if (e != ERR_OK)
         return kerr_from_err(e);
     *out = found;

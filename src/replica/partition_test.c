@@ -21,6 +21,8 @@ struct fixture {
     struct topic_config config;
     enum err storage_error;
     int64_t due_ms;
+    int64_t round_ms;
+    int rounds;
     enum err closed_with;
     int closed;
     struct partition_trim *saving; /* the last that was to be saved */
@@ -40,6 +42,13 @@ static void on_storage_failed(void *arg, struct partition *p, enum err e)
 static void on_due(void *arg, struct partition *p, int64_t wall_ms)
 {
     ((struct fixture *)arg)->due_ms = wall_ms;
+}
+
+static void on_round(void *arg, struct partition *p, int64_t wall_ms)
+{
+    struct fixture *f = arg;
+    f->round_ms = wall_ms;
+    f->rounds++;
 }
 
 static void on_save_start(void *arg, struct partition_trim *trim)
@@ -69,7 +78,8 @@ static struct topic_config default_config(void)
 
 static enum err fixture_open_partition(struct fixture *f, int32_t leader_epoch)
 {
-    struct partition_owner owner = {f, &f->stats, on_storage_failed, on_due, on_save_start, NULL};
+    struct partition_owner owner = {f,    &f->stats, on_storage_failed, on_due, on_save_start,
+                                    NULL, on_round};
     struct partition_options options = {
         .topic = "t",
         .topic_id = {{1, 2, 3}},
@@ -961,5 +971,58 @@ TEST(a_trim_ends_with_its_partition)
     CHECK_EQUAL(fixture_open_partition(&f, 1), ERR_OK);
     CHECK_EQUAL(offsets_now(&f).log_start, 3); /* as it was asked for, though nobody was told */
     f.closed = 0;
+    fixture_close(&f);
+}
+
+TEST(a_partition_says_when_it_is_to_be_looked_at)
+{
+    struct fixture f;
+    struct sent a;
+    struct sent b;
+    fixture_init(&f);
+    f.config.retention_ms = 5000;
+    partition_set_config(f.p, &f.config);
+    CHECK_EQUAL(f.rounds, 1); /* another configuration: in the next round */
+    CHECK(f.round_ms == DUE_NEXT_ROUND);
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(f.rounds, 2);
+    CHECK(f.round_ms == DUE_NEVER); /* nothing is there to be retired */
+    send_batch(&f, &a, -1, -1, 1);
+    send_batch(&f, &b, -1, -1, 1);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(f.rounds, 3); /* once for all that comes before the round */
+    CHECK(f.round_ms == DUE_NEXT_ROUND);
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(f.rounds, 4);
+    CHECK_EQUAL(f.round_ms, env_wall_ms(&f.m.env) + 5001);
+    mem_env_advance_ms(&f.m, 5001);
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    CHECK(f.round_ms == DUE_NEVER); /* all of it is gone */
+    struct partition_offsets at;
+    partition_offsets(f.p, &at);
+    CHECK_EQUAL(at.log_start, 2);
+    fixture_close(&f);
+}
+
+TEST(producers_that_are_to_be_forgotten_have_a_date)
+{
+    struct fixture f;
+    struct sent a;
+    fixture_init(&f);
+    f.config.retention_ms = -1;
+    f.config.producer_expiration_ms = 700;
+    partition_set_config(f.p, &f.config);
+    send_batch(&f, &a, 5, 0, 1);
+    mem_env_run_until_idle(&f.m);
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(f.round_ms, env_wall_ms(&f.m.env) + 700);
+    mem_env_advance_ms(&f.m, 700);
+    partition_housekeep(f.p);
+    mem_env_run_until_idle(&f.m);
+    CHECK(f.round_ms == DUE_NEVER);
     fixture_close(&f);
 }

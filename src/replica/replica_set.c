@@ -3,7 +3,6 @@
  * replica_set_upkeep.c. Thread: see replica_set.h. */
 #include "replica/replica_set.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -48,7 +47,8 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     set->dir_partitions = mem_alloc(options->dir_count * sizeof(uint32_t));
     set->dir_is_offline = mem_alloc(options->dir_count * sizeof(bool));
     set->dir_failures = mem_alloc(options->dir_count * sizeof(set->dir_failures[0]));
-    atomic_init(&set->due_ms, INT64_MAX);
+    due_queue_init(&set->due);
+    atomic_init(&set->wants_checkpoints, false);
     atomic_init(&set->due_is_posted, false);
     atomic_init(&set->failed_is_posted, false);
     atomic_init(&set->has_failed, false);
@@ -61,6 +61,8 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     replica_set_reopen_init(set);
     atomic_init(&set->save_is_posted, false);
     replica_set_journals_init(set);
+    for (size_t i = 0; i < options->dir_count; i++)
+        log_dir_watch_checkpoints(options->dirs[i], replica_checkpoints_changed, set);
     replica_set_scan(set);
     set->rooms = replica_set_rooms_new(set);
     return set;
@@ -71,6 +73,8 @@ static void replica_free(struct replica *replica)
     bool is_idle = replica_reopen_give_up(replica);
     ASSERT(is_idle);
     partition_unref(replica->partition);
+    mem_free(replica->report);
+    mem_free(replica->topic);
     mem_free(replica);
 }
 
@@ -81,10 +85,16 @@ void replica_set_free(struct replica_set *set)
     ASSERT(!set->is_following && !set->checkpoint_is_busy && !set->idle_is_busy);
     ASSERT(list_is_empty(&set->saving) && list_is_empty(&set->saving_now));
     MAP_FOR_EACH (node, &set->table) {
+        struct replica *replica = container_of(node, struct replica, node);
+        if (replica->partition != NULL)
+            due_queue_close(&set->due, partition_due_place(replica->partition));
         map_remove(&set->table, node);
-        replica_free(container_of(node, struct replica, node));
+        replica_free(replica);
     }
     map_deinit(&set->table);
+    due_queue_deinit(&set->due);
+    for (size_t i = 0; i < set->options.dir_count; i++)
+        log_dir_watch_checkpoints(set->options.dirs[i], NULL, NULL);
     replica_set_forget_found(set);
     replica_set_doomed_free(set);
     replica_set_rooms_free(set->rooms);
@@ -151,6 +161,19 @@ struct loop_call {
     struct doomed_dir *doomed; /* what is left of it on disk; NULL: nothing */
 };
 
+/* Of what was opened as it should be there is nothing to explain. */
+static void forget_report(struct replica_set *set, struct replica *replica)
+{
+    struct log_open_report *report = replica->report;
+    if (replica->error != ERR_OK || report->scanned_bytes > 0 || report->replayed > 0 ||
+        report->cut_bytes > 0 || report->detail[0] != '\0')
+        return;
+    monitor_enter(&set->monitor);
+    replica->report = NULL;
+    monitor_leave(&set->monitor);
+    mem_free(report);
+}
+
 static void opened_on_loop(struct loop_task *task)
 {
     struct loop_call *call = container_of(task, struct loop_call, task);
@@ -160,7 +183,7 @@ static void opened_on_loop(struct loop_task *task)
     ASSERT(loop_is_current(set->options.loop));
     ASSERT(set->follow.opening > 0);
     ASSERT((replica->error == ERR_OK) == (replica->partition != NULL));
-    const struct log_open_report *report = &replica->report;
+    const struct log_open_report *report = replica->report;
     if (replica->error != ERR_OK)
         log_error(set->env, "%s-%d is offline: %s%s%s", replica->topic, replica->index,
                   err_text(replica->error), report->detail[0] != '\0' ? ": " : "", report->detail);
@@ -173,6 +196,7 @@ static void opened_on_loop(struct loop_task *task)
         log_warn(set->env, "%s-%d: %lld offsets are missing between segments: %s", replica->topic,
                  replica->index, (long long)report->missing_offsets, report->detail);
     opening_progress_finished(&set->progress, &replica->opening, replica->error == ERR_OK);
+    forget_report(set, replica);
     if (replica_set_reopen_helps(replica->error))
         replica_set_reopen_add(set, replica);
     set->follow.opening--;
@@ -183,8 +207,9 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
                       int32_t leader_epoch, struct log_open_report *report, struct partition **out)
 {
     struct replica_set *set = replica->set;
-    struct partition_owner owner = {set,         &set->stats,        replica_storage_failed,
-                                    replica_due, replica_save_start, replica_journal_used};
+    struct partition_owner owner = {set,          &set->stats,        replica_storage_failed,
+                                    replica_due,  replica_save_start, replica_journal_used,
+                                    replica_round};
     struct partition_options options = {
         .topic = replica->topic,
         .topic_id = replica->topic_id,
@@ -208,14 +233,14 @@ static bool open_on_worker(struct env_job *job)
     struct partition *partition = NULL;
     struct loop_call *call = mem_alloc(sizeof(*call));
     *call = (struct loop_call){.task = {.run = opened_on_loop}, .replica = replica};
-    enum err e = replica_open(replica, &replica->config, replica->leader_epoch, &replica->report,
-                              &partition);
+    enum err e =
+        replica_open(replica, &replica->config, replica->leader_epoch, replica->report, &partition);
     monitor_enter(&set->monitor);
     replica->error = e;
     replica->partition = partition;
     replica->opened_ms = env_wall_ms(set->env);
-    set->recovered_bytes += replica->report.scanned_bytes;
-    set->cut_bytes += replica->report.cut_bytes;
+    set->recovered_bytes += replica->report->scanned_bytes;
+    set->cut_bytes += replica->report->cut_bytes;
     if (e != ERR_OK)
         set->offline_count++;
     monitor_leave(&set->monitor);
@@ -246,6 +271,7 @@ static void start_opening(struct replica_set *set, struct replica *replica)
     set->follow.opening++;
     replica->opening = (struct opening){.topic = replica->topic, .index = replica->index};
     opening_progress_started(&set->progress, &replica->opening);
+    replica->report = mem_alloc(sizeof(*replica->report));
     replica->job = (struct env_job){.run = open_on_worker, .queue = ENV_QUEUE_READ};
     env_submit(set->env, &replica->job);
 }
@@ -311,6 +337,7 @@ static void start_closing(struct replica_set *set, struct replica *replica)
     if (!replica_reopen_give_up(replica))
         return;
     if (replica->partition != NULL) {
+        due_queue_close(&set->due, partition_due_place(replica->partition));
         partition_close(replica->partition, set->follow.is_stopping, replica_closed, replica);
     } else {
         replica->job = (struct env_job){.run = close_unopened, .queue = ENV_QUEUE_BACKGROUND};
@@ -379,7 +406,7 @@ static void add_replica(struct replica_set *set, const struct topic_image *topic
     replica->index = index;
     replica->config = *config;
     replica->leader_epoch = topic_partition(topic, index)->leader_epoch;
-    snprintf(replica->topic, sizeof(replica->topic), "%s", topic_name(topic));
+    replica->topic = mem_strdup(topic_name(topic));
     list_init(&replica->link);
     monitor_enter(&set->monitor);
     ASSERT(replica_set_lookup(set, replica->topic_id, index) == NULL);

@@ -28,10 +28,11 @@ struct replica_set_options {
     size_t dir_count;
     int32_t node_id;
     const struct config_layers *layers; /* borrowed: what the broker was started with */
-    int64_t retention_check_ms;
-    int64_t reserve_bytes;              /* see disk_room.h */
-    uint32_t opening_max;               /* partitions that are opened at a time */
-    uint32_t files_max;                 /* files of segments that stay open */
+    int64_t retention_check_ms;         /* between two rounds of upkeep, at most */
+    int64_t checkpoint_ms; /* the same; and the least between two writings of checkpoints */
+    int64_t reserve_bytes; /* see disk_room.h */
+    uint32_t opening_max;  /* partitions that are opened at a time */
+    uint32_t files_max;    /* files of segments that stay open */
     void (*all_dirs_failed)(void *arg); /* no directory is left to serve from; on the loop */
     /* A partition that was offline since it was to be opened serves now; on the loop. May be NULL.
      */

@@ -20,13 +20,13 @@ struct replica {
     struct uuid topic_id;
     int32_t index;
     size_t dir; /* SIZE_MAX: none is in service */
-    char topic[PARTITION_TOPIC_NAME_SIZE];
+    char *topic;
     /* While it is opened or closed: */
     struct env_job job;
     struct opening opening;
     struct topic_config config;
     int32_t leader_epoch;
-    struct log_open_report report;
+    struct log_open_report *report; /* [monitor] NULL: nothing to tell of its opening */
     enum err error;
     int64_t opened_ms; /* [monitor] wall time; 0: not yet */
 };
@@ -69,8 +69,11 @@ struct replica_set {
     bool is_following;
     bool is_closed;
     struct loop_timer timer;
-    int64_t next_check_ms;  /* monotonic */
-    _Atomic int64_t due_ms; /* the earliest wall time that a partition named; INT64_MAX: none */
+    struct due_queue due;          /* of the partitions that have something to come */
+    int64_t next_round_ms;         /* monotonic: not before that */
+    int64_t next_checkpoint_ms;    /* the same */
+    bool round_goes_on;            /* there was more than one turn of the loop takes */
+    atomic_bool wants_checkpoints; /* values have changed since the last ones were begun */
     struct loop_task due_task;
     atomic_bool due_is_posted;
     struct env_job checkpoint_job;
@@ -90,7 +93,7 @@ struct replica_set {
     struct env_job idle_job; /* files that nobody uses are closed */
     struct loop_task idle_task;
     bool idle_is_busy;
-    bool stop_is_written; /* the last checkpoints and clean markers are being written */
+    bool stop_is_written;   /* the last checkpoints and clean markers are being written */
     struct list doomed;     /* struct doomed_dir: to be removed; the first is the first to be due */
     struct list doomed_now; /* those that are being removed: the job's while it is busy */
     struct loop_timer doomed_timer;
@@ -139,6 +142,8 @@ void replica_set_finish_stop(struct replica_set *set);
 void replica_storage_failed(void *arg, struct partition *p, enum err e);
 void replica_due(void *arg, struct partition *p, int64_t wall_ms);
 void replica_save_start(void *arg, struct partition_trim *trim);
+void replica_round(void *arg, struct partition *p, int64_t wall_ms);
+void replica_checkpoints_changed(void *arg);
 
 /* Journals; in replica_set_journals.c. A partition has entries in one: they shall not grow old
  * there. */

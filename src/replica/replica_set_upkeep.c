@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * replica_set_upkeep: what the set does besides following updates: where directories were
- * found, the one timer for retention and what falls due, checkpoints, failed directories.
+ * found, the one timer for what falls due (due_queue), checkpoints, failed directories.
+ *
+ * A round of upkeep visits the partitions that something happened to since the last one, and
+ * those whose retention has a date that has come; never all of them. With nothing to visit
+ * and no open file there are no rounds.
  *
  * Thread: the set's loop; replica_storage_failed and replica_due: any; checkpoints are written
  * on a worker.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -20,7 +23,7 @@ struct found_dir {
     struct map_node node;
     size_t dir;
     int32_t index;
-    char topic[PARTITION_TOPIC_NAME_SIZE];
+    char topic[];
 };
 
 /* ---- what the directories held at start */
@@ -52,10 +55,11 @@ static void scan_found(void *arg, const char *topic, int32_t partition)
 {
     struct scan *scan = arg;
     struct replica_set *set = scan->set;
-    struct found_dir *found = mem_alloc(sizeof(*found));
+    size_t size = strlen(topic) + 1;
+    struct found_dir *found = mem_alloc(sizeof(*found) + size);
     found->dir = scan->dir;
     found->index = partition;
-    snprintf(found->topic, sizeof(found->topic), "%s", topic);
+    memcpy(found->topic, topic, size);
     list_push_back(&set->found, &found->link);
     if (found_find(set, found->topic, partition) == NULL)
         map_insert(&set->found_map, &found->node, found_hash(set, found->topic, partition));
@@ -142,22 +146,52 @@ bool replica_set_dir_is_offline(struct replica_set *set, size_t index)
 
 /* ---- the timer */
 
-enum { WAIT_MS_MAX = INT32_MAX }; /* a round too many in 24 days does no harm */
+enum {
+    WAIT_MS_MAX = INT32_MAX,     /* a round too many in 24 days does no harm */
+    VISITS_PER_TURN = 256,       /* then the loop gets its turn */
+    CHECKPOINT_GATHER_MS = 1000, /* values that change together are written together */
+};
+
+static int64_t mono_ms(const struct replica_set *set)
+{
+    return env_mono_ns(set->env) / 1000000;
+}
+
+static int64_t round_interval_ms(const struct replica_set *set)
+{
+    return MIN(set->options.retention_check_ms, MAX(set->options.checkpoint_ms, (int64_t)1));
+}
+
+/* In milliseconds; WAIT_MS_MAX where nothing is to come. */
+static int64_t wait_ms(struct replica_set *set)
+{
+    bool wants_round = false;
+    int64_t now_ms = mono_ms(set);
+    int64_t wait = WAIT_MS_MAX;
+    int64_t due_ms = due_queue_next(&set->due, &wants_round);
+    if (set->round_goes_on)
+        return 1;
+    if (due_ms != DUE_NEVER)
+        wait = MIN(wait, due_ms - env_wall_ms(set->env));
+    /* With dates a round, too, since the calendar may jump. */
+    if (wants_round || due_ms != DUE_NEVER || file_cache_is_used(set->files))
+        wait = MIN(wait, MAX(set->next_round_ms - now_ms, (int64_t)1));
+    if (atomic_load(&set->wants_checkpoints))
+        wait = MIN(wait, set->next_checkpoint_ms - now_ms);
+    return MAX(wait, (int64_t)1);
+}
 
 static void arm_timer(struct replica_set *set)
 {
-    int64_t wait_ms = set->next_check_ms - env_mono_ns(set->env) / 1000000;
-    int64_t due_ms = atomic_load(&set->due_ms);
-    if (due_ms != INT64_MAX)
-        wait_ms = MIN(wait_ms, due_ms - env_wall_ms(set->env));
-    wait_ms = MIN(wait_ms, (int64_t)WAIT_MS_MAX);
     loop_timer_start(set->options.loop, &set->timer,
-                     env_mono_ns(set->env) + MAX(wait_ms, (int64_t)1) * 1000000);
+                     env_mono_ns(set->env) + wait_ms(set) * 1000000);
 }
 
-static void housekeep(void *arg, struct partition *p)
+/* From any thread: something may be due earlier than the timer knows. */
+static void wake_timer(struct replica_set *set)
 {
-    partition_housekeep(p);
+    if (!atomic_exchange(&set->due_is_posted, true))
+        loop_post(set->options.loop, &set->due_task);
 }
 
 static void start_checkpoints(struct replica_set *set);
@@ -206,6 +240,7 @@ static void begin_checkpoint(struct replica_set *set, bool (*write)(struct env_j
 {
     ASSERT(!set->checkpoint_is_busy && list_is_empty(&set->saving_now));
     set->checkpoint_is_busy = true;
+    atomic_store(&set->wants_checkpoints, false);
     monitor_enter(&set->monitor);
     list_splice_back(&set->saving_now, &set->saving);
     monitor_leave(&set->monitor);
@@ -223,6 +258,8 @@ static bool write_checkpoints(struct env_job *job)
             continue;
         enum err e = log_dir_checkpoint_write(set->options.dirs[i]);
         set->dir_saved[i] = e;
+        if (e != ERR_OK)
+            atomic_store(&set->wants_checkpoints, true);
         if (e != ERR_OK)
             log_warn(set->env, "checkpoints of %s could not be written: %s",
                      log_dir_path(set->options.dirs[i]), err_text(e));
@@ -265,6 +302,8 @@ static void idle_closed(struct loop_task *task)
     set->idle_is_busy = false;
     if (set->is_closed && set->is_following)
         replica_set_follow_step(set); /* the stop may have waited for this */
+    else if (!set->is_closed)
+        arm_timer(set);
 }
 
 static bool close_idle(struct env_job *job)
@@ -285,17 +324,46 @@ static void start_closing_idle(struct replica_set *set)
     env_submit(set->env, &set->idle_job);
 }
 
+/* ---- rounds */
+
+struct visit {
+    struct partition *partition; /* one reference */
+};
+
+static void hold(void *arg, struct due_place *place)
+{
+    ((struct visit *)arg)->partition = partition_ref(partition_of_due_place(place));
+}
+
+/* True: there are more. */
+static bool visit_some(struct replica_set *set, bool in_round)
+{
+    int64_t now_ms = env_wall_ms(set->env);
+    struct visit visit;
+    for (int i = 0; i < VISITS_PER_TURN; i++) {
+        if (!due_queue_take(&set->due, now_ms, in_round, hold, &visit))
+            return false;
+        partition_housekeep(visit.partition);
+        partition_unref(visit.partition);
+    }
+    return true;
+}
+
 static void timer_fired(struct loop_timer *timer)
 {
     struct replica_set *set = container_of(timer, struct replica_set, timer);
-    int64_t now_ms = env_mono_ns(set->env) / 1000000;
-    if (now_ms >= set->next_check_ms) {
-        set->next_check_ms = now_ms + MIN(set->options.retention_check_ms, INT64_MAX - now_ms);
+    int64_t now_ms = mono_ms(set);
+    bool begins = !set->round_goes_on && now_ms >= set->next_round_ms;
+    if (begins) {
+        set->next_round_ms = now_ms + MIN(round_interval_ms(set), INT64_MAX - now_ms);
+        due_queue_begin_round(&set->due);
         start_closing_idle(set);
     }
-    atomic_store(&set->due_ms, INT64_MAX);
-    start_checkpoints(set); /* what the last round left; this round's follow with the next */
-    replica_set_each(set, housekeep, NULL);
+    set->round_goes_on = visit_some(set, begins || set->round_goes_on);
+    if (atomic_load(&set->wants_checkpoints) && now_ms >= set->next_checkpoint_ms) {
+        set->next_checkpoint_ms = now_ms + MIN(set->options.checkpoint_ms, INT64_MAX - now_ms);
+        start_checkpoints(set);
+    }
     arm_timer(set);
 }
 
@@ -303,18 +371,33 @@ static void due_changed(struct loop_task *task)
 {
     struct replica_set *set = container_of(task, struct replica_set, due_task);
     atomic_store(&set->due_is_posted, false);
-    if (!set->is_closed)
+    int64_t now_ms = mono_ms(set);
+    if (atomic_load(&set->wants_checkpoints) && set->next_checkpoint_ms <= now_ms)
+        set->next_checkpoint_ms =
+            now_ms + MIN(set->options.checkpoint_ms, (int64_t)CHECKPOINT_GATHER_MS);
+    if (!set->is_closed && set->timer.fire != NULL)
         arm_timer(set);
 }
 
 void replica_due(void *arg, struct partition *p, int64_t wall_ms)
 {
     struct replica_set *set = arg;
-    int64_t due_ms = atomic_load(&set->due_ms);
-    while (wall_ms < due_ms && !atomic_compare_exchange_weak(&set->due_ms, &due_ms, wall_ms)) {
-    }
-    if (!atomic_exchange(&set->due_is_posted, true))
-        loop_post(set->options.loop, &set->due_task);
+    if (due_queue_exact(&set->due, partition_due_place(p), wall_ms))
+        wake_timer(set);
+}
+
+void replica_round(void *arg, struct partition *p, int64_t wall_ms)
+{
+    struct replica_set *set = arg;
+    if (due_queue_round(&set->due, partition_due_place(p), wall_ms))
+        wake_timer(set);
+}
+
+void replica_checkpoints_changed(void *arg)
+{
+    struct replica_set *set = arg;
+    if (!atomic_exchange(&set->wants_checkpoints, true))
+        wake_timer(set);
 }
 
 void replica_set_timer_start(struct replica_set *set)
@@ -322,8 +405,9 @@ void replica_set_timer_start(struct replica_set *set)
     set->timer = (struct loop_timer){.fire = timer_fired};
     set->due_task = (struct loop_task){.run = due_changed};
     set->save_task = (struct loop_task){.run = save_wanted};
-    int64_t now_ms = env_mono_ns(set->env) / 1000000;
-    set->next_check_ms = now_ms + MIN(set->options.retention_check_ms, INT64_MAX - now_ms);
+    int64_t now_ms = mono_ms(set);
+    set->next_round_ms = now_ms + MIN(round_interval_ms(set), INT64_MAX - now_ms);
+    set->next_checkpoint_ms = now_ms;
     arm_timer(set);
 }
 

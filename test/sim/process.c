@@ -75,6 +75,7 @@ static bool load_config(struct broker_process *p)
     add_set(p, "klamm.journal.bytes", p->world->swarm.journal_bytes);
     add_set(p, "klamm.journal.after.commits", p->world->swarm.journal_after_commits);
     add_set(p, "log.retention.check.interval.ms", p->world->swarm.retention_check_ms);
+    add_set(p, "log.flush.offset.checkpoint.interval.ms", p->world->swarm.retention_check_ms);
     add_set(p, "klamm.open.files.max", p->world->swarm.open_files);
     const struct swarm_groups *groups = &p->world->swarm.groups;
     if (groups->offsets_partitions > 0) {
