@@ -258,6 +258,19 @@ static enum err replay_journal(struct log_opening *o)
     return e;
 }
 
+/* Is all on disk that a clean stop leaves there? Then the next one, without a write in between,
+ * finds nothing to do. A preallocated file is still to be cut. */
+static bool is_as_stopped(const struct log_opening *o)
+{
+    const struct partition_log *log = o->log;
+    if (o->is_new)
+        return !log->config.preallocate;
+    int64_t end = log->written.offset;
+    bool has_snapshot =
+        end == log->segments[0]->base_offset || log_names_has(&o->names, LOG_FILE_SNAPSHOT, end);
+    return o->options->was_clean && o->recovery.report->scanned_bytes == 0 && has_snapshot;
+}
+
 static enum err open_all(struct log_opening *o)
 {
     struct partition_log *log = o->log;
@@ -283,6 +296,7 @@ static enum err open_all(struct log_opening *o)
                                 .names = &o->names,
                                 .buffer = o->recovery.buffer};
     e = log_replay_producers(&replay);
+    log->is_as_stopped = is_as_stopped(o);
     for (uint32_t i = 0; i < log->segment_count; i++)
         segment_close_files(log->segments[i]);
     /* A process that was killed may have left names that no sync covers, and what we found under

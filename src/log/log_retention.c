@@ -227,5 +227,8 @@ uint32_t partition_log_producers(const struct partition_log *log, struct produce
 
 void partition_log_expire_producers(struct partition_log *log, int64_t now_ms)
 {
+    size_t before = log->producers.by_id.count;
     producer_state_expire(&log->producers, now_ms, log->config.producer_expiration_ms);
+    if (log->producers.by_id.count != before)
+        log->is_as_stopped = false; /* the snapshot still has them */
 }

@@ -67,6 +67,7 @@ enum err partition_log_truncate_find(struct partition_log *log, int64_t offset,
     cut->is_needed = offset < log->written.offset;
     if (!cut->is_needed)
         return ERR_OK;
+    log->is_as_stopped = false;
     if (offset < log->log_start)
         return ERR_RANGE;
     if (log->is_broken)

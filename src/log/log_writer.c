@@ -160,10 +160,13 @@ enum err log_write_snapshot(const struct partition_log *log, int64_t offset, con
 static enum err cut_file(struct segment *seg, enum log_file_kind kind, int64_t size)
 {
     struct env_file *file = NULL;
+    int64_t now = 0;
     enum err e = segment_file(seg, kind, ENV_WAIT, &file);
     if (e != ERR_OK)
         return e;
-    e = env_file_truncate(file, size);
+    e = env_file_size(file, &now);
+    if (e == ERR_OK && now != size)
+        e = env_file_truncate(file, size);
     env_file_unref(file);
     return e;
 }
@@ -304,6 +307,7 @@ enum err partition_log_write(struct partition_log *log, struct log_commit *commi
     ASSERT(commit->is_taken && !commit->is_published);
     if (log->is_broken)
         return ERR_IO;
+    log->is_as_stopped = false;
     enum err e = ERR_OK;
     if (commit->epochs_text != NULL) {
         e = log_file_replace(log->env, log->home->dir, "leader-epoch-checkpoint",
@@ -478,8 +482,11 @@ static enum err finish_active(struct partition_log *log)
     if (e != ERR_OK)
         return e;
     log->active_tail = run.tail;
-    e = sync_file(log->active, LOG_FILE_INDEX);
-    return e == ERR_OK ? sync_file(log->active, LOG_FILE_TIMEINDEX) : e;
+    if (run.tail.index_count > 0) /* one without entries has no bytes to lose */
+        e = sync_file(log->active, LOG_FILE_INDEX);
+    if (e == ERR_OK && run.tail.time_count > 0)
+        e = sync_file(log->active, LOG_FILE_TIMEINDEX);
+    return e;
 }
 
 enum err partition_log_close_clean(struct partition_log *log, int64_t *recovery_point)
@@ -487,6 +494,13 @@ enum err partition_log_close_clean(struct partition_log *log, int64_t *recovery_
     ASSERT(list_is_empty(&log->pending) && !log->is_taken);
     if (log->is_broken)
         return ERR_IO;
+    /* An epoch that began since, and holds no record, need not be kept: the next start begins a
+     * higher one at the same offset. */
+    bool is_synced = list_is_empty(&log->unsynced) && !log->active_is_unsynced;
+    if (log->is_as_stopped && is_synced && !log->dir_is_unsynced) {
+        *recovery_point = log->active_tail.next_offset;
+        return ERR_OK;
+    }
     enum err e = log_write_epochs(log);
     if (e == ERR_OK)
         e = write_own_snapshot(log);
@@ -498,6 +512,7 @@ enum err partition_log_close_clean(struct partition_log *log, int64_t *recovery_
         log->is_broken = true;
         return e;
     }
+    log->is_as_stopped = true;
     *recovery_point = log->active_tail.next_offset;
     return ERR_OK;
 }

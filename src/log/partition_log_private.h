@@ -78,6 +78,7 @@ struct partition_log {
     bool was_taken_back;     /* a write failed since the last sync: it may still be on the disk */
     bool is_broken;          /* a write or a sync failed: nothing is tried again */
     struct log_fault *fault; /* what failed last; NULL: nothing */
+    bool is_as_stopped;      /* a clean stop finds nothing to do: nothing was written since one */
 };
 
 /* [lock] */

@@ -384,3 +384,34 @@ TEST(a_log_that_rests_lets_its_files_go)
         CHECK_EQUAL(fixture_read(&f, offset), offset - offset % 2);
     fixture_deinit(&f);
 }
+
+static void stop_clean(struct fixture *f)
+{
+    int64_t recovery_point = -1;
+    CHECK_EQUAL(partition_log_close_clean(f->log, &recovery_point), ERR_OK);
+    CHECK_EQUAL(recovery_point, partition_log_assigned(f->log));
+    f->recovery_point = recovery_point;
+    f->was_clean = true;
+    fixture_free(f);
+}
+
+TEST(a_stop_of_what_did_not_change_touches_nothing)
+{
+    struct fixture f;
+    fixture_init(&f);
+    for (int start = 0; start < 6; start++) {
+        CHECK_EQUAL(fixture_open(&f), ERR_OK);
+        partition_log_begin_epoch(f.log, f.leader_epoch + start);
+        f.leader_epoch += start;
+        bool is_written = start == 1 || start == 4;
+        if (is_written)
+            fixture_fill(&f, 3, 2, 100);
+        int calls = f.m.io_calls;
+        stop_clean(&f);
+        CHECK_EQUAL(f.m.io_calls != calls, is_written);
+    }
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    for (int64_t offset = 0; offset < 12; offset++)
+        CHECK_EQUAL(fixture_read(&f, offset), offset - offset % 2);
+    fixture_deinit(&f);
+}
