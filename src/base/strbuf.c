@@ -26,6 +26,14 @@ void strbuf_clear(struct strbuf *b)
         b->text[0] = '\0';
 }
 
+void strbuf_cut(struct strbuf *b, size_t len)
+{
+    ASSERT(len <= b->len);
+    b->len = len;
+    if (b->text != NULL)
+        b->text[len] = '\0';
+}
+
 static void strbuf_reserve(struct strbuf *b, size_t more)
 {
     size_t needed = b->len + more + 1;

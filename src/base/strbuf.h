@@ -22,6 +22,7 @@ struct strbuf {
 void strbuf_init(struct strbuf *b);
 void strbuf_deinit(struct strbuf *b);
 void strbuf_clear(struct strbuf *b);
+void strbuf_cut(struct strbuf *b, size_t len); /* back to what it was at this length */
 
 void strbuf_add(struct strbuf *b, const char *data, size_t len);
 void strbuf_puts(struct strbuf *b, const char *text);

@@ -252,7 +252,7 @@ static void describe_start(struct broker *broker)
         .incarnation_id = uuid_from_random(random),
         .rack = config->rack,
         .log_dirs = broker->dir_ids,
-        .log_dir_count = (int32_t)broker->dir_count,
+        .log_dir_count = (int32_t)broker->dir_id_count,
         .listeners = broker->listeners,
         .listener_count = count,
         .is_controller = true,

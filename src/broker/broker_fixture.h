@@ -29,6 +29,9 @@ struct broker_fixture {
 void fixture_start(struct broker_fixture *f, const char *const *sets);
 void fixture_stop(struct broker_fixture *f);
 
+/* For tests that make the broker themselves: the configuration of fixture_start into f->config. */
+void fixture_load_config(struct broker_fixture *f, const char *const *sets);
+
 /* Stops this broker in good order, as far as its disk lets it, and starts another on what is left.
  */
 void fixture_restart(struct broker_fixture *f, const char *const *sets);

@@ -23,7 +23,7 @@ static void on_failed(void *arg, const char *why)
     CHECK(false);
 }
 
-static void load_config(struct broker_fixture *f, const char *const *sets)
+void fixture_load_config(struct broker_fixture *f, const char *const *sets)
 {
     const char *all[FIXTURE_SETS_MAX + 4] = {"listeners=PLAINTEXT://127.0.0.1:9092",
                                              "log.dirs=data"};
@@ -44,7 +44,7 @@ static void load_config(struct broker_fixture *f, const char *const *sets)
 
 static void start_here(struct broker_fixture *f, const char *const *sets)
 {
-    load_config(f, sets);
+    fixture_load_config(f, sets);
     struct loop *loop = mem_env_loop(&f->m, 0);
     struct broker_options options = {
         .env = &f->m.env,

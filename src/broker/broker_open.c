@@ -2,6 +2,7 @@
 /*
  * broker_open: the log directories at start: locked, of one cluster and one node, and made
  * whole where they are new. There is no format step: an empty directory becomes a broker's.
+ * One whose disk fails is left out, unless it is the first, where the metadata log lies.
  *
  * Thread: start; blocks.
  */
@@ -93,6 +94,50 @@ static enum err keep_node_id(struct broker *broker, struct strbuf *why)
     return e;
 }
 
+/* A disk error costs the directory that it is in. *why is what it says. */
+static enum err leave_out(struct broker *broker, size_t index, enum err e, size_t said,
+                          struct strbuf *why)
+{
+    if (e != ERR_IO || index == 0)
+        return e;
+    log_error(broker->env, "%s; it is offline, with all that is in it, until the next start",
+              strbuf_text(why) + said);
+    strbuf_cut(why, said);
+    if (broker->dirs[index] == NULL)
+        broker->dirs[index] = log_dir_new_failed(broker->env, broker->config->log_dirs[index]);
+    else
+        log_dir_fail(broker->dirs[index]);
+    return ERR_OK;
+}
+
+static enum err open_dir(struct broker *broker, size_t index, struct strbuf *why)
+{
+    size_t said = why->len;
+    enum err e =
+        log_dir_open(broker->env, broker->config->log_dirs[index], why, &broker->dirs[index]);
+    if (e != ERR_OK)
+        e = leave_out(broker, index, e, said, why);
+    if (e != ERR_OK)
+        return e;
+    broker->dir_count++;
+    return log_dir_has_failed(broker->dirs[index]) ? ERR_OK : check_identity(broker, index, why);
+}
+
+static enum err begin_dir(struct broker *broker, size_t index, struct strbuf *why)
+{
+    size_t said = why->len;
+    struct log_dir *dir = broker->dirs[index];
+    if (log_dir_has_failed(dir))
+        return ERR_OK;
+    enum err e = format_new(broker, index, why);
+    if (e == ERR_OK)
+        e = prepare_dir(broker, dir, why);
+    if (e != ERR_OK)
+        return leave_out(broker, index, e, said, why);
+    broker->dir_ids[broker->dir_id_count++] = log_dir_identity(dir)->directory_id;
+    return ERR_OK;
+}
+
 enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
 {
     const struct server_config *config = broker->config;
@@ -101,11 +146,7 @@ enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
     broker->dir_ids = mem_alloc((size_t)config->log_dir_count * sizeof(struct uuid));
     broker->node_id = config->node_id;
     for (int i = 0; i < config->log_dir_count; i++) {
-        enum err e = log_dir_open(broker->env, config->log_dirs[i], why, &broker->dirs[i]);
-        if (e != ERR_OK)
-            return e;
-        broker->dir_count++;
-        e = check_identity(broker, (size_t)i, why);
+        enum err e = open_dir(broker, (size_t)i, why);
         if (e != ERR_OK)
             return e;
     }
@@ -117,12 +158,9 @@ enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
     if (broker->cluster_id[0] == '\0')
         uuid_format(new_uuid(broker), broker->cluster_id);
     for (size_t i = 0; i < broker->dir_count; i++) {
-        enum err e = format_new(broker, i, why);
-        if (e == ERR_OK)
-            e = prepare_dir(broker, broker->dirs[i], why);
+        enum err e = begin_dir(broker, i, why);
         if (e != ERR_OK)
             return e;
-        broker->dir_ids[i] = log_dir_identity(broker->dirs[i])->directory_id;
     }
     return ERR_OK;
 }

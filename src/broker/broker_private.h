@@ -55,7 +55,8 @@ struct broker {
 
     struct log_dir **dirs;
     size_t dir_count;
-    struct uuid *dir_ids;
+    struct uuid *dir_ids; /* of those that have not failed at the start */
+    size_t dir_id_count;
     char cluster_id[64];
     int32_t node_id;
 

@@ -77,7 +77,10 @@ static void find_dir_offline(struct reasoning *r)
         return;
     struct describe_log_dirs_response_reason *row =
         add(r, PARTITION_REASON_DIR_OFFLINE, failure->at_ms);
-    snprintf(where, sizeof(where), "%s-%d", failure->topic, failure->index);
+    if (failure->index >= 0)
+        snprintf(where, sizeof(where), "%s-%d", failure->topic, failure->index);
+    else
+        snprintf(where, sizeof(where), "%s", failure->topic);
     row->detail = copy(r, where);
     if (failure->failure.error != ERR_OK) {
         row->error = wire_str_of(err_text(failure->failure.error));

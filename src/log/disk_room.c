@@ -93,6 +93,8 @@ enum disk_room_change disk_room_look(struct disk_room *room, struct env *env, co
         atomic_store(&room->total_bytes, total_bytes);
         atomic_store(&room->reserve_bytes, reserve);
         change = judge(room, free_bytes, found_full);
+        if (change != DISK_ROOM_AS_BEFORE)
+            atomic_store(&room->low_since_ms, disk_room_is_low(room) ? env_wall_ms(env) : 0);
         atomic_store(&room->left, MAX((free_bytes - reserve) / LOOK_PART, (int64_t)MIB));
     }
     atomic_store(&room->looked_ns, env_mono_ns(env));

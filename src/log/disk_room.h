@@ -33,10 +33,11 @@ struct disk_room {
     int64_t reserve_wanted; /* bytes, or DISK_ROOM_RESERVE_DEFAULT */
 
     atomic_bool is_low;
-    atomic_bool is_looking;    /* a look was asked for and is not over */
-    atomic_bool found_full;    /* a write found no room since the last look began */
-    _Atomic int64_t left;      /* bytes to be written until the next look */
-    _Atomic int64_t looked_ns; /* monotonic */
+    atomic_bool is_looking;       /* a look was asked for and is not over */
+    atomic_bool found_full;       /* a write found no room since the last look began */
+    _Atomic int64_t left;         /* bytes to be written until the next look */
+    _Atomic int64_t looked_ns;    /* monotonic */
+    _Atomic int64_t low_since_ms; /* by the calendar; 0: it is not */
     _Atomic int64_t free_bytes;
     _Atomic int64_t total_bytes;
     _Atomic int64_t reserve_bytes;

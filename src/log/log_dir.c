@@ -120,7 +120,7 @@ static enum err open_steps(struct log_dir *dir, struct strbuf *why)
     return e;
 }
 
-enum err log_dir_open(struct env *env, const char *path, struct strbuf *why, struct log_dir **out)
+static struct log_dir *log_dir_blank(struct env *env, const char *path)
 {
     struct log_dir *dir = mem_alloc(sizeof(*dir));
     dir->env = env;
@@ -129,6 +129,29 @@ enum err log_dir_open(struct env *env, const char *path, struct strbuf *why, str
     map_init(&dir->checkpoints);
     disk_room_init(&dir->room);
     env_random(env, &dir->hash_seed, sizeof(dir->hash_seed));
+    return dir;
+}
+
+struct log_dir *log_dir_new_failed(struct env *env, const char *path)
+{
+    struct log_dir *dir = log_dir_blank(env, path);
+    dir->has_failed = true;
+    return dir;
+}
+
+void log_dir_fail(struct log_dir *dir)
+{
+    dir->has_failed = true;
+}
+
+bool log_dir_has_failed(const struct log_dir *dir)
+{
+    return dir->has_failed;
+}
+
+enum err log_dir_open(struct env *env, const char *path, struct strbuf *why, struct log_dir **out)
+{
+    struct log_dir *dir = log_dir_blank(env, path);
     size_t said = why->len;
     enum err e = open_steps(dir, why);
     if (e != ERR_OK) {

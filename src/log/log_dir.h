@@ -45,6 +45,12 @@ enum err log_dir_open_journal(struct log_dir *dir, const struct journal_options 
 /* NULL: it was not opened. */
 struct journal *log_dir_journal(const struct log_dir *dir);
 
+/* In the place of one whose disk failed: it has a path and nothing else, and nothing may be asked
+ * of it. log_dir_fail makes such a one of one that is open. */
+struct log_dir *log_dir_new_failed(struct env *env, const char *path);
+void log_dir_fail(struct log_dir *dir);
+bool log_dir_has_failed(const struct log_dir *dir);
+
 /* Releases the lock, frees the journal. Accepts NULL. */
 void log_dir_close(struct log_dir *dir);
 

@@ -17,6 +17,7 @@ struct log_dir {
     struct env_file *lock;
     struct journal *journal; /* NULL: not opened */
     struct log_dir_identity identity;
+    bool has_failed; /* at the start: only its path is good for anything */
     bool was_clean;
     bool is_marked_clean; /* the file is there now */
     uint64_t hash_seed;

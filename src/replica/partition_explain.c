@@ -79,6 +79,8 @@ void partition_explain(struct partition *p, struct partition_explanation *out)
     out->sync_began_ms = atomic_load_explicit(&p->sync_began_ms, memory_order_relaxed);
     out->synced_ms = atomic_load_explicit(&p->synced_ms, memory_order_relaxed);
     out->full_since_ms = atomic_load_explicit(&p->full_since_ms, memory_order_relaxed);
+    if (out->full_since_ms == 0) /* it is refused before it is tried */
+        out->full_since_ms = atomic_load(&log_dir_room(p->dir)->low_since_ms);
 }
 
 static void explain_unopened(struct partition_explanation *out)
@@ -123,6 +125,27 @@ bool replica_set_explain(struct replica_set *set, struct uuid topic_id, int32_t 
     return replica != NULL;
 }
 
+static void note(struct replica_set *set, size_t dir, struct log_dir_failure *take_failure)
+{
+    monitor_enter(&set->monitor);
+    ASSERT(dir < set->options.dir_count);
+    if (set->dir_failures[dir] == NULL) {
+        set->dir_failures[dir] = take_failure;
+        take_failure = NULL;
+    }
+    monitor_leave(&set->monitor);
+    mem_free(take_failure);
+}
+
+void replica_set_note_dir_error(struct replica_set *set, size_t dir, enum err e, const char *what)
+{
+    struct log_dir_failure *failure = mem_alloc(sizeof(*failure));
+    *failure = (struct log_dir_failure){
+        .at_ms = env_wall_ms(set->env), .index = -1, .failure = {.error = e}};
+    snprintf(failure->topic, sizeof(failure->topic), "%s", what);
+    note(set, dir, failure);
+}
+
 void replica_set_note_dir_failure(struct replica_set *set, size_t dir, struct partition *p)
 {
     struct log_dir_failure *failure = mem_alloc(sizeof(*failure));
@@ -131,12 +154,5 @@ void replica_set_note_dir_failure(struct replica_set *set, size_t dir, struct pa
     *failure = (struct log_dir_failure){
         .at_ms = env_wall_ms(set->env), .index = partition_index(p), .failure = told.failure};
     snprintf(failure->topic, sizeof(failure->topic), "%s", partition_topic(p));
-    monitor_enter(&set->monitor);
-    ASSERT(dir < set->options.dir_count);
-    if (set->dir_failures[dir] == NULL) {
-        set->dir_failures[dir] = failure;
-        failure = NULL;
-    }
-    monitor_leave(&set->monitor);
-    mem_free(failure);
+    note(set, dir, failure);
 }

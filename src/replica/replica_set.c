@@ -49,6 +49,12 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     set->dir_failures = mem_alloc(options->dir_count * sizeof(set->dir_failures[0]));
     due_queue_init(&set->due);
     atomic_init(&set->wants_checkpoints, false);
+    for (size_t i = 0; i < options->dir_count; i++) {
+        set->dir_is_offline[i] = log_dir_has_failed(options->dirs[i]);
+        set->has_lost_dir |= set->dir_is_offline[i];
+        if (set->dir_is_offline[i])
+            replica_set_note_dir_error(set, i, ERR_IO, "the start");
+    }
     atomic_init(&set->due_is_posted, false);
     atomic_init(&set->failed_is_posted, false);
     atomic_init(&set->has_failed, false);
@@ -174,6 +180,25 @@ static void forget_report(struct replica_set *set, struct replica *replica)
     mem_free(report);
 }
 
+/* It could not be made: the disk is bad, and another may be good. */
+static void place_again(struct replica_set *set, struct replica *replica)
+{
+    char what[PARTITION_TOPIC_NAME_SIZE + 16];
+    snprintf(what, sizeof(what), "%s-%d", replica->topic, replica->index);
+    replica_set_dir_failed(set, replica->dir, replica->error, what);
+    set->dir_partitions[replica->dir]--;
+    monitor_enter(&set->monitor);
+    replica->error = ERR_OK;
+    set->offline_count--;
+    monitor_leave(&set->monitor);
+    opening_progress_finished(&set->progress, &replica->opening, false);
+    mem_free(replica->report);
+    replica->report = NULL;
+    list_push_back(&set->follow.to_open, &replica->link);
+    set->follow.opening--;
+    replica_set_follow_step(set);
+}
+
 static void opened_on_loop(struct loop_task *task)
 {
     struct loop_call *call = container_of(task, struct loop_call, task);
@@ -184,6 +209,12 @@ static void opened_on_loop(struct loop_task *task)
     ASSERT(set->follow.opening > 0);
     ASSERT((replica->error == ERR_OK) == (replica->partition != NULL));
     const struct log_open_report *report = replica->report;
+    if (replica->error == ERR_IO && replica->is_placed) {
+        place_again(set, replica);
+        return;
+    }
+    if (replica->partition != NULL && replica_set_dir_is_offline(set, replica->dir))
+        partition_fail(replica->partition); /* since it was opened, and before others saw it */
     if (replica->error != ERR_OK)
         log_error(set->env, "%s-%d is offline: %s%s%s", replica->topic, replica->index,
                   err_text(replica->error), report->detail[0] != '\0' ? ": " : "", report->detail);
@@ -254,7 +285,10 @@ static void start_opening(struct replica_set *set, struct replica *replica)
 {
     ASSERT(replica->partition == NULL && replica->error == ERR_OK);
     replica->dir = replica_set_found_dir(set, replica->topic, replica->index);
-    if (replica->dir == SIZE_MAX)
+    /* What was there before and is not found may lie in a directory that failed: it is not begun
+     * anew elsewhere. */
+    replica->is_placed = replica->dir == SIZE_MAX && !(set->follow.is_first && set->has_lost_dir);
+    if (replica->is_placed)
         replica->dir = replica_set_pick_dir(set);
     if (replica->dir != SIZE_MAX && replica_set_dir_is_offline(set, replica->dir))
         replica->dir = SIZE_MAX;
@@ -515,7 +549,8 @@ void replica_set_follow(struct replica_set *set, struct image *after,
     ASSERT(!set->is_following && !set->is_closed);
     bool is_first = set->timer.fire == NULL;
     set->is_following = true;
-    set->follow = (struct follow){.after = image_ref(after), .done = done, .arg = arg};
+    set->follow =
+        (struct follow){.after = image_ref(after), .is_first = is_first, .done = done, .arg = arg};
     list_init(&set->follow.to_open);
     list_init(&set->follow.to_close);
     if (is_first || delta->configs_changed)

@@ -106,6 +106,13 @@ void replica_set_doomed_arm(struct replica_set *set)
                          due_ns(set, first_of(&set->doomed)));
 }
 
+void replica_set_doomed_hurry(struct replica_set *set)
+{
+    LIST_FOR_EACH (node, &set->doomed)
+        container_of(node, struct doomed_dir, link)->is_urgent = true;
+    replica_set_doomed_arm(set);
+}
+
 void replica_set_doomed_add(struct replica_set *set, struct doomed_dir *take_doomed)
 {
     bool is_first = take_doomed->is_urgent || list_is_empty(&set->doomed);

@@ -19,7 +19,8 @@ struct replica {
     struct replica_reopen *reopen; /* is tried again; NULL: it is not. The loop's */
     struct uuid topic_id;
     int32_t index;
-    size_t dir; /* SIZE_MAX: none is in service */
+    size_t dir;     /* SIZE_MAX: none is in service */
+    bool is_placed; /* its directory was chosen just now */
     char *topic;
     /* While it is opened or closed: */
     struct env_job job;
@@ -39,6 +40,7 @@ struct follow {
     uint32_t to_open_count; /* at the begin */
     uint32_t opening;
     uint32_t closing;
+    bool is_first;    /* what is not found was somewhere before */
     bool is_stopping; /* close all, cleanly */
     enum err error;
     void (*done)(void *arg);
@@ -56,6 +58,7 @@ struct replica_set {
     uint32_t *dir_partitions; /* by directory */
     bool *dir_is_offline;
     struct log_dir_failure **dir_failures; /* by directory; NULL: it serves */
+    bool has_lost_dir;                     /* one had failed at the start */
     uint32_t offline_count;
     atomic_bool has_failed; /* some partition here has; stays */
     int64_t recovered_bytes;
@@ -114,6 +117,8 @@ struct replica *replica_set_lookup(const struct replica_set *set, struct uuid to
 
 /* Remembers at which partition the directory failed. The first one counts. */
 void replica_set_note_dir_failure(struct replica_set *set, size_t dir, struct partition *p);
+/* The same, where it was at something else. */
+void replica_set_note_dir_error(struct replica_set *set, size_t dir, enum err e, const char *what);
 
 /* Where a partition's directory was found at start; SIZE_MAX: nowhere. */
 size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);
@@ -138,6 +143,9 @@ void replica_set_follow_end(struct replica_set *set);
 /* All partitions are closed: checkpoints and clean markers, then the end. On the loop. */
 void replica_set_finish_stop(struct replica_set *set);
 
+/* Nothing there is tried any more; `what` could not be written. Any thread, no monitor held. */
+void replica_set_dir_failed(struct replica_set *set, size_t index, enum err e, const char *what);
+
 /* Upward calls of partitions. */
 void replica_storage_failed(void *arg, struct partition *p, enum err e);
 void replica_due(void *arg, struct partition *p, int64_t wall_ms);
@@ -157,7 +165,8 @@ void replica_set_close_journals(struct replica_set *set);
 struct doomed_dir;
 struct doomed_dir *replica_set_doomed_new(struct env *env, const char *path);
 void replica_set_doomed_add(struct replica_set *set, struct doomed_dir *take_doomed);
-void replica_set_doomed_arm(struct replica_set *set); /* the delay is another one now */
+void replica_set_doomed_hurry(struct replica_set *set); /* room is needed: they go now */
+void replica_set_doomed_arm(struct replica_set *set);   /* the delay is another one now */
 void replica_set_doomed_stop(struct replica_set *set);
 void replica_set_doomed_free(struct replica_set *set);
 

@@ -74,6 +74,7 @@ static void looked(struct loop_task *task)
     if (change == DISK_ROOM_IS_LOW_NOW) {
         tell_low(watch);
         replica_set_each(set, clean_if_inside, watch->dir);
+        replica_set_doomed_hurry(set);
     } else if (change == DISK_ROOM_IS_BACK) {
         tell_back(watch);
         replica_set_reopen_now(set);

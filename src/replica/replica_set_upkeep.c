@@ -70,6 +70,8 @@ void replica_set_scan(struct replica_set *set)
     env_random(set->env, &set->found_seed, sizeof(set->found_seed));
     for (size_t i = 0; i < set->options.dir_count; i++) {
         struct scan scan = {set, i};
+        if (log_dir_has_failed(set->options.dirs[i]))
+            continue;
         enum err e = log_dir_list(set->options.dirs[i], scan_found, &scan);
         if (e != ERR_OK)
             log_error(set->env, "log directory %s cannot be listed: %s",
@@ -263,6 +265,8 @@ static bool write_checkpoints(struct env_job *job)
         if (e != ERR_OK)
             log_warn(set->env, "checkpoints of %s could not be written: %s",
                      log_dir_path(set->options.dirs[i]), err_text(e));
+        if (e == ERR_IO)
+            replica_set_dir_failed(set, i, e, "its checkpoints");
     }
     loop_post(set->options.loop, &set->checkpoint_task);
     return false;
@@ -475,28 +479,34 @@ static void all_failed(struct loop_task *task)
 void replica_storage_failed(void *arg, struct partition *p, enum err e)
 {
     struct replica_set *set = arg;
-    struct log_dir *dir = partition_dir(p);
-    bool is_new = false;
+    char what[PARTITION_TOPIC_NAME_SIZE + 16];
+    snprintf(what, sizeof(what), "%s-%d", partition_topic(p), partition_index(p));
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        if (set->options.dirs[i] != partition_dir(p))
+            continue;
+        replica_set_note_dir_failure(set, i, p); /* the first counts */
+        replica_set_dir_failed(set, i, e, what);
+    }
+}
+
+void replica_set_dir_failed(struct replica_set *set, size_t index, enum err e, const char *what)
+{
+    struct log_dir *dir = set->options.dirs[index];
     bool is_any_left = false;
-    size_t failed = 0;
     atomic_store(&set->has_failed, true);
     monitor_enter(&set->monitor);
-    for (size_t i = 0; i < set->options.dir_count; i++) {
-        if (set->options.dirs[i] == dir) {
-            is_new = !set->dir_is_offline[i];
-            failed = i;
-            set->dir_is_offline[i] = true;
-        }
+    bool is_new = !set->dir_is_offline[index];
+    set->dir_is_offline[index] = true;
+    for (size_t i = 0; i < set->options.dir_count; i++)
         is_any_left |= !set->dir_is_offline[i];
-    }
     monitor_leave(&set->monitor);
     if (!is_new)
         return;
-    replica_set_note_dir_failure(set, failed, p);
+    replica_set_note_dir_error(set, index, e, what);
     if (log_dir_journal(dir) != NULL)
         journal_fail(log_dir_journal(dir));
-    log_error(set->env, "log directory %s goes offline: %s at %s-%d; nothing there is retried",
-              log_dir_path(dir), err_text(e), partition_topic(p), partition_index(p));
+    log_error(set->env, "log directory %s goes offline: %s at %s; nothing there is retried",
+              log_dir_path(dir), err_text(e), what);
     struct failing failing = {set, dir};
     replica_set_each(set, fail_if_inside, &failing);
     if (is_any_left || atomic_exchange(&set->failed_is_posted, true))

@@ -62,9 +62,9 @@ def batch_of(size):
     return b.batch(b.record(value=bytes(size)))
 
 
-def ask_put(wire, topic, size=10):
+def ask_put(wire, topic, size=10, partition=0):
     return wire.ask("Produce", 9, Acks=-1, TimeoutMs=30000, TopicData=[
-        {"Name": topic, "PartitionData": [{"Index": 0, "Records": batch_of(size)}]}])
+        {"Name": topic, "PartitionData": [{"Index": partition, "Records": batch_of(size)}]}])
 
 
 def error_of(answer):
