@@ -50,7 +50,7 @@ enum sim_fault {
     SIM_FAULT_RETENTION,        /* partitions whose log start had moved up in the end */
     SIM_FAULT_MEMBER_DEATH,     /* a member of a group went without a word */
     SIM_FAULT_MEMBER_SLEEP,     /* a member said nothing for longer than it may, or almost */
-    SIM_FAULT_DISK_ERROR,       /* a write or a sync that failed */
+    SIM_FAULT_DISK_ERROR,       /* a write, a sync or a read that failed */
     SIM_FAULT_DISK_FULL,        /* a write that found no room */
     SIM_FAULT_JOURNAL_ROTATION, /* a journal left one half for the other */
     SIM_FAULT_JOURNAL_REPLAY,   /* commits that a journal had and the segments had not */
@@ -81,7 +81,7 @@ struct sim_tuning {
     int64_t sync_delay_max;
     int32_t disk_slow_ppm; /* of operations: take up to disk_slow_max */
     int64_t disk_slow_max;
-    int32_t disk_error_ppm;        /* of writes and syncs: fail with ERR_IO */
+    int32_t disk_error_ppm;        /* of writes, syncs and reads that wait: fail with ERR_IO */
     bool disk_is_full;             /* no file can grow, no directory be made, hardly a file:
                                     * ERR_NO_SPACE, a part may be written */
     const char *disk_faults_under; /* errors only of files whose path holds this; NULL: of all */

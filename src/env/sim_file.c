@@ -156,6 +156,8 @@ static enum err file_read(struct env_file *f, void *out, size_t len, int64_t pos
     } else if (begin(env, IO_READ)) {
         die_here(env);
         return ERR_IO;
+    } else if (env->is_dead || fails(file)) {
+        return ERR_IO;
     }
     *got = sim_inode_read(file->inode, out, len, pos);
     sim_trace(env->sim, "read", file->inode->id, (uint64_t)pos, *got);

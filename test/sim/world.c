@@ -354,7 +354,9 @@ static void repair_now(struct world *w)
 static void start_faults(struct world *w)
 {
     w->sim->tuning = w->swarm.tuning;
-    w->sim->tuning.disk_faults_under = "__consumer_offsets";
+    /* The first directory has the metadata, and its errors end all changes. */
+    bool is_whole_dir = w->swarm.log_dirs > 1 && sim_percent(w->sim, 50);
+    w->sim->tuning.disk_faults_under = is_whole_dir ? "/data-2/" : "__consumer_offsets";
     w->sim->tuning.disk_error_ppm = w->swarm.groups.disk_error_ppm;
     if (w->swarm.full_interval_ns == 0)
         w->sim->tuning.disk_full_under = "__consumer_offsets";
