@@ -3,6 +3,7 @@
  * replica_set_upkeep.c. Thread: see replica_set.h. */
 #include "replica/replica_set.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
