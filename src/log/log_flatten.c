@@ -24,7 +24,7 @@ struct flatten {
         struct uuid topic_id;
         int32_t partition;
         bool is_done;
-    } *left;
+    } * left;
     size_t left_count;
     enum err error;
 };
@@ -42,8 +42,7 @@ static bool read_topic_id(struct flatten *f, const char *dir, struct uuid *out)
 {
     uint8_t *data = NULL;
     size_t size = 0;
-    enum err e =
-        log_file_read(f->env, dir, "partition.metadata", METADATA_BYTES_MAX, &data, &size);
+    enum err e = log_file_read(f->env, dir, "partition.metadata", METADATA_BYTES_MAX, &data, &size);
     bool is_read = e == ERR_OK && log_partition_metadata_parse((char *)data, out);
     mem_free(data);
     return is_read;

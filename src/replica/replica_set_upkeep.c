@@ -10,6 +10,7 @@
  * Thread: the set's loop; replica_storage_failed and replica_due: any; checkpoints are written
  * on a worker.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
