@@ -44,7 +44,8 @@ static int8_t step_number(enum log_step step)
 {
     static const enum partition_reason_step numbers[] = {[LOG_STEP_WRITE] = PARTITION_AT_WRITE,
                                                          [LOG_STEP_SYNC] = PARTITION_AT_SYNC,
-                                                         [LOG_STEP_DELETE] = PARTITION_AT_DELETE};
+                                                         [LOG_STEP_DELETE] = PARTITION_AT_DELETE,
+                                                         [LOG_STEP_JOURNAL] = PARTITION_AT_JOURNAL};
     ASSERT(step < ARRAY_COUNT(numbers));
     return (int8_t)numbers[step];
 }

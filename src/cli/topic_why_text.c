@@ -51,10 +51,9 @@ static void add_text(const struct telling *t, const char *before, struct wire_st
 }
 
 static const char *const steps[PARTITION_REASON_STEP_COUNT] = {
-    [PARTITION_AT_UNKNOWN] = "the disk",
-    [PARTITION_AT_WRITE] = "a write",
-    [PARTITION_AT_SYNC] = "a sync",
-    [PARTITION_AT_DELETE] = "the deletion of old segments",
+    [PARTITION_AT_UNKNOWN] = "the disk",    [PARTITION_AT_WRITE] = "a write",
+    [PARTITION_AT_SYNC] = "a sync",         [PARTITION_AT_DELETE] = "the deletion of old segments",
+    [PARTITION_AT_JOURNAL] = "the journal",
 };
 
 static const char *step_of(const struct describe_log_dirs_response_reason *r)
@@ -77,7 +76,8 @@ static void tell_dir_offline(const struct telling *t,
     add_ago(t, r->since_ms);
     add_text(t, ": at ", r->detail);
     if (r->error.len > 0)
-        strbuf_printf(t->out, " %s failed (%.*s)", step_of(r), ADMIN_STR(r->error));
+        strbuf_printf(t->out, "%s %s failed (%.*s)", r->detail.len > 0 ? "" : ":", step_of(r),
+                      ADMIN_STR(r->error));
     strbuf_puts(t->out, ". Nothing there is tried again, since what was not written may be lost "
                         "without a word: see to the disk, then start the broker again.\n");
 }
@@ -357,8 +357,9 @@ static json_t *step_json(int8_t step)
 {
     static const char *const names[PARTITION_REASON_STEP_COUNT] = {[PARTITION_AT_WRITE] = "write",
                                                                    [PARTITION_AT_SYNC] = "sync",
-                                                                   [PARTITION_AT_DELETE] =
-                                                                       "delete"};
+                                                                   [PARTITION_AT_DELETE] = "delete",
+                                                                   [PARTITION_AT_JOURNAL] =
+                                                                       "journal"};
     if (step == PARTITION_AT_UNKNOWN)
         return json_null();
     bool is_known = step > 0 && step < PARTITION_REASON_STEP_COUNT;

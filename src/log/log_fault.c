@@ -29,7 +29,12 @@ enum err log_fault_note_sync(struct partition_log *log, enum err e)
     return e;
 }
 
-const struct log_fault *partition_log_fault(const struct partition_log *log)
+bool partition_log_take_fault(struct partition_log *log, struct log_fault *out)
 {
-    return log->fault;
+    if (log->fault == NULL)
+        return false;
+    *out = *log->fault;
+    mem_free(log->fault);
+    log->fault = NULL;
+    return true;
 }

@@ -411,7 +411,7 @@ enum err partition_log_flush(struct partition_log *log, struct log_position *dur
 {
     if (log->is_broken)
         return ERR_IO;
-    if (sync_unsynced(log) != ERR_OK) {
+    if (log_fault_note_sync(log, sync_unsynced(log)) != ERR_OK) {
         log->is_broken = true;
         return ERR_IO;
     }

@@ -228,7 +228,12 @@ void partition_log_fail(struct partition_log *log, struct log_commit *commit);
 
 /* What the disk did not do when it was asked last, also where that was tried again (a full disk).
  */
-enum log_step { LOG_STEP_WRITE, LOG_STEP_SYNC, LOG_STEP_DELETE };
+enum log_step {
+    LOG_STEP_WRITE,
+    LOG_STEP_SYNC,
+    LOG_STEP_DELETE,
+    LOG_STEP_JOURNAL, /* of the log directory; no log notes it */
+};
 
 struct log_fault {
     enum log_step step;
@@ -236,8 +241,8 @@ struct log_fault {
     struct log_position at; /* segment_base, and pos there, -1: not known */
 };
 
-/* [writer] NULL: nothing failed since the log was opened. */
-const struct log_fault *partition_log_fault(const struct partition_log *log);
+/* [writer] What failed last; false: nothing has since the last call. */
+bool partition_log_take_fault(struct partition_log *log, struct log_fault *out);
 
 /* ---- what is there. [lock] */
 

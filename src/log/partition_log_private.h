@@ -77,7 +77,7 @@ struct partition_log {
     bool dir_is_unsynced;
     bool was_taken_back;     /* a write failed since the last sync: it may still be on the disk */
     bool is_broken;          /* a write or a sync failed: nothing is tried again */
-    struct log_fault *fault; /* what failed last; NULL: nothing */
+    struct log_fault *fault; /* what failed last; NULL: nothing, or it was taken */
     bool is_as_stopped;      /* a clean stop finds nothing to do: nothing was written since one */
 };
 
@@ -109,7 +109,7 @@ void log_apply_roll(struct partition_log *log, const struct log_roll *roll);
 /* Blocks. Where the topic wants it: the whole size of a new segment's .log. */
 enum err log_preallocate(const struct log_config *config, struct segment *seg) MUST_USE;
 
-/* [writer] What partition_log_fault tells. */
+/* [writer] What partition_log_take_fault gives. */
 void log_fault_note(struct partition_log *log, enum log_step step, enum err e,
                     const struct log_position *at);
 /* [writer] The same for a sync, by what is not synced yet; ERR_OK: nothing. Returns `e`. */

@@ -11,13 +11,13 @@
 
 /* ---- remembering */
 
-void partition_note_failure(struct partition *p)
+void partition_note_failure(struct partition *p, enum err e)
 {
-    const struct log_fault *fault = partition_log_fault(p->log);
-    if (fault == NULL)
-        return;
+    struct log_fault fault = {.step = LOG_STEP_JOURNAL, .error = e, .at = {-1, -1, -1}};
+    bool is_logs = partition_log_take_fault(p->log, &fault);
+    ASSERT(e != ERR_OK && (is_logs || fault.step == LOG_STEP_JOURNAL));
     struct partition_failure failure = {
-        .step = fault->step, .error = fault->error, .at_ms = env_wall_ms(p->env), .at = fault->at};
+        .step = fault.step, .error = fault.error, .at_ms = env_wall_ms(p->env), .at = fault.at};
     monitor_enter(&p->monitor);
     if (p->failure == NULL)
         p->failure = mem_alloc(sizeof(*p->failure));

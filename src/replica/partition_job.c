@@ -84,7 +84,8 @@ void partition_commit_failed(struct partition *p, enum err e)
 {
     struct partition_fire fire;
     partition_fire_init(&fire);
-    partition_note_failure(p);
+    partition_note_failure(p, e);
+    partition_note_sync_ended(p, false);
     monitor_enter(&p->monitor);
     partition_log_fail(p->log, &p->commit);
     note_refused(p);
@@ -160,6 +161,7 @@ void partition_commit_durable(struct partition *p, uint64_t generation, bool *re
 {
     struct partition_fire fire;
     partition_fire_init(&fire);
+    partition_note_sync_ended(p, true);
     monitor_enter(&p->monitor);
     if (generation != 0)
         partition_log_publish_journaled(p->log, &p->commit, generation);
@@ -192,6 +194,8 @@ static bool commit_write(struct partition *p)
         return false;
     }
     note_disk_full(p, false);
+    if (p->commit.sync)
+        partition_note_sync_begins(p);
     p->is_journaling = p->commit.sync && partition_journal_add(p);
     commit_written(p);
     return p->commit.sync;
@@ -200,9 +204,7 @@ static bool commit_write(struct partition *p)
 static void commit_sync(struct partition *p)
 {
     int64_t start_ns = env_mono_ns(p->env);
-    partition_note_sync_begins(p);
     enum err e = partition_log_sync(p->log, &p->commit);
-    partition_note_sync_ended(p, e == ERR_OK);
     p->sync_ns = env_mono_ns(p->env) - start_ns;
     time_histogram_add(&p->owner.stats->sync_time, p->sync_ns);
     if (e != ERR_OK)
@@ -270,7 +272,7 @@ static void retire_segments(struct partition *p, int64_t now_ms)
     list_splice_back(&p->retired, &retired);
     p->retired_due_ms = MIN(p->retired_due_ms, due_ms);
     if (e != ERR_OK) {
-        partition_note_failure(p);
+        partition_note_failure(p, e);
         p->owner.storage_failed(p->owner.arg, p, e);
     }
 }
@@ -294,7 +296,7 @@ static void sync_sealed(struct partition *p)
     struct log_position durable;
     enum err e = partition_log_sync_sealed(p->log, &durable);
     if (e != ERR_OK) {
-        partition_note_failure(p);
+        partition_note_failure(p, e);
         p->owner.storage_failed(p->owner.arg, p, e);
         return;
     }

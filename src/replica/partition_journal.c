@@ -105,6 +105,7 @@ void partition_journal_flush(struct partition *p)
     if (is_needed) {
         enum err e = partition_log_flush(p->log, &durable);
         if (e != ERR_OK) {
+            partition_note_failure(p, e);
             p->owner.storage_failed(p->owner.arg, p, e);
             return;
         }

@@ -152,9 +152,9 @@ void partition_trims_fail(struct partition *p, struct partition_fire *fire, enum
 /* [job] Sets what the next checkpoint of the directory says. */
 void partition_save_checkpoint(struct partition *p);
 
-/* [job] For who asks why (partition_explain.h): what the log says failed last; whether a write
- * finds room; how a sync went. */
-void partition_note_failure(struct partition *p);
+/* [job] For who asks why (partition_explain.h): what failed, by the log or, where that knows of
+ * nothing, the journal; whether a write finds room; how a sync went. */
+void partition_note_failure(struct partition *p, enum err e);
 void partition_note_full(struct partition *p, bool is_full);
 void partition_note_sync_begins(struct partition *p);
 void partition_note_sync_ended(struct partition *p, bool is_done);

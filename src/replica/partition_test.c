@@ -222,20 +222,22 @@ TEST(a_sync_that_is_under_way_can_be_told)
     partition_explain(f.p, &told);
     CHECK(told.synced_ms == 0 && told.unsynced_since_ms == -1 && told.failure.error == ERR_OK);
     send_batch(&f, &a, -1, -1, 1);
-    CHECK(mem_env_run_one_job_step(&f.m)); /* it writes the leader epoch file: a step of its own */
+    mem_env_run_until_idle(&f.m);
+    send_batch(&f, &a, -1, -1, 1);
     CHECK(mem_env_run_one_job_step(&f.m));
     int64_t written_ms = env_wall_ms(&f.m.env);
     mem_env_jump_wall_ms(&f.m, 5000);
     partition_explain(f.p, &told);
     CHECK_EQUAL(told.condition, PARTITION_IS_SERVING);
     CHECK_EQUAL(told.unsynced_since_ms, written_ms);
-    CHECK_EQUAL(told.at.written, 1);
-    CHECK_EQUAL(told.at.recovery_point, 0);
+    CHECK_EQUAL(told.sync_began_ms, written_ms);
+    CHECK_EQUAL(told.at.written, 2);
+    CHECK_EQUAL(told.at.recovery_point, 1);
     mem_env_run_until_idle(&f.m);
     partition_explain(f.p, &told);
     CHECK(told.unsynced_since_ms == -1 && told.sync_began_ms == 0);
     CHECK_EQUAL(told.synced_ms, written_ms + 5000);
-    CHECK_EQUAL(told.at.recovery_point, 1);
+    CHECK_EQUAL(told.at.recovery_point, 2);
     fixture_close(&f);
 }
 

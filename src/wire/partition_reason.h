@@ -42,7 +42,8 @@ enum partition_reason_step {
     PARTITION_AT_UNKNOWN = 0,
     PARTITION_AT_WRITE = 1,
     PARTITION_AT_SYNC = 2,
-    PARTITION_AT_DELETE = 3, /* renames of segments that retention took out */
+    PARTITION_AT_DELETE = 3,  /* renames of segments that retention took out */
+    PARTITION_AT_JOURNAL = 4, /* the log directory's journal was written or synced */
     PARTITION_REASON_STEP_COUNT
 };
 
