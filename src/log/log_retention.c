@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/mem.h"
 #include "log/partition_log_private.h"
 
@@ -25,7 +26,9 @@ static bool is_expired(const struct partition_log *log, const struct segment *se
 {
     if (!log->config.cleanup_delete || log->config.retention_ms < 0)
         return false;
-    return now_ms - segment_newest_ms(&seg->tail, seg->created_ms) > log->config.retention_ms;
+    int64_t newest_ms = CANARY(EARLY_RETENTION) ? seg->tail.first_timestamp
+                                                : segment_newest_ms(&seg->tail, seg->created_ms);
+    return now_ms - newest_ms > log->config.retention_ms;
 }
 
 /* As Kafka: a segment goes when what is left without it still reaches retention.bytes. */

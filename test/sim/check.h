@@ -40,6 +40,13 @@ void check_producer_ids_on_given(struct history *h, int64_t producer_id, int16_t
 /* check_latency: a lone record is acknowledged within a round trip and two syncs. */
 void check_latency_on_lone_ack(struct history *h, int64_t took_ns, int64_t bound_ns);
 
+/* check_retention: what retention wants to keep is kept, and what it wants gone is gone in the end.
+ */
+void check_retention_on_told(struct history *h, uint32_t partition, int64_t log_start);
+void check_retention_at_end(struct history *h);
+void check_retention_on_files(struct history *h, uint32_t partition,
+                              const struct history_files *files);
+
 /* check_owner: in one generation of a group a partition has one owner. */
 void check_owner_on_assigned(struct history *h, uint32_t group,
                              const struct history_generation *told,

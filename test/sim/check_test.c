@@ -390,3 +390,89 @@ TEST(check_latency_flags_a_late_answer)
     check_latency_on_lone_ack(&f.h, 101, 100);
     expect(&f, "a lone record");
 }
+
+/* ---- retention */
+
+static int64_t world_ns;
+
+/* A record that is acknowledged at offset 0 and 500 ms old. */
+static struct fixture fixture_with_age(int64_t retention_ms)
+{
+    struct fixture f = fixture_new();
+    world_ns = INT64_C(1000000000);
+    f.h.now_ns = &world_ns;
+    f.h.partitions[f.durable].has_retention = true;
+    f.h.partitions[f.durable].retention_ms = retention_ms;
+    history_acked(&f.h, send_one(&f, f.durable, -1), 0, true);
+    world_ns += INT64_C(500000000);
+    return f;
+}
+
+TEST(retention_may_take_what_is_old_enough)
+{
+    struct fixture f = fixture_with_age(500);
+    check_retention_on_told(&f.h, f.durable, 1);
+    CHECK(!f.h.has_failed);
+    history_deinit(&f.h);
+}
+
+TEST(retention_may_take_what_somebody_wanted_gone)
+{
+    struct fixture f = fixture_with_age(501);
+    history_trim_asked(&f.h, f.durable, 1);
+    check_retention_on_told(&f.h, f.durable, 1);
+    CHECK(!f.h.has_failed);
+    history_deinit(&f.h);
+}
+
+TEST(retention_that_takes_what_is_wanted_is_flagged)
+{
+    struct fixture f = fixture_with_age(501);
+    check_retention_on_told(&f.h, f.durable, 1);
+    CHECK(f.h.has_failed);
+    history_deinit(&f.h);
+}
+
+TEST(retention_that_leaves_too_few_bytes_is_flagged)
+{
+    for (int64_t wanted = 100; wanted <= 1000; wanted += 900) {
+        struct fixture f = fixture_with_age(0);
+        struct history_partition *p = &f.h.partitions[f.durable];
+        p->retention_bytes = wanted;
+        p->log_start = 1;
+        f.h.is_auditing = true;
+        history_read(&f.h, f.durable, -1, 1, (int32_t)send_one(&f, f.durable, -1));
+        p->audit_end = 2;
+        check_retention_at_end(&f.h);
+        CHECK(f.h.has_failed == (wanted == 1000));
+        history_deinit(&f.h);
+    }
+}
+
+TEST(files_that_should_have_gone_are_flagged)
+{
+    static struct history_files files;
+    const struct {
+        int64_t retention_ms, retention_bytes, log_start;
+        uint32_t count, deleted;
+        bool is_bad;
+    } cases[] = {
+        {0, 0, 0, 3, 0, false},   {0, 0, 0, 3, 1, true},   {0, 0, 0, 0, 0, true},
+        {0, 0, 10, 3, 0, true},   {0, 0, 9, 3, 0, false},  {5, 0, 0, 3, 0, true},
+        {0, 200, 0, 3, 0, false}, {0, 100, 0, 3, 0, true}, {0, 100, 0, 2, 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct fixture f = fixture_new();
+        struct history_partition *p = &f.h.partitions[f.durable];
+        p->retention_ms = cases[i].retention_ms;
+        p->retention_bytes = cases[i].retention_bytes;
+        p->log_start = cases[i].log_start;
+        p->audit_end = 25;
+        files = (struct history_files){.count = cases[i].count, .deleted_count = cases[i].deleted};
+        for (uint32_t k = 0; k < cases[i].count; k++)
+            files.items[k] = (struct history_file){.base_offset = 10 * k, .size = 150};
+        check_retention_on_files(&f.h, f.durable, &files);
+        CHECK(f.h.has_failed == cases[i].is_bad);
+        history_deinit(&f.h);
+    }
+}

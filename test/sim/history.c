@@ -24,6 +24,7 @@ void history_deinit(struct history *h)
 {
     for (uint32_t i = 0; i < h->partition_count; i++) {
         mem_free(h->partitions[i].seen);
+        mem_free(h->partitions[i].promised);
         mem_free(h->partitions[i].audit);
     }
     mem_free(h->partitions);
@@ -89,6 +90,7 @@ uint32_t history_add_record(struct history *h, const struct history_new_record *
         .number = options->number,
         .bytes = options->bytes,
         .acked_offset = -1,
+        .created_ns = h->now_ns != NULL ? *h->now_ns : 0,
     };
     h->producer_count = MAX(h->producer_count, options->producer + 1);
     return h->record_count++;
@@ -125,6 +127,17 @@ void history_sent(struct history *h, uint32_t record)
     h->records[record].power_cuts = h->power_cuts;
 }
 
+static void note(int32_t **array, int64_t *count, int64_t *capacity, int64_t offset, int32_t record)
+{
+    if (offset >= *capacity) {
+        *capacity = MAX(*capacity * 2, offset + 1024);
+        *array = mem_realloc(*array, (size_t)*capacity * sizeof(**array));
+    }
+    while (*count <= offset)
+        (*array)[(*count)++] = -1;
+    (*array)[offset] = record;
+}
+
 void history_acked(struct history *h, uint32_t record, int64_t offset, bool wants_all)
 {
     struct history_record *r = &h->records[record];
@@ -136,6 +149,9 @@ void history_acked(struct history *h, uint32_t record, int64_t offset, bool want
     }
     r->state = RECORD_ACKED;
     r->acked_offset = offset;
+    struct history_partition *p = &h->partitions[r->partition];
+    if (r->is_promised && offset >= 0)
+        note(&p->promised, &p->promised_count, &p->promised_capacity, offset, (int32_t)record);
     check_acked_on_ack(h, record);
 }
 
@@ -180,17 +196,6 @@ bool history_is_current(const struct history *h, uint32_t partition,
     return h->partitions[partition].generation == floor->generation;
 }
 
-static void note(int32_t **array, int64_t *count, int64_t *capacity, int64_t offset, int32_t record)
-{
-    if (offset >= *capacity) {
-        *capacity = MAX(*capacity * 2, offset + 1024);
-        *array = mem_realloc(*array, (size_t)*capacity * sizeof(**array));
-    }
-    while (*count <= offset)
-        (*array)[(*count)++] = -1;
-    (*array)[offset] = record;
-}
-
 void history_read(struct history *h, uint32_t partition, int64_t expected, int64_t offset,
                   int32_t record)
 {
@@ -217,6 +222,7 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
     if (!history_is_current(h, partition, floor))
         return;
     check_offsets_on_told(h, partition, floor, offsets);
+    check_retention_on_told(h, partition, offsets->log_start);
     p->high_watermark = MAX(p->high_watermark, offsets->high_watermark);
     if (!p->has_retention || floor->starts == h->starts)
         p->log_start = MAX(p->log_start, offsets->log_start);
@@ -312,4 +318,5 @@ void history_check_end(struct history *h)
     check_order_at_end(h);
     check_offsets_at_end(h);
     check_stable_at_end(h);
+    check_retention_at_end(h);
 }

@@ -39,6 +39,7 @@ struct history_record {
     uint32_t bytes;
     enum record_state state;
     bool is_promised;     /* a power cut may not take it */
+    int64_t created_ns;   /* as h->now_ns tells it */
     int64_t acked_offset; /* -1: none */
     uint32_t power_cuts;  /* that had been when it was last sent */
 };
@@ -47,13 +48,16 @@ struct history_partition {
     char topic[HISTORY_NAME_SIZE];
     uint32_t topic_index; /* in `topics` */
     int32_t index;
-    bool is_durable;     /* klamm.ack=disk: what consumers see survives power cuts */
-    bool has_retention;  /* its start moves up, and may go back when a process ends before the names
-                            of its segments have gone */
-    int64_t trim_asked;  /* the highest start that a client has asked for */
-    bool is_rotten;      /* bits have changed in one of its files */
-    bool is_reported;    /* and the broker has said so */
-    uint32_t generation; /* rises when a power cut may have taken what was seen */
+    bool is_durable;    /* klamm.ack=disk: what consumers see survives power cuts */
+    bool has_retention; /* its start moves up, and may go back when a process ends before the names
+                           of its segments have gone */
+    int64_t trim_asked; /* the highest start that a client has asked for */
+    bool is_rotten;     /* bits have changed in one of its files */
+    bool is_reported;   /* and the broker has said so */
+    int64_t retention_ms;      /* 0: nothing goes for its age */
+    int64_t retention_bytes;   /* 0: nothing goes for its size */
+    int64_t retention_checked; /* what lies below was looked at when it went */
+    uint32_t generation;       /* rises when a power cut may have taken what was seen */
 
     /* Floors: what clients have been told already. */
     int64_t high_watermark;
@@ -66,7 +70,12 @@ struct history_partition {
     int64_t seen_count;
     int64_t seen_capacity;
 
-    /* The same, of the last reading, when all is calm again. */
+    /* The record that was promised at each offset; -1: none. */
+    int32_t *promised;
+    int64_t promised_count;
+    int64_t promised_capacity;
+
+    /* As `seen`, of the last reading, when all is calm again. */
     int32_t *audit;
     int64_t audit_count;
     int64_t audit_capacity;
@@ -107,6 +116,8 @@ struct history {
     int64_t repeats_read; /* of producers that are not idempotent */
     bool is_auditing;
     char cluster_id[HISTORY_NAME_SIZE]; /* "" until somebody was told */
+
+    const int64_t *now_ns; /* the world's clock; NULL: there is none */
 
     bool has_failed;
     char failure[HISTORY_FAILURE_SIZE]; /* the first one: "checker: what" */
@@ -220,6 +231,22 @@ struct history_topic_answer {
 
 void history_topic_seen(struct history *h, uint32_t topic, const struct history_topic_view *view,
                         const struct history_topic_answer *answer);
+
+/* ---- the broker's disk */
+
+enum { HISTORY_FILES_MAX = 4000 };
+
+struct history_file {
+    int64_t base_offset;
+    int64_t size;
+};
+
+/* Of one partition: its .log files by offset. */
+struct history_files {
+    struct history_file items[HISTORY_FILES_MAX];
+    uint32_t count;
+    uint32_t deleted_count; /* files that are to be unlinked */
+};
 
 /* After the audit: everything that only the end can tell. */
 void history_check_end(struct history *h);

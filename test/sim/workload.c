@@ -5,8 +5,8 @@
 #include "world.h"
 
 static const struct workload *const workloads[] = {
-    &workload_produce_consume, &workload_idempotent, &workload_admin,
-    &workload_mixed,           &workload_groups,     &workload_trim,
+    &workload_produce_consume, &workload_idempotent, &workload_admin,  &workload_mixed,
+    &workload_groups,          &workload_trim,       &workload_retain,
 };
 
 const struct workload *workload_at(size_t index)

@@ -90,15 +90,22 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
         add_config(wanted, "message.timestamp.type", "LogAppendTime");
     if (options->flush_messages > 0)
         add_config(wanted, "flush.messages", number_text(options->flush_messages));
-    if (options->retention_bytes > 0) {
+    if (options->segment_jitter_ms > 0)
+        add_config(wanted, "segment.jitter.ms", number_text(options->segment_jitter_ms));
+    if (options->retention_ms > 0)
+        add_config(wanted, "retention.ms", number_text(options->retention_ms));
+    if (options->retention_bytes > 0)
         add_config(wanted, "retention.bytes", number_text(options->retention_bytes));
+    bool has_retention = options->retention_bytes > 0 || options->retention_ms > 0;
+    if (has_retention)
         add_config(wanted, "file.delete.delay.ms", number_text(options->delete_delay_ms));
-    }
     struct world_topic *t = &w->topics[w->topic_count];
     *t = (struct world_topic){topic, h->partition_count, options->partitions};
     for (int32_t i = 0; i < options->partitions; i++) {
         uint32_t partition = history_add_partition(h, topic, i, options->is_durable);
-        h->partitions[partition].has_retention = options->retention_bytes > 0;
+        h->partitions[partition].has_retention = has_retention;
+        h->partitions[partition].retention_ms = options->retention_ms;
+        h->partitions[partition].retention_bytes = options->retention_bytes;
     }
     return w->topic_count++;
 }
@@ -666,6 +673,13 @@ static void audit(struct world *w)
         world_fail(w, w->history.failure, "");
 }
 
+static void settle(struct world *w)
+{
+    world_settle(w);
+    if (w->history.has_failed)
+        world_fail(w, w->history.failure, "");
+}
+
 static bool is_lone_done(const struct world *w)
 {
     return producer_is_done(&w->lone);
@@ -741,6 +755,7 @@ static struct world *world_new(uint64_t seed, const struct workload *workload, b
     w->sim->is_verbose = is_verbose;
     w->disk = sim_disk_new();
     history_init(&w->history);
+    w->history.now_ns = &w->sim->now_ns;
     w->restart.fire = on_restart;
     w->reset.fire = on_reset;
     w->jump.fire = on_jump;
@@ -757,7 +772,8 @@ void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, 
                struct world_result *out)
 {
     struct world *w = world_new(seed, workload, is_verbose);
-    void (*const phases[])(struct world *) = {set_up, work, groups, audit, lone, stop, world_rot};
+    void (*const phases[])(struct world *) = {set_up, work, groups, audit,
+                                              settle, lone, stop,   world_rot};
     for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
         phases[i](w);
     *out = (struct world_result){

@@ -42,6 +42,7 @@ extern const struct workload workload_admin;
 extern const struct workload workload_mixed;
 extern const struct workload workload_groups;
 extern const struct workload workload_trim;
+extern const struct workload workload_retain;
 
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);
@@ -184,6 +185,7 @@ struct world {
         struct trimmer trimmer;
     } trimmers[WORLD_CLIENTS_MAX];
     uint32_t trimmer_count;
+    int64_t settle_s; /* rests so long after the audit, then looks at the disk; 0: does not */
     struct admin set_up_admin;
     struct consumer auditor;
     struct producer lone;
@@ -218,9 +220,11 @@ struct world_topic_options {
     int32_t segment_bytes;
     int32_t index_interval_bytes;
     bool is_preallocated;
+    int32_t retention_ms;    /* 0: all is kept */
     int32_t retention_bytes; /* 0: all is kept */
     int32_t delete_delay_ms;
-    int32_t segment_ms;      /* 0: the default, a week */
+    int32_t segment_ms; /* 0: the default, a week */
+    int32_t segment_jitter_ms;
     const char *compression; /* NULL: the producer's */
     bool is_log_append_time;
     int32_t flush_messages; /* 0: the default, never */
@@ -255,6 +259,9 @@ void world_add_trimmers(struct world *w, uint32_t clients);
 void world_add_random_topics(struct world *w);
 struct producer_options world_random_producer(struct world *w);
 struct consumer_options world_random_consumer(struct world *w);
+
+/* world_retention.c: after the audit. */
+void world_settle(struct world *w);
 
 /* ---- between world.c and world_groups.c */
 
