@@ -157,6 +157,41 @@ TEST(segments_roll_by_the_batches_time_and_on_demand)
     fixture_deinit(&f);
 }
 
+/* How long after its first batch each of `rolls` segments is closed, by the batches' times. */
+static void roll_ages(int64_t jitter_ms, uint32_t rolls, int64_t *least_ms, int64_t *most_ms)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.config.segment_ms = 1000;
+    f.config.segment_jitter_ms = jitter_ms;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    struct fixture_batch batch = plain(1, 10);
+    int64_t first_ms = batch.timestamp_ms;
+    *least_ms = INT64_MAX;
+    *most_ms = 0;
+    for (uint32_t segments = 1; segments <= rolls; batch.timestamp_ms += 10) {
+        CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
+        CHECK_EQUAL(fixture_commit(&f, false), ERR_OK);
+        if (partition_log_segment_count(f.log) == segments)
+            continue;
+        *least_ms = MIN(*least_ms, batch.timestamp_ms - first_ms);
+        *most_ms = MAX(*most_ms, batch.timestamp_ms - first_ms);
+        first_ms = batch.timestamp_ms;
+        segments++;
+    }
+    fixture_deinit(&f);
+}
+
+TEST(segments_roll_earlier_by_jitter)
+{
+    int64_t least_ms, most_ms;
+    roll_ages(0, 3, &least_ms, &most_ms);
+    CHECK(least_ms == 1010 && most_ms == 1010);
+    roll_ages(600, 50, &least_ms, &most_ms); /* another draw for each */
+    CHECK(least_ms > 400 && least_ms < 700);
+    CHECK(most_ms > 700 && most_ms <= 1010);
+}
+
 TEST(index_entries_follow_the_interval)
 {
     struct fixture_batch batch = plain(1, 43);

@@ -185,6 +185,28 @@ def check_checklists(t):
                     t.say(path, number, f"{file} has no {test}")
 
 
+def check_topic_configs(t):
+    """docs/topic-configs.md has a row for each topic config, and for each that works the tests that show it."""
+    path, rows = "docs/topic-configs.md", {}
+    for number, line in enumerate(read(path).splitlines(), 1):
+        cells = [c.strip() for c in line.split("|")[1:-1]]
+        if len(cells) == 3 and cells[0].startswith("`"):
+            if cells[0] in rows:
+                t.say(path, number, f"{cells[0]} is here twice")
+            rows[cells[0]] = number, re.search(r"`(?:src|test)/[\w/.-]+:\w+`", cells[2]) is not None
+    for line in read("schema/topic-configs.table").splitlines():
+        cells = [c.strip() for c in line.split("|")]
+        if line.startswith(("#", "[")) or len(cells) < 6:
+            continue
+        number, has_test = rows.pop(f"`{cells[0]}`", (0, False))
+        if number == 0:
+            t.say(path, 1, f"has no row for {cells[0]}")
+        elif cells[5] == "works" and not has_test:
+            t.say(path, number, f"names no test for {cells[0]}")
+    for name, (number, _) in rows.items():
+        t.say(path, number, f"{name} is no topic config")
+
+
 def check_format(t, files):
     out = subprocess.run(["clang-format", "--dry-run", *files], cwd=ROOT, capture_output=True,
                          text=True, check=False).stderr
@@ -219,6 +241,7 @@ def main():
                 t.say(path, 1, "no SPDX line at the top")
     check_architecture(t)
     check_checklists(t)
+    check_topic_configs(t)
     if not args.no_format:
         check_format(t, sources)
     for offence in t.offences:
