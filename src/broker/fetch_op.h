@@ -50,6 +50,7 @@ struct fetch_op {
     bool has_more; /* so is what ends with a segment: the rest is there, but not in this answer */
     enum partition_reader reader;
     struct loop_timer timer;
+    uint32_t disk_index; /* of the part that a worker reads next */
     struct env_job job;
     struct loop_task disk_done;
     struct list parked_link; /* in the client's list while parked */

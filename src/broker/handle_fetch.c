@@ -4,15 +4,15 @@
  *
  *   1. The session says which partitions are meant (fetch_session.h).
  *   2. Each partition is asked where the bytes lie; the page cache must answer.
- *   3. Where it does not, a worker asks the disk and reads the bytes once, so that they
- *      are in the page cache when the reactor sends them.
+ *   3. Where it does not, a worker asks the disk, a partition at a time.
  *   4. Too little found, no error, time left: the fetch parks on its partitions and a timer,
  *      and begins again at 2 when one of them wakes it.
- *   5. The answer: buffers, and file ranges for the records.
+ *   5. The answer: buffers, and file ranges for the records, which net/cold.c reads piece by piece
+ *      where the page cache does not have them.
  *
  * The first batch is sent whole even when it is larger than the limits (KIP-74).
  *
- * Thread: the request's reactor; warm_part and read_on_disk on a worker.
+ * Thread: the request's reactor; read_on_disk on a worker.
  */
 #include <string.h>
 
@@ -26,7 +26,6 @@
 #include "metadata/image.h"
 
 enum {
-    WARM_BYTES = 128 * 1024,
     FETCH_ARENA_BASE_BYTES = 64 * 1024,
     FETCH_ARENA_PART_BYTES = 768,
 };
@@ -202,36 +201,23 @@ static enum err read_part(struct fetch_op *op, struct fetch_part *part, enum env
     return ERR_OK;
 }
 
-/* Reads the range once so that it is in the page cache; what fails here fails again in sendfile. */
-static void warm_part(const struct fetch_part *part, uint8_t *scratch)
-{
-    const struct log_range *range = &part->result.range;
-    if (range->len == 0 || env_file_is_cached(range->file, range->pos, range->len))
-        return;
-    for (int64_t at = 0; at < range->len; at += WARM_BYTES) {
-        size_t got;
-        size_t len = (size_t)MIN(range->len - at, (int64_t)WARM_BYTES);
-        if (env_file_read(range->file, scratch, len, range->pos + at, ENV_WAIT, &got) != ERR_OK)
-            return;
-    }
-}
-
 static void fetch_back_from_disk(struct loop_task *task)
 {
     struct fetch_op *op = container_of(task, struct fetch_op, disk_done);
     fetch_decide(op);
 }
 
+/* One partition a step, so that a fetch of many does not keep a worker. */
 static bool read_on_disk(struct env_job *job)
 {
     struct fetch_op *op = container_of(job, struct fetch_op, job);
-    uint8_t *scratch = mem_alloc(WARM_BYTES);
-    for (uint32_t i = 0; i < op->part_count; i++) {
-        enum err e = read_part(op, &op->parts[i], ENV_WAIT);
+    if (op->disk_index < op->part_count) {
+        enum err e = read_part(op, &op->parts[op->disk_index], ENV_WAIT);
         ASSERT(e == ERR_OK); /* ENV_WAIT never says ERR_AGAIN */
-        warm_part(&op->parts[i], scratch);
+        op->disk_index++;
     }
-    mem_free(scratch);
+    if (op->disk_index < op->part_count)
+        return true;
     loop_post(op->rq->net->loop, &op->disk_done);
     return false;
 }
@@ -242,7 +228,8 @@ static void fetch_go_to_disk(struct fetch_op *op)
     op->has_error = false;
     op->has_more = false;
     state_move(&fetch_states, &op->step, FETCH_ON_DISK);
-    op->job = (struct env_job){.run = read_on_disk, .queue = ENV_QUEUE_READ};
+    op->disk_index = 0;
+    op->job = (struct env_job){.run = read_on_disk, .queue = ENV_QUEUE_COLD};
     op->disk_done = (struct loop_task){.run = fetch_back_from_disk};
     broker_count_cold_read(op->rq->broker);
     env_submit(op->rq->broker->env, &op->job);
@@ -258,10 +245,7 @@ static void fetch_read(struct fetch_op *op)
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct fetch_part *part = &op->parts[i];
         log_range_release(&part->result.range);
-        enum err e = read_part(op, part, ENV_NOWAIT);
-        const struct log_range *range = &part->result.range;
-        if (e == ERR_AGAIN ||
-            (range->len > 0 && !env_file_is_cached(range->file, range->pos, range->len))) {
+        if (read_part(op, part, ENV_NOWAIT) == ERR_AGAIN) {
             fetch_go_to_disk(op);
             return;
         }

@@ -52,6 +52,7 @@ struct list_op {
     int32_t part_count;
     struct offset_search *searches;
     int32_t search_count;
+    int32_t search_index; /* of the next that a worker does */
     struct env_job job;
     struct loop_task back;
 };
@@ -78,18 +79,20 @@ static void row_fill(const struct request *rq,
 
 /* ---- on disk */
 
+/* One search a step, so that a request with many does not keep a worker. */
 static bool search_on_disk(struct env_job *job)
 {
     struct list_op *op = container_of(job, struct list_op, job);
-    for (int32_t i = 0; i < op->search_count; i++) {
-        struct offset_search *search = &op->searches[i];
-        struct log_time_match match = {.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
-        enum kerr error = partition_find_time(search->partition, search->timestamp, &match);
-        if (error != KERR_NONE)
-            row_fail(search->row, error);
-        else if (match.offset >= 0)
-            row_fill(op->rq, search->row, match);
-    }
+    ASSERT(op->search_index < op->search_count);
+    struct offset_search *search = &op->searches[op->search_index++];
+    struct log_time_match match = {.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
+    enum kerr error = partition_find_time(search->partition, search->timestamp, &match);
+    if (error != KERR_NONE)
+        row_fail(search->row, error);
+    else if (match.offset >= 0)
+        row_fill(op->rq, search->row, match);
+    if (op->search_index < op->search_count)
+        return true;
     loop_post(op->rq->net->loop, &op->back);
     return false;
 }
@@ -312,7 +315,7 @@ void handle_list_offsets(struct request *rq)
         list_op_reply(op);
         return;
     }
-    op->job = (struct env_job){.run = search_on_disk, .queue = ENV_QUEUE_READ};
+    op->job = (struct env_job){.run = search_on_disk, .queue = ENV_QUEUE_COLD};
     op->back = (struct loop_task){.run = back_from_disk};
     env_submit(rq->broker->env, &op->job);
 }

@@ -382,7 +382,7 @@ static double plain_value(const struct page *page, enum metric metric)
     case METRIC_JOURNAL_REPLAYED_TOTAL:
         return (double)load(&page->journal->replayed);
     case METRIC_LOG_COLD_READS_TOTAL:
-        return (double)load(&page->stats->cold_reads);
+        return (double)(load(&page->stats->cold_reads) + load(&page->net->cold_reads));
     case METRIC_LOG_SEGMENTS:
         return (double)page->segments;
     case METRIC_PARTITIONS_UNSYNCED:

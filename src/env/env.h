@@ -124,7 +124,8 @@ enum err env_disk_space(struct env *env, const char *path, int64_t *free_bytes,
 
 enum env_queue {
     ENV_QUEUE_WRITE,      /* appends and their syncs: somebody waits */
-    ENV_QUEUE_READ,       /* cold reads and lookups: somebody waits */
+    ENV_QUEUE_READ,       /* what else somebody waits for */
+    ENV_QUEUE_COLD,       /* reads of old data: few at a time, one while others sync */
     ENV_QUEUE_BACKGROUND, /* retention, deletion, recovery: may never hold all workers */
     ENV_QUEUE_COUNT
 };
@@ -239,7 +240,8 @@ enum err sock_recv(struct sock *sock, void *out, size_t len, size_t *got) MUST_U
 
 /* Sends as much as fits; *sent may be less than asked, also with ERR_OK. ERR_AGAIN: nothing
  * fits now. ERR_CLOSED: the peer is gone. ERR_IO: a file range could not be read. A range must be
- * in the page cache, or the loop waits for the disk. */
+ * in the page cache, or the loop waits for the disk: ask env_file_is_cached just before (mem and
+ * sim insist on it). */
 enum err sock_send(struct sock *sock, const struct sock_part *parts, size_t count, size_t *sent)
     MUST_USE;
 

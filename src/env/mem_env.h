@@ -32,7 +32,7 @@ struct mem_env {
     int fail_at;         /* the nth file or directory call from now on fails, once; 0: none */
     enum err fail_with;  /* with this: ERR_IO unless the test sets another */
     int sock_fail_at;    /* the nth sock_recv or sock_send from now on answers ERR_CLOSED */
-    bool is_cold;        /* ENV_NOWAIT reads answer ERR_AGAIN, nothing is cached */
+    bool is_cold;        /* ENV_NOWAIT reads answer ERR_AGAIN, nothing is cached or sent */
     bool is_inline;      /* env_submit runs the job at once */
     bool is_leaky;       /* mem_env_deinit closes what is open instead of complaining */
     int64_t space_bytes; /* what the files may hold together: then ERR_NO_SPACE */

@@ -275,6 +275,7 @@ static const struct env_file_ops file_ops = {
 const uint8_t *mem_file_range(struct env_file *base, int64_t pos, size_t *len)
 {
     ASSERT(base->ops == &file_ops);
+    ASSERT(!file_of(base)->m->is_cold); /* a loop never waits for a disk */
     const struct mem_node *node = file_of(base)->node;
     size_t left = (uint64_t)pos < node->size ? node->size - (size_t)pos : 0;
     *len = MIN(*len, left);

@@ -7,6 +7,11 @@
  * for a deletion. A background job with further steps goes to the end of its line
  * after each, so that many of them advance side by side.
  *
+ * Reads of old data have the third line, and the same rule for further steps. Whoever syncs waits
+ * behind every read that the disk has taken on before, so while files are synced only one of these
+ * reads goes on at a time; else all workers but one may be at them. They take turns with the first
+ * line, so that neither waits for ever.
+ *
  * Waking a thread costs more than a small write. So the first step of a job, which seldom
  * blocks, counts as brisk: while a worker is at one, others are not woken for what comes in; he
  * takes it next. A further step (the sync) does block: before it another worker is woken for what
@@ -26,6 +31,8 @@
 enum {
     BACKLOG_MANY = 16, /* so many waiting jobs are worth another worker at once */
     WATCH_PERIOD_NS = 1000000,
+    SYNCED_RECENTLY_NS = 100000000,
+    COLD_TURN = 4,          /* after so many other jobs it is a cold read's turn */
     WATCH_QUIET_LOOKS = 20, /* after so many without a backlog the watch ends */
 };
 
@@ -50,41 +57,82 @@ static void wake_for_waiting(struct real_disk *disk)
         wake_one(disk); /* he finds something to do, or begins to watch */
 }
 
+/* All workers but one may be at what nobody waits for, or may wait a little. */
+static bool may_take_slow(const struct real_disk *disk)
+{
+    return disk->background_count + disk->cold_count + 1 < disk->worker_count ||
+           disk->worker_count == 1;
+}
+
+static bool may_take_cold(const struct real_disk *disk)
+{
+    if (list_is_empty(&disk->cold) || !may_take_slow(disk))
+        return false;
+    return disk->cold_count == 0 || !real_was_within(disk->synced_ns, SYNCED_RECENTLY_NS);
+}
+
+/* One worker less is for the background while cold reads want one: its steps may be long. */
+static bool may_take_background(const struct real_disk *disk)
+{
+    bool is_cold_wanted = disk->cold_count > 0 || !list_is_empty(&disk->cold);
+    unsigned kept = is_cold_wanted && disk->worker_count > 2 ? 2 : 1;
+    return !list_is_empty(&disk->background) && may_take_slow(disk) &&
+           (disk->background_count + kept < disk->worker_count || disk->worker_count == 1);
+}
+
+static struct env_job *pop(struct list *line)
+{
+    return container_of(list_pop_front(line), struct env_job, link);
+}
+
+static struct env_job *take_cold(struct real_disk *disk)
+{
+    disk->cold_count++;
+    disk->cold_passed = 0;
+    return pop(&disk->cold);
+}
+
 /* The job that this worker may run now, or NULL. */
 static struct env_job *take_job(struct real_disk *disk)
 {
-    struct list *link = list_pop_front(&disk->waiting);
-    if (link != NULL) {
+    bool is_cold_free = may_take_cold(disk);
+    if (is_cold_free && disk->cold_passed >= COLD_TURN)
+        return take_cold(disk);
+    if (!list_is_empty(&disk->waiting)) {
+        disk->cold_passed += is_cold_free;
         disk->waiting_count--;
         disk->taken_count++;
+        return pop(&disk->waiting);
     }
-    if (link == NULL &&
-        (disk->background_count + 1 < disk->worker_count || disk->worker_count == 1)) {
-        link = list_pop_front(&disk->background);
-        if (link != NULL)
-            disk->background_count++;
-    }
-    return link != NULL ? container_of(link, struct env_job, link) : NULL;
+    if (is_cold_free)
+        return take_cold(disk);
+    if (!may_take_background(disk))
+        return NULL;
+    disk->background_count++;
+    return pop(&disk->background);
 }
 
 static bool is_drained(const struct real_disk *disk)
 {
-    return disk->is_stopping && list_is_empty(&disk->waiting) && list_is_empty(&disk->background);
+    return disk->is_stopping && list_is_empty(&disk->waiting) && list_is_empty(&disk->cold) &&
+           list_is_empty(&disk->background);
 }
 
-/* With the mutex held; without it while the job runs. */
-static void run_background_job(struct real_disk *disk, struct env_job *job)
+/* With the mutex held; without it while the job runs. A step of the background or of a cold read,
+ * of which `count` are at work. */
+static void run_slow_job(struct real_disk *disk, struct env_job *job, struct list *line,
+                         unsigned *count)
 {
     pthread_mutex_unlock(&disk->mutex);
     bool has_more = job->run(job);
     monitor_assert_none();
     pthread_mutex_lock(&disk->mutex);
-    ASSERT(disk->background_count > 0);
-    disk->background_count--;
+    ASSERT(*count > 0);
+    (*count)--;
     if (has_more)
-        list_push_back(&disk->background, &job->link);
-    if (!list_is_empty(&disk->background))
-        wake_one(disk); /* one who was held back by the bound may go on */
+        list_push_back(line, &job->link);
+    if (may_take_cold(disk) || may_take_background(disk))
+        wake_one(disk); /* one who was held back by the bounds may go on */
 }
 
 /* The same for an append or a read. */
@@ -162,7 +210,9 @@ static void *work(void *arg)
         if (job == NULL)
             wait_for_work(disk);
         else if (job->queue == ENV_QUEUE_BACKGROUND)
-            run_background_job(disk, job);
+            run_slow_job(disk, job, &disk->background, &disk->background_count);
+        else if (job->queue == ENV_QUEUE_COLD)
+            run_slow_job(disk, job, &disk->cold, &disk->cold_count);
         else
             run_job(disk, job);
     }
@@ -177,6 +227,10 @@ void real_disk_submit(struct real_disk *disk, struct env_job *job)
     if (job->queue == ENV_QUEUE_BACKGROUND) {
         list_push_back(&disk->background, &job->link);
         wake_one(disk);
+    } else if (job->queue == ENV_QUEUE_COLD) {
+        list_push_back(&disk->cold, &job->link);
+        if (may_take_cold(disk))
+            wake_one(disk);
     } else {
         list_push_back(&disk->waiting, &job->link);
         disk->waiting_count++;
@@ -185,10 +239,11 @@ void real_disk_submit(struct real_disk *disk, struct env_job *job)
     pthread_mutex_unlock(&disk->mutex);
 }
 
-enum err real_disk_start(struct real_disk *disk, unsigned worker_count)
+enum err real_disk_start(struct real_disk *disk, unsigned worker_count,
+                         const _Atomic int64_t *synced_ns)
 {
     ASSERT(worker_count > 0);
-    *disk = (struct real_disk){0};
+    *disk = (struct real_disk){.synced_ns = synced_ns};
     pthread_mutex_init(&disk->mutex, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -196,6 +251,7 @@ enum err real_disk_start(struct real_disk *disk, unsigned worker_count)
     pthread_cond_init(&disk->is_work, &attributes);
     pthread_condattr_destroy(&attributes);
     list_init(&disk->waiting);
+    list_init(&disk->cold);
     list_init(&disk->background);
     disk->workers = mem_alloc(worker_count * sizeof(disk->workers[0]));
     for (unsigned i = 0; i < worker_count; i++) {
@@ -221,7 +277,8 @@ void real_disk_stop(struct real_disk *disk)
     pthread_mutex_unlock(&disk->mutex);
     for (unsigned i = 0; i < disk->worker_count; i++)
         pthread_join(disk->workers[i], NULL);
-    ASSERT(list_is_empty(&disk->waiting) && list_is_empty(&disk->background));
+    ASSERT(list_is_empty(&disk->waiting) && list_is_empty(&disk->cold) &&
+           list_is_empty(&disk->background));
     mem_free(disk->workers);
     pthread_cond_destroy(&disk->is_work);
     pthread_mutex_destroy(&disk->mutex);

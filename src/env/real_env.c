@@ -16,6 +16,12 @@
 
 enum { THREAD_STACK_BYTES = 1024 * 1024 };
 
+bool real_was_within(const _Atomic int64_t *noted_ns, int64_t within_ns)
+{
+    int64_t at = atomic_load_explicit(noted_ns, memory_order_relaxed);
+    return at != 0 && real_mono_ns() - at <= within_ns;
+}
+
 int64_t real_mono_ns(void)
 {
     struct timespec t;
@@ -148,7 +154,7 @@ enum err real_env_new(const struct real_env_options *options, struct real_env **
     if (options->in_memory)
         e = real_memory_new(&real->memory);
     if (e == ERR_OK)
-        e = real_disk_start(&real->disk, options->workers);
+        e = real_disk_start(&real->disk, options->workers, &real->synced_ns);
     if (e != ERR_OK) {
         real_memory_free(real->memory);
         pthread_mutex_destroy(&real->loops_mutex);

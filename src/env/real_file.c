@@ -19,12 +19,20 @@
 #include "env/real_errno.h"
 #include "env/real_private.h"
 
+enum {
+    PAGE_BYTES = 4096,
+    PROBE_BYTES = 32 * 1024,
+    READ_RECENTLY_NS = 100000000,
+    AHEAD_BYTES = 128 * 1024, /* who reads forward in small steps gets so much at once */
+};
+
 struct real_file {
     struct env_file file;
     struct env *env;
     struct env_job close_job;
     int fd;
     bool is_memory;
+    _Atomic int64_t read_end; /* of the last small read that could wait */
 };
 
 static int fd_of(const struct env_file *file)
@@ -35,6 +43,12 @@ static int fd_of(const struct env_file *file)
 static bool is_memory(const struct env_file *file)
 {
     return ((const struct real_file *)(const void *)file)->is_memory;
+}
+
+static struct real_env *real_env_of(const struct env_file *file)
+{
+    struct env *env = ((const struct real_file *)(const void *)file)->env;
+    return container_of(env, struct real_env, env);
 }
 
 static bool close_now(struct env_job *job)
@@ -56,18 +70,20 @@ static void file_close(struct env_file *base)
         close_now(&file->close_job);
 }
 
-static enum err file_read(struct env_file *file, void *out, size_t len, int64_t pos,
-                          enum env_read_mode mode, size_t *got)
+enum cache_answer { CACHE_HAS_ALL, CACHE_LACKS_SOME, CACHE_UNKNOWN /* to this kernel */ };
+
+static enum cache_answer ask_cache(struct env_file *file, int64_t pos, int64_t len);
+
+static enum err read_with(struct env_file *file, void *out, size_t len, int64_t pos, int flags,
+                          size_t *got)
 {
-    ASSERT(mode == ENV_NOWAIT || !real_is_on_loop());
-    int flags = mode == ENV_NOWAIT && !is_memory(file) ? RWF_NOWAIT : 0;
     size_t done = 0;
     while (done < len) {
         struct iovec iov = {.iov_base = (char *)out + done, .iov_len = len - done};
         ssize_t n = preadv2(fd_of(file), &iov, 1, pos + (int64_t)done, flags);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && mode == ENV_NOWAIT && (errno == EOPNOTSUPP || errno == ENOSYS))
+        if (n < 0 && flags != 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
             return ERR_AGAIN; /* a file system that cannot tell: as if it were cold */
         if (n < 0)
             return real_errno(errno);
@@ -77,6 +93,46 @@ static enum err file_read(struct env_file *file, void *out, size_t len, int64_t 
     }
     *got = done;
     return ERR_OK;
+}
+
+/* For what is not there RWF_NOWAIT hands reads to the disk before it says so, and the disk's queue
+ * may be full: they are a worker's to hand over. So the page cache is asked first. */
+static enum err read_cached(struct env_file *file, void *out, size_t len, int64_t pos, size_t *got)
+{
+    if (ask_cache(file, pos, (int64_t)len) == CACHE_LACKS_SOME)
+        return ERR_AGAIN;
+    return read_with(file, out, len, pos, is_memory(file) ? 0 : RWF_NOWAIT, got);
+}
+
+/* The kernel's own reading ahead is off, see real_file_open: large reads are as large as they are,
+ * small ones that go forward get a little of it here. */
+static void read_ahead(struct env_file *base, int64_t pos, size_t len)
+{
+    struct real_file *file = container_of(base, struct real_file, file);
+    if (file->is_memory || len >= AHEAD_BYTES)
+        return;
+    int64_t before =
+        atomic_exchange_explicit(&file->read_end, pos + (int64_t)len, memory_order_relaxed);
+    bool goes_on = pos >= before && pos - before <= AHEAD_BYTES;
+    if (!goes_on || ask_cache(base, pos, (int64_t)len) != CACHE_LACKS_SOME)
+        return;
+    int failed = posix_fadvise(file->fd, pos, AHEAD_BYTES, POSIX_FADV_WILLNEED);
+    (void)failed; /* only ever a matter of speed */
+}
+
+static enum err file_read(struct env_file *file, void *out, size_t len, int64_t pos,
+                          enum env_read_mode mode, size_t *got)
+{
+    if (mode == ENV_NOWAIT)
+        return read_cached(file, out, len, pos, got);
+    ASSERT(!real_is_on_loop());
+    read_ahead(file, pos, len);
+    struct real_env *real = real_env_of(file);
+    atomic_fetch_add_explicit(&real->reading, 1, memory_order_relaxed);
+    enum err e = read_with(file, out, len, pos, 0, got);
+    atomic_store_explicit(&real->read_ns, real_mono_ns(), memory_order_relaxed);
+    atomic_fetch_sub_explicit(&real->reading, 1, memory_order_relaxed);
+    return e;
 }
 
 /* Moves past the first `n` bytes. */
@@ -115,6 +171,7 @@ static enum err file_write(struct env_file *file, struct iovec *iov, int iov_cou
 static enum err file_sync(struct env_file *file)
 {
     ASSERT(!real_is_on_loop());
+    atomic_store_explicit(&real_env_of(file)->synced_ns, real_mono_ns(), memory_order_relaxed);
     return fdatasync(fd_of(file)) == 0 ? ERR_OK : real_errno(errno);
 }
 
@@ -184,7 +241,7 @@ struct cache_counts {
     uint64_t recently_evicted;
 };
 
-enum { CACHESTAT_CALL = 451, PAGE_BYTES = 4096 };
+enum { CACHESTAT_CALL = 451 };
 
 static bool is_byte_cached(const struct env_file *file, int64_t pos)
 {
@@ -212,22 +269,46 @@ static bool count_cached_pages(const struct env_file *file, int64_t pos, int64_t
 
 /* The good case is one call; only where pages are missing the file's end is asked for, because
  * those behind it never are there and nobody waits for them. */
+static enum cache_answer ask_cache(struct env_file *file, int64_t pos, int64_t len)
+{
+    uint64_t cached = 0;
+    int64_t size = 0;
+    if (len == 0 || is_memory(file))
+        return CACHE_HAS_ALL;
+    if (!count_cached_pages(file, pos, len, &cached))
+        return CACHE_UNKNOWN;
+    if (cached >= page_count(pos, len) || file_size(file, &size) != ERR_OK || size <= pos)
+        return CACHE_HAS_ALL; /* or there is nothing to wait for */
+    return cached < page_count(pos, MIN(len, size - pos)) ? CACHE_LACKS_SOME : CACHE_HAS_ALL;
+}
+
+/* A page counts as cached from the moment that its read begins, and whoever wants it then waits for
+ * the disk. So while this process reads, pages are asked for one by one, though not each. */
+static bool is_range_readable(const struct env_file *file, int64_t pos, int64_t len)
+{
+    for (int64_t at = 0; at < len; at += PROBE_BYTES) {
+        if (!is_byte_cached(file, pos + at))
+            return false;
+    }
+    return is_byte_cached(file, pos + len - 1);
+}
+
 static bool file_is_cached(struct env_file *file, int64_t pos, int64_t len)
 {
     ASSERT(pos >= 0 && len >= 0);
     if (len == 0 || is_memory(file))
         return true;
-    uint64_t cached = 0;
-    bool is_counted = count_cached_pages(file, pos, len, &cached);
-    if (is_counted && cached >= page_count(pos, len))
-        return true;
-    int64_t size = 0;
-    if (file_size(file, &size) != ERR_OK || size <= pos)
-        return true; /* nothing to wait for */
-    len = MIN(len, size - pos);
-    if (is_counted)
-        return cached >= page_count(pos, len);
-    return is_byte_cached(file, pos) && is_byte_cached(file, pos + len - 1);
+    enum cache_answer answer = ask_cache(file, pos, len);
+    if (answer == CACHE_LACKS_SOME)
+        return false;
+    const struct real_env *real = real_env_of(file);
+    bool may_be_on_the_way = answer == CACHE_UNKNOWN ||
+                             atomic_load_explicit(&real->reading, memory_order_relaxed) > 0 ||
+                             real_was_within(&real->read_ns, READ_RECENTLY_NS);
+    if (may_be_on_the_way)
+        return is_range_readable(file, pos, len);
+    /* Others may read ahead: then the end comes last. */
+    return len < PROBE_BYTES || is_byte_cached(file, pos + len - 1);
 }
 
 static const struct env_file_ops file_ops = {
@@ -281,6 +362,11 @@ enum err real_file_open(struct env *env, const char *path, unsigned flags, struc
     file->env = env;
     file->close_job = (struct env_job){.run = close_now, .queue = ENV_QUEUE_BACKGROUND};
     file->fd = fd;
+    /* The kernel reads ahead up to megabytes at once (8 MiB was seen): whoever syncs meanwhile
+     * waits behind them. And it goes on by marks in the page cache: then it is the loop that sends
+     * who hands the reads to the disk, and who waits where the peer is quicker than the disk. */
+    int failed = posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    (void)failed; /* a file system that knows no such thing */
     *out = &file->file;
     return ERR_OK;
 }

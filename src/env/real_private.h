@@ -52,7 +52,9 @@ struct real_disk {
     pthread_mutex_t mutex;
     pthread_cond_t is_work;
     struct list waiting;    /* jobs that somebody waits for: appends, reads */
+    struct list cold;       /* reads of old data, a step at a time */
     struct list background; /* jobs that nobody waits for */
+    const _Atomic int64_t *synced_ns;
     unsigned worker_count;
     unsigned waiting_count;    /* of `waiting` */
     uint64_t taken_count;      /* from `waiting`, ever */
@@ -61,13 +63,17 @@ struct real_disk {
     unsigned brisk_count;      /* workers in the first step of an append or read */
     bool is_watched;           /* an idle worker looks every millisecond */
     unsigned background_count; /* workers in a background job */
+    unsigned cold_count;       /* in a cold read */
+    unsigned cold_passed;      /* so many jobs were taken before a cold read that waits */
     bool is_stopping;
     pthread_t *workers;
 };
 
 struct real_loop;
 
-enum err real_disk_start(struct real_disk *disk, unsigned worker_count);
+/* `synced_ns` tells when a file was last synced: then cold reads are held back. */
+enum err real_disk_start(struct real_disk *disk, unsigned worker_count,
+                         const _Atomic int64_t *synced_ns);
 void real_disk_stop(struct real_disk *disk);
 void real_disk_submit(struct real_disk *disk, struct env_job *job);
 
@@ -78,6 +84,9 @@ struct real_env {
     struct real_memory *memory; /* NULL: files are the kernel's */
     int64_t start_wall_ms;
     _Atomic int64_t skipped_ms;   /* by which both clocks run ahead of the kernel's */
+    _Atomic int64_t synced_ns;    /* when a file was last synced; 0: never */
+    _Atomic int64_t read_ns;      /* when a worker's read of a file last ended */
+    _Atomic int64_t reading;      /* workers in such a read */
     _Atomic uint64_t loop_stalls; /* loops that were taken over, see real_stand_in.c */
 
     pthread_mutex_t loops_mutex;
@@ -88,6 +97,8 @@ struct real_env {
 int64_t real_env_now_ns(const struct real_env *real);
 /* The kernel's. */
 int64_t real_mono_ns(void);
+/* Was this noted (real_mono_ns) at most so long ago? 0: never. */
+bool real_was_within(const _Atomic int64_t *noted_ns, int64_t within_ns);
 
 /* Starts a thread with a small stack and all signals blocked. */
 enum err real_thread_start(pthread_t *out, const char *name, void *(*run)(void *arg), void *arg);

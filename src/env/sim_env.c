@@ -98,14 +98,18 @@ void sim_env_run_main(struct sim_env *env, void (*run)(void *arg), void *arg)
 
 /* ---- disk workers */
 
-/* Background work may never hold all workers; between the queues chance decides. */
+static bool is_slow(enum env_queue queue)
+{
+    return queue == ENV_QUEUE_BACKGROUND || queue == ENV_QUEUE_COLD;
+}
+
+/* Background work and cold reads may never hold all workers; between the queues chance decides. */
 static struct env_job *take_job(struct sim_env *env)
 {
     unsigned first = (unsigned)sim_draw(env->sim, 0, ENV_QUEUE_COUNT - 1);
     for (unsigned i = 0; i < ENV_QUEUE_COUNT; i++) {
         unsigned queue = (first + i) % ENV_QUEUE_COUNT;
-        if (queue == ENV_QUEUE_BACKGROUND && env->background_running > 0 &&
-            env->background_running + 1 >= env->worker_count)
+        if (is_slow(queue) && env->slow_running > 0 && env->slow_running + 1 >= env->worker_count)
             continue;
         struct list *node = list_pop_front(&env->jobs[queue]);
         if (node != NULL)
@@ -128,11 +132,11 @@ static void worker_run(void *arg)
             worker->is_idle = false;
             continue;
         }
-        bool is_background = job->queue == ENV_QUEUE_BACKGROUND;
-        env->background_running += is_background;
+        bool counts = is_slow(job->queue);
+        env->slow_running += counts;
         while (job->run(job))
             sim_env_sleep(env, sim_draw(sim, 0, sim->tuning.step_delay_max));
-        env->background_running -= is_background;
+        env->slow_running -= counts;
         sim_env_sleep(env, sim_draw(sim, 0, sim->tuning.step_delay_max));
     }
 }

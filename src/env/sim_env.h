@@ -87,7 +87,7 @@ struct sim_env {
     struct list socks; /* all of this process, attached or not */
     struct list jobs[ENV_QUEUE_COUNT];
     unsigned worker_count;
-    unsigned background_running;
+    unsigned slow_running; /* jobs of the background and cold reads */
     struct sim_worker workers[SIM_WORKERS_MAX];
     unsigned loop_count;
     struct sim_loop loops[SIM_LOOPS_MAX];
@@ -147,7 +147,8 @@ enum err sim_disk_space(struct env *env, const char *path, int64_t *free_bytes,
                         int64_t *total_bytes) MUST_USE;
 void sim_files_free(struct sim_env *env);
 
-/* What a socket sends of a file: the page cache as it is now. False: the range is not there. */
+/* What a socket sends of a file: the page cache as it is now. False: the range is not there. That
+ * it is cached must have been found out at this very moment: a loop never waits for a disk. */
 bool sim_file_peek(struct env_file *file, int64_t pos, uint8_t *out, size_t len) MUST_USE;
 
 #endif

@@ -21,7 +21,10 @@ struct sim_file {
     struct sim_env *env;
     struct sim_inode *inode;
     bool can_write;
-    char *path; /* under which it was opened */
+    int64_t cached_pos; /* this range was found to be cached ... */
+    int64_t cached_end;
+    int64_t cached_at_ns; /* ... then, and is at no other time */
+    char *path;           /* under which it was opened */
 };
 
 /* From the first operation of what is aimed at to the one of the death. */
@@ -272,11 +275,16 @@ static enum err file_lock(struct env_file *f)
 
 static bool file_is_cached(struct env_file *f, int64_t pos, int64_t len)
 {
-    struct sim *sim = file_of(f)->env->sim;
-    bool is_cold = sim_percent(sim, sim->tuning.cold_percent);
-    if (is_cold)
+    struct sim_file *file = file_of(f);
+    struct sim *sim = file->env->sim;
+    if (sim_percent(sim, sim->tuning.cold_percent)) {
         sim_count(sim, SIM_FAULT_COLD_READ);
-    return !is_cold;
+        return false;
+    }
+    file->cached_pos = pos;
+    file->cached_end = pos + len;
+    file->cached_at_ns = sim->now_ns;
+    return true;
 }
 
 static const struct env_file_ops file_ops = {
@@ -294,6 +302,8 @@ static const struct env_file_ops file_ops = {
 bool sim_file_peek(struct env_file *f, int64_t pos, uint8_t *out, size_t len)
 {
     struct sim_file *file = file_of(f);
+    ASSERT(file->cached_at_ns == file->env->sim->now_ns);
+    ASSERT(pos >= file->cached_pos && pos + (int64_t)len <= file->cached_end);
     return !file->env->is_dead && sim_inode_read(file->inode, out, len, pos) == len;
 }
 

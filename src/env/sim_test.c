@@ -386,17 +386,18 @@ static bool order_step(struct env_job *job)
 TEST(sim_jobs_of_a_queue_begin_in_order_and_overlap)
 {
     enum { COUNT = 50 };
-    struct disk_run run = disk_begin(7);
+    struct disk_run run = disk_begin(9);
     struct order_job jobs[ENV_QUEUE_COUNT][COUNT];
     int next[ENV_QUEUE_COUNT] = {0}, running[ENV_QUEUE_COUNT] = {0}, most[ENV_QUEUE_COUNT] = {0};
     for (int i = 0; i < COUNT; i++) {
         for (int q = 0; q < ENV_QUEUE_COUNT; q++) {
+            int kind = q == ENV_QUEUE_COLD ? ENV_QUEUE_BACKGROUND : q; /* counted together */
             jobs[q][i] = (struct order_job){.job = {.run = order_step, .queue = (enum env_queue)q},
                                             .next = &next[q],
                                             .index = i,
                                             .left = 1 + i % 4,
-                                            .running = &running[q],
-                                            .running_max = &most[q]};
+                                            .running = &running[kind],
+                                            .running_max = &most[kind]};
             env_submit(&run.before->env, &jobs[q][i].job);
         }
     }

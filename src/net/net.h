@@ -109,8 +109,9 @@ void net_request_add_bytes(struct net_request *req, const void *data, size_t len
 /* Ownership of the slice's reference moves in. */
 void net_request_add_slice(struct net_request *req, struct iobuf_slice take_slice);
 
-/* A range of a file, sent by sendfile: it should be in the page cache. Takes a reference of its
- * own. A file that turns out to be shorter closes the connection. */
+/* A range of a file, sent by sendfile; what is not in the page cache then is read by a disk worker,
+ * piece by piece, so the loop never waits for the disk. Takes a reference of its own. A file that
+ * turns out to be shorter closes the connection. */
 void net_request_add_file(struct net_request *req, struct env_file *file, int64_t pos, size_t len);
 
 /* Memory from mem_alloc or mem_try that is freed with the request (the writer's buffer that
@@ -187,6 +188,7 @@ struct net_stats {
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t bytes_out;
     _Atomic uint64_t requests;
+    _Atomic uint64_t cold_reads;        /* pieces of files that a worker read to be sent */
     _Atomic int64_t open;               /* connections now */
     _Atomic int64_t requests_in_flight; /* handed to the broker and not yet freed */
     _Atomic int64_t memory_bytes;       /* reserved now */

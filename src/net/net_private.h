@@ -6,6 +6,7 @@
  *   conn.c     a connection's life, its watch lists, what it does next
  *   input.c    bytes to frames to requests
  *   output.c   answers to bytes
+ *   cold.c     what of them the page cache does not have
  *   request.c  a request and the parts of its answer
  *   budget.c   memory
  *
@@ -84,6 +85,9 @@ struct net_conn {
     uint64_t unsent_bytes;
     uint64_t head_sent; /* of the answer at the front */
 
+    struct net_piece *piece; /* of a file, read for what is sent first; see cold.c */
+
+    bool is_cold;      /* a worker reads for what is sent next */
     bool is_waiting;   /* for memory */
     bool is_exclusive; /* what is with the broker may not be overlapped */
     bool is_muted;
@@ -145,6 +149,15 @@ void net_input_drop(struct net_conn *conn); /* at the end of the connection */
 /* output.c. Sends what is ready; may close the connection. */
 void net_output_flush(struct net_conn *conn);
 
+/* cold.c */
+/* Cuts the parts, of which there is at least one, to what can be sent without waiting for a disk;
+ * *total: bytes of these. ERR_AGAIN: nothing; the connection runs when a worker has read for it (or
+ * the reactor is closed). ERR_NO_MEMORY. */
+enum err net_cold_limit(struct net_conn *conn, struct sock_part *parts, size_t *count,
+                        size_t *total) MUST_USE;
+/* Gives back the memory of what was read, if any. */
+void net_cold_drop(struct net_conn *conn);
+
 /* ---- server */
 
 struct net_reactor {
@@ -161,6 +174,7 @@ struct net_reactor {
     bool is_dirty_posted;
     bool is_running; /* one of its connections is in net_conn_run */
     struct loop_task close_task;
+    uint32_t cold_count; /* of its connections that are cold */
     bool is_closed;
     int64_t complained_ns; /* about bytes that are no frame */
     uint32_t complaints;   /* not told since */
@@ -209,6 +223,8 @@ struct net_server {
 };
 
 /* server.c */
+/* Is the reactor closed, and was this the last that a worker did for it? Then says so. */
+void net_reactor_check_closed(struct net_reactor *reactor);
 void net_server_forget(struct net_server *server, const struct net_conn *conn);
 /* One line a while, however many there are. True: say it, with `untold` behind it. */
 enum { NET_UNTOLD_SIZE = 48 };

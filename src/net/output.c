@@ -3,14 +3,13 @@
 #include "base/assert.h"
 #include "net/net_private.h"
 
-enum { PARTS_PER_SEND = 64 };
+enum { PARTS_PER_SEND = 64, FLUSH_BYTES_MAX = 4 * 1024 * 1024 };
 
 /* The answers that are ready from the front on, without what is sent of the first. */
-static size_t gather(const struct net_conn *conn, struct sock_part *out, size_t *total)
+static size_t gather(const struct net_conn *conn, struct sock_part *out)
 {
     size_t count = 0;
     uint64_t skip = conn->head_sent;
-    *total = 0;
     LIST_FOR_EACH (link, &conn->order) {
         const struct net_request *req = container_of(link, struct net_request, order);
         if (req->state == NET_REQUEST_NO_ANSWER)
@@ -31,7 +30,6 @@ static size_t gather(const struct net_conn *conn, struct sock_part *out, size_t 
                 part.data += skip;
             part.len -= skip;
             skip = 0;
-            *total += part.len;
             out[count++] = part;
         }
         ASSERT(skip == 0);
@@ -72,29 +70,47 @@ static bool is_end_due(const struct net_conn *conn)
     return container_of(conn->order.next, struct net_request, order)->state == NET_REQUEST_CLOSES;
 }
 
+/* Sends once, and takes off what was sent. False: no more can be sent now, or it has closed. */
+static bool send_some(struct net_conn *conn, const struct sock_part *parts, size_t count,
+                      size_t total)
+{
+    size_t sent = 0;
+    enum err e = sock_send(conn->sock, parts, count, &sent);
+    net_cold_drop(conn); /* what the socket did not take of it is asked for again */
+    if (e == ERR_AGAIN) {
+        conn->is_blocked = true;
+        return false;
+    }
+    if (e != ERR_OK) {
+        net_conn_end(conn, e == ERR_CLOSED ? NET_CLOSED_BY_PEER : NET_CLOSED_BROKER,
+                     e == ERR_CLOSED ? "the peer is gone" : "a file range cannot be read");
+        return false;
+    }
+    conn->sent_ns = loop_now_ns(conn->reactor->loop);
+    account(conn, sent);
+    conn->is_blocked = sent < total;
+    return !conn->is_blocked;
+}
+
 void net_output_flush(struct net_conn *conn)
 {
     struct sock_part parts[PARTS_PER_SEND];
-    size_t total, count, sent = 0;
+    size_t total, count, all = 0;
     conn->is_blocked = false;
+    if (conn->is_cold)
+        return;       /* a worker reads for it */
     account(conn, 0); /* those at the front that have no answer */
-    while ((count = gather(conn, parts, &total)) > 0) {
-        enum err e = sock_send(conn->sock, parts, count, &sent);
-        if (e == ERR_AGAIN) {
-            conn->is_blocked = true;
+    while ((count = gather(conn, parts)) > 0) {
+        if (all >= FLUSH_BYTES_MAX) {
+            conn->is_blocked = true; /* others have their turn, however fast its peer reads */
             return;
         }
-        if (e != ERR_OK) {
-            net_conn_end(conn, e == ERR_CLOSED ? NET_CLOSED_BY_PEER : NET_CLOSED_BROKER,
-                         e == ERR_CLOSED ? "the peer is gone" : "a file range cannot be read");
+        enum err e = net_cold_limit(conn, parts, &count, &total);
+        if (e == ERR_NO_MEMORY)
+            net_conn_end(conn, NET_CLOSED_MEMORY, "no memory to read for it");
+        if (e != ERR_OK || !send_some(conn, parts, count, total))
             return;
-        }
-        conn->sent_ns = loop_now_ns(conn->reactor->loop);
-        account(conn, sent);
-        if (sent < total) {
-            conn->is_blocked = true;
-            return;
-        }
+        all += total;
     }
     if (is_end_due(conn))
         net_conn_end(conn, NET_CLOSED_BROKER, "closed behind an answer");

@@ -232,11 +232,18 @@ void net_server_stop_accepting(struct net_server *server)
 
 /* ---- start and end */
 
+void net_reactor_check_closed(struct net_reactor *reactor)
+{
+    struct net_server *server = reactor->server;
+    if (reactor->is_closed && reactor->cold_count == 0 &&
+        atomic_fetch_sub(&server->reactors_open, 1) == 1)
+        loop_post(server->reactors[0].loop, server->done);
+}
+
 /* Thread: the reactor's. */
 static void close_reactor(struct loop_task *task)
 {
     struct net_reactor *reactor = container_of(task, struct net_reactor, close_task);
-    struct net_server *server = reactor->server;
     reactor->is_closed = true;
     while (!list_is_empty(&reactor->conns)) {
         struct net_conn *conn = container_of(reactor->conns.next, struct net_conn, link);
@@ -247,8 +254,7 @@ static void close_reactor(struct loop_task *task)
     }
     loop_timer_stop(reactor->loop, &reactor->idle_timer);
     loop_timer_stop(reactor->loop, &reactor->moving_timer);
-    if (atomic_fetch_sub(&server->reactors_open, 1) == 1)
-        loop_post(server->reactors[0].loop, server->done);
+    net_reactor_check_closed(reactor);
 }
 
 void net_server_close(struct net_server *server, struct loop_task *done)
