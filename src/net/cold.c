@@ -25,7 +25,7 @@
 #include "net/net_private.h"
 
 enum {
-    CACHED_BYTES_MAX = 256 * 1024,
+    CACHED_BYTES_MAX = 1024 * 1024, /* a Fetch of the usual size asks once */
     COLD_BYTES = 128 * 1024,
 };
 
