@@ -121,6 +121,28 @@ def member_rows():
     ]
 
 
+def partition_rows():
+    def rows(count, words, targets):
+        name = f"partitions-{count}"
+
+        def row(title, unit, metric, goals=(), digits=1):
+            return Row(title, unit, same(name, metric, PAIR), goals, digits=digits)
+        return [
+            row(f"{words} partitions, 1,000 a topic: broker CPU of creating 1,000", "s",
+                key("create_cpu_s_per_1000"), targets, 3),
+            row("the same: all of them", "s", key("create_s"), targets),
+            row("a record to each: until all are acknowledged", "s", key("write_s"), targets),
+            row("the same: broker CPU", "s", key("write_cpu_s"), targets),
+            row("at rest: growth of resident memory since the start, each", "bytes",
+                key("partition_bytes"), [(None, 5 * 1024)], 0),
+            row("at rest: CPU ticks (10 ms) in 10 s", "ticks", key("idle_ticks"), [(None, 0)], 0),
+            row("clean stop", "s", key("stop_s"), targets),
+            row("start until served", "s", key("restart_s"), targets),
+            row("the same: broker CPU", "s", key("restart_cpu_s"), targets),
+        ]
+    return rows(10_000, "10,000", BETTER) + rows(100_000, "100,000", ())
+
+
 def journal_rows():
     rows = []
     for n in (1, 10, 100, 1000):
@@ -189,6 +211,7 @@ ROWS = [
                                 "(Kafka: page cache)"),
     *rebalance_rows(),
     *metadata_rows(),
+    *partition_rows(),
     *member_rows(),
     Row("Exec to first acknowledged record, empty directory", "ms",
         same("start", key("acked_ms"), PAIR), [(None, 50)], digits=1),

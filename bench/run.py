@@ -22,6 +22,7 @@ import time
 import log_scenarios
 import loop_disk
 import machine
+import partition_scenarios
 import report
 from servers import ROOT, BenchError, Floor, Kafka, Klamm
 
@@ -36,9 +37,9 @@ COMMITS = {"commit-1": (1, 1), "commit-32": (1, 32), "commit-1000": (1000, 32)} 
 
 # In the order of running. The first five share two servers and are repeated in rounds.
 SCENARIOS = ("produce", "small", "durable", "latency", "groups", "metadata", "members", "idle",
-             "start", "journal")
+             "start", "journal", "partitions")
 # Not part of a plain `make bench`.
-ON_DEMAND = ("journal",)
+ON_DEMAND = ("journal", "partitions")
 
 FULL = {"rounds": 5, "bytes": 2_000_000_000, "seconds": 3.0, "warm": 0.5, "latency_seconds": 6.0,
         "fetch_passes": 3, "klamm_starts": 9, "kafka_starts": 3, "conns": 10_000,
@@ -471,6 +472,8 @@ class Bench:
             self.attempt("ephemeral", "klamm", 0, self.ephemeral)
         if self.wants("journal"):
             self.alone("journal", log_scenarios.journal)
+        if self.wants("partitions"):
+            self.alone("partitions", partition_scenarios.partitions)
 
     def alone(self, name, scenario):
         """A scenario that has servers of its own for all of its rounds."""

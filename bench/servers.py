@@ -22,6 +22,7 @@ READY_LINE = re.compile(r"127\.0\.0\.1:(\d+)")
 GROUP_SETTINGS = {"group.initial.rebalance.delay.ms": 0, "group.min.session.timeout.ms": 500}
 START_SECONDS = 20
 STOP_SECONDS = 20
+RESTART_SECONDS = 300  # with many partitions
 
 
 class BenchError(Exception):
@@ -53,12 +54,12 @@ class Process:
     def log_path(self):
         return self.directory / "log.txt"
 
-    def start(self, port=0):
+    def start(self, port=0, within=START_SECONDS):
         with open(self.log_path(), "wb") as log:
             self.process = subprocess.Popen(
                 self.command(port), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=kafka_module.end_with_parent)
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             match = READY_LINE.search(self.log_path().read_text(errors="replace"))
             if match and match.group(1) != "0":
@@ -75,6 +76,15 @@ class Process:
         """SIGKILL; the data stays, start(port) goes on with it."""
         self.process.kill()
         self.process.wait()
+
+    def end(self, within=STOP_SECONDS):
+        """A clean stop; the data stays, again() goes on with it."""
+        self.process.terminate()
+        if self.process.wait(within) != 0:
+            raise BenchError(f"{self.name} did not stop cleanly")
+
+    def again(self):
+        return self.start(self.port, within=RESTART_SECONDS)
 
     def stop(self):
         """Stops it and removes its data; also after a start that failed."""
@@ -149,6 +159,13 @@ class Kafka:
         except kafka_module.KafkaError as e:
             self.stop()
             raise BenchError(str(e)) from e
+        return self
+
+    def end(self, within=STOP_SECONDS):
+        self.server.stop(within)
+
+    def again(self):
+        self.server.start(RESTART_SECONDS)
         return self
 
     def prepare(self):
