@@ -35,6 +35,7 @@ class KlammServer:
         self.settings = settings  # a.b.c=x as a__b__c="x" or through set()
         self.extra = {}
         self.env = env
+        self.start_limit_s = START_LIMIT_S
         self.process = None
         self.port = 0
         self.admin_port = None
@@ -86,13 +87,13 @@ class KlammServer:
         self._wait(lambda: len(self.lines) >= count, f"at line {count}")
 
     def _wait(self, is_there, what):
-        deadline = time.monotonic() + START_LIMIT_S
+        deadline = time.monotonic() + self.start_limit_s
         while not is_there():
             if self.process.poll() is not None:
                 raise KlammError(f"exit {self._ended()}:\n{self.stderr}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise KlammError(f"not {what} after {START_LIMIT_S} s:\n{self.stderr}")
+                raise KlammError(f"not {what} after {self.start_limit_s} s:\n{self.stderr}")
             self._ready.wait(0.002)
 
     def _read(self, process):

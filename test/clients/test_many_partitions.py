@@ -32,6 +32,7 @@ class FewDescriptors(KlammServer):
     def __init__(self, binary, descriptors, **more):
         super().__init__(binary, **more)
         self.descriptors = descriptors
+        self.start_limit_s = LIMIT_S
         self.set("klamm.admin.listener", "127.0.0.1:0")
         for key, value in CALM.items():
             self.set(key, value)
