@@ -19,12 +19,12 @@
 #include "base/metric_table.h"
 #include "broker/broker.h"
 #include "broker/broker_stats.h"
+#include "console/topic_sums.h"
 #include "wire/api.h"
 
 struct partition_row {
     struct partition *partition; /* one reference */
     struct partition_offsets at;
-    struct partition_traffic traffic;
 };
 
 struct page {
@@ -43,6 +43,8 @@ struct page {
     uint64_t segments;          /* of all partitions */
     uint64_t unsynced;          /* partitions */
     uint64_t serving;           /* partitions */
+    struct topic_sums topics;   /* of all of them, or the one that is wanted */
+    bool leaves_rows_out;       /* there are too many */
     struct partition_row *rows; /* by topic and index */
     size_t row_count;
     size_t row_capacity;
@@ -54,11 +56,16 @@ static void collect_row(void *arg, struct partition *p)
 {
     struct page *page = arg;
     struct partition_offsets at;
+    struct partition_traffic traffic;
     partition_offsets(p, &at);
     page->serving++;
     page->segments += at.segment_count;
     page->unsynced += at.durable < at.written;
     if (page->topic != NULL && strcmp(partition_topic(p), page->topic) != 0)
+        return;
+    partition_traffic(p, &traffic);
+    topic_sums_add(&page->topics, p, &traffic);
+    if (page->leaves_rows_out)
         return;
     if (page->row_count == page->row_capacity) {
         page->row_capacity = page->row_capacity > 0 ? page->row_capacity * 2 : 64;
@@ -67,7 +74,6 @@ static void collect_row(void *arg, struct partition *p)
     struct partition_row *row = &page->rows[page->row_count++];
     row->partition = partition_ref(p);
     row->at = at;
-    partition_traffic(p, &row->traffic);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -92,7 +98,11 @@ static void page_init(struct page *page, struct env *env, struct broker *broker,
     page->log = replica_set_log_stats(broker_replicas(broker));
     page->journal = broker_journal_stats(broker);
     replica_set_file_stats(broker_replicas(broker), &page->files);
+    topic_sums_init(&page->topics);
+    page->leaves_rows_out =
+        topic == NULL && page->gauges.replicas.partitions > LIMIT_METRIC_PARTITIONS;
     replica_set_each(broker_replicas(broker), collect_row, page);
+    topic_sums_sort(&page->topics);
     if (page->row_count > 0)
         qsort(page->rows, page->row_count, sizeof(page->rows[0]), compare_rows);
 }
@@ -101,6 +111,7 @@ static void page_deinit(struct page *page)
 {
     for (size_t i = 0; i < page->row_count; i++)
         partition_unref(page->rows[i].partition);
+    topic_sums_deinit(&page->topics);
     mem_free(page->rows);
 }
 
@@ -235,23 +246,19 @@ static void put_dirs(struct page *page, enum metric metric)
     }
 }
 
-static uint64_t topic_value(const struct partition_row *row, enum metric metric)
+static uint64_t topic_value(const struct partition_traffic *traffic, enum metric metric)
 {
     if (metric == METRIC_TOPIC_RECORDS_IN_TOTAL)
-        return row->traffic.records_in;
-    return metric == METRIC_TOPIC_BYTES_IN_TOTAL ? row->traffic.bytes_in : row->traffic.bytes_out;
+        return traffic->records_in;
+    return metric == METRIC_TOPIC_BYTES_IN_TOTAL ? traffic->bytes_in : traffic->bytes_out;
 }
 
 static void put_topics(struct page *page, enum metric metric)
 {
-    for (size_t first = 0, end; first < page->row_count; first = end) {
-        const char *topic = partition_topic(page->rows[first].partition);
-        uint64_t sum = 0;
-        for (end = first; end < page->row_count &&
-                          strcmp(partition_topic(page->rows[end].partition), topic) == 0;
-             end++)
-            sum += topic_value(&page->rows[end], metric);
-        put_labelled(page, metric, topic, (double)sum);
+    for (size_t i = 0; i < page->topics.count; i++) {
+        const struct topic_sum *sum = page->topics.sorted[i];
+        put_labelled(page, metric, partition_topic(sum->partition),
+                     (double)topic_value(&sum->traffic, metric));
     }
 }
 
@@ -276,16 +283,11 @@ static int64_t partition_value(const struct partition_row *row, enum metric metr
     return at->leader_epoch;
 }
 
-static bool leaves_rows_out(const struct page *page)
-{
-    return page->topic == NULL && page->row_count > LIMIT_METRIC_PARTITIONS;
-}
-
 static void put_partitions(struct page *page, enum metric metric)
 {
     const struct metric_def *def = &metric_defs[metric];
     ASSERT(def->label_count == 2);
-    for (size_t i = 0; i < page->row_count && !leaves_rows_out(page); i++)
+    for (size_t i = 0; i < page->row_count; i++)
         strbuf_printf(page->out, "%s{topic=\"%s\",partition=\"%d\"} %" PRId64 "\n", def->name,
                       partition_topic(page->rows[i].partition),
                       partition_index(page->rows[i].partition),
@@ -388,7 +390,7 @@ static double plain_value(const struct page *page, enum metric metric)
     case METRIC_PARTITIONS_UNSYNCED:
         return (double)page->unsynced;
     case METRIC_PARTITION_ROWS_LEFT_OUT:
-        return leaves_rows_out(page);
+        return page->leaves_rows_out;
     case METRIC_LOG_FILES_OPEN:
     case METRIC_LOG_FILES_MAX:
     case METRIC_LOG_FILES_OPENED_TOTAL:
