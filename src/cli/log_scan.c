@@ -29,6 +29,8 @@ static const struct {
     {"cleaner-offset-checkpoint", LOG_KIND_OFFSETS},
     {"klamm.metadata", LOG_KIND_METADATA},
     {"klamm.metadata.snapshot", LOG_KIND_METADATA_SNAPSHOT},
+    {"klamm.journal.0", LOG_KIND_JOURNAL},
+    {"klamm.journal.1", LOG_KIND_JOURNAL},
     {".kafka_cleanshutdown", LOG_KIND_NOTHING},
     {".lock", LOG_KIND_NOTHING},
     /* Kafka's, of its metadata quorum; nothing of a log. */
@@ -112,6 +114,8 @@ const char *log_kind_name(enum log_kind kind)
         return "metadata_log";
     case LOG_KIND_METADATA_SNAPSHOT:
         return "metadata_snapshot";
+    case LOG_KIND_JOURNAL:
+        return "journal";
     case LOG_KIND_NOTHING:
         return "mark";
     }
@@ -406,6 +410,8 @@ enum err log_scan_other(struct log_scan *s, const char *path, enum log_kind kind
     case LOG_KIND_METADATA:
     case LOG_KIND_METADATA_SNAPSHOT:
         return log_scan_metadata(s, path, kind);
+    case LOG_KIND_JOURNAL:
+        return log_scan_journal(s, path);
     case LOG_KIND_SEGMENT:
     case LOG_KIND_KRAFT_SNAPSHOT:
     case LOG_KIND_NOTHING:

@@ -37,6 +37,7 @@ enum log_kind {
     LOG_KIND_META_PROPERTIES,
     LOG_KIND_METADATA,
     LOG_KIND_METADATA_SNAPSHOT,
+    LOG_KIND_JOURNAL,
     LOG_KIND_NOTHING, /* known, and without anything to read: .lock, .kafka_cleanshutdown */
 };
 
@@ -174,11 +175,12 @@ bool log_entries_next(struct log_scan *s, struct log_entries *entries, enum log_
 /* Any but segments: each entry and line is an item. */
 enum err log_scan_other(struct log_scan *s, const char *path, enum log_kind kind) MUST_USE;
 
-/* Of a .snapshot and of a checkpoint of epochs or offsets, with what has to be below `offset_max`
- * (of a snapshot: its own offset). */
+/* What log_scan_other calls. */
 enum err log_scan_producers(struct log_scan *s, const char *path) MUST_USE;
 enum err log_scan_checkpoint(struct log_scan *s, const char *path, enum log_kind kind) MUST_USE;
 enum err log_scan_metadata(struct log_scan *s, const char *path, enum log_kind kind) MUST_USE;
+
+enum err log_scan_journal(struct log_scan *s, const char *path) MUST_USE;
 
 /* A small file as a whole, to be freed with mem_free. ERR_TOO_LARGE, and as log_window_open. */
 enum err log_scan_read(struct log_scan *s, const char *path, size_t size_max, uint8_t **out,

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cli/log_verify.h"
 #include "env/mem_env.h"
+#include "log/journal_format.h"
 #include "wire/batch_builder.h"
 #include "wire/crc32c.h"
 
@@ -137,6 +138,22 @@ static void fuzz_segment(struct verify *v, const uint8_t *data, size_t size, boo
     ASSERT(segment.is_read && segment.facts.end <= segment.facts.size);
 }
 
+/* A header page, then a group that is whole, of these bytes. */
+static void put_journal(struct env *env, const char *path, const uint8_t *data, size_t size)
+{
+    size_t bytes = JOURNAL_GROUP_HEADER_BYTES + size;
+    size_t total = JOURNAL_PAGE_BYTES + (size_t)journal_padded((int64_t)bytes);
+    uint8_t *file = mem_alloc(total);
+    struct journal_file_header header = {.size = (int64_t)total};
+    struct journal_group_header group = {
+        .size = (uint32_t)bytes, .count = 1 + data[0], .generation = 1};
+    journal_file_header_write(&header, file);
+    memcpy(file + JOURNAL_PAGE_BYTES + JOURNAL_GROUP_HEADER_BYTES, data, size);
+    journal_group_seal(&group, file + JOURNAL_PAGE_BYTES);
+    put_file(env, path, file, total);
+    mem_free(file);
+}
+
 /* Random bytes have no good checksum; with one they are looked at further. */
 static void fuzz_other(struct verify *v, const char *path, const uint8_t *data, size_t size)
 {
@@ -147,7 +164,11 @@ static void fuzz_other(struct verify *v, const char *path, const uint8_t *data, 
         bytes_store_u16(copy, 1);
         bytes_store_u32(copy + 2, crc32c(0, copy + SNAPSHOT_CRC_END, size - SNAPSHOT_CRC_END));
     }
-    put_file(v->scan.env, path, copy, size);
+    if (kind == LOG_KIND_JOURNAL && size >= JOURNAL_ENTRY_HEADER_BYTES) {
+        put_journal(v->scan.env, path, copy, size);
+    } else {
+        put_file(v->scan.env, path, copy, size);
+    }
     v->scan.item = on_item;
     verify_other(v, path, kind);
     v->scan.item = NULL;
@@ -165,7 +186,8 @@ int fuzz_log_verify(const uint8_t *data, size_t size)
                                          "/partition.metadata",
                                          "/meta.properties",
                                          "/klamm.metadata",
-                                         "/klamm.metadata.snapshot"};
+                                         "/klamm.metadata.snapshot",
+                                         "/klamm.journal.0"};
     if (size == 0)
         return 0;
     struct mem_env m;
