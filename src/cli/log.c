@@ -10,6 +10,7 @@ static const struct cli_command commands[] = {
     {"dump", "print what is in files of a log", cli_log_dump},
     {"verify", "check files of a log, partitions, or a whole log directory", cli_log_verify},
     {"flatten", "write a journal into its segments, for other programs", cli_log_flatten},
+    {"import", "take over topics of a stopped Apache Kafka", cli_log_import},
 };
 
 int cli_log(int argc, char **argv)

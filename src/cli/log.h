@@ -16,6 +16,7 @@
 cli_command_fn cli_log_dump;
 cli_command_fn cli_log_verify;
 cli_command_fn cli_log_flatten;
+cli_command_fn cli_log_import;
 
 /* An env for one command; NULL: a line said why not. */
 struct real_env *log_env_new(void);

@@ -49,6 +49,7 @@ struct verify_home {
 
 struct segment_check;
 struct verify_epochs;
+struct kraft_reader;
 
 struct verify {
     struct log_scan scan;
@@ -57,6 +58,10 @@ struct verify {
     struct verify_faults notes;          /* what is no fault but good to know */
     struct segment_check *segment_check; /* the one under way */
     struct verify_epochs *epochs;        /* being read */
+    struct kraft_reader *kraft_reader;   /* of log_import, and what it reads in small files: */
+    int64_t last_producer_id;
+    int32_t last_epoch;
+    bool has_open_transaction;
     bool is_excused; /* what is found here is made anew at the next start: a note, no fault */
     bool is_json;
     json_t *faults_json;

@@ -10,7 +10,7 @@ from conftest import Cli, closed_port
 # Commands that show nothing but what they log.
 SHOW_NOTHING = {("serve",)}
 # Commands that ask no broker, but look at files.
-LOCAL = {("log", "dump"), ("log", "verify"), ("log", "flatten")}
+LOCAL = {("log", "dump"), ("log", "verify"), ("log", "flatten"), ("log", "import")}
 # What they need to get as far as the broker, where it is more than one NAME.
 WORDS = {
     ("topic", "alter"): ["t", "--partitions", "2"], ("topic", "delete"): ["t", "--yes"],

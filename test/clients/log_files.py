@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+import time
 
 import confluent_kafka as ck
 
@@ -10,7 +11,7 @@ import batch
 from wire import Wire
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-START_MS = 1_700_000_000_000
+START_MS = int(time.time() - 3600) * 1000  # not so old that retention would take it
 
 
 def deliver(err, _):
@@ -41,11 +42,12 @@ def fill(bootstrap, topics, first, count, partitions=1):
 def read_all(bootstrap, topic, partitions=1):
     """All records: (partition, offset, timestamp, key, value, headers)."""
     consumer = ck.Consumer({"bootstrap.servers": bootstrap, "group.id": "reader",
-                            "enable.auto.commit": False, "enable.partition.eof": True})
+                            "enable.auto.commit": False, "enable.partition.eof": True,
+                            "fetch.wait.max.ms": 10})
     consumer.assign([ck.TopicPartition(topic, p, ck.OFFSET_BEGINNING) for p in range(partitions)])
     found, ended = [], set()
     while len(ended) < partitions:
-        for message in consumer.consume(500, timeout=30):
+        for message in consumer.consume(500, timeout=0.1):
             if message.error():
                 assert message.error().code() == ck.KafkaError._PARTITION_EOF, message.error()
                 ended.add(message.partition())

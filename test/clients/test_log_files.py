@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a log, between Klamm and Apache Kafka."""
 
+import json
 import re
+import shutil
+import subprocess
 
+import confluent_kafka as ck
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
-from log_files import CODECS, RawProducer, dump, fill, verify
+from conftest import QUICK
+from kafka_server import KafkaServer
+from log_files import CODECS, RawProducer, dump, fill, read_all, verify
 
 SMALL = {"internal.segment.bytes": "12000", "index.interval.bytes": "1000"}
 
@@ -46,33 +52,32 @@ def text_of(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
-def test_kafka_dump_log_reads_ours(server, binary, tool_process, end):
-    broker = server().start()
-    topics = {f"c-{codec}": codec for codec in CODECS}
-    make_topics(broker.bootstrap, topics, config=SMALL)
-    raw = RawProducer("c-none").begin(broker.bootstrap)
-    for first in range(0, 800, 400):
-        fill(broker.bootstrap, topics, first, 400)
-        assert raw.send(broker.bootstrap)[0] == 0
-    getattr(broker, end)()
-    tool = Dumper(tool_process)
-    of = {suffix: sorted(p for t in topics for p in (broker.data / f"{t}-0").glob(f"*.{suffix}"))
-          for suffix in ("log", "index", "timeindex", "snapshot")}
-    assert len(of["log"]) == len(of["index"]) == len(of["timeindex"]) > 2 * len(topics)
-    assert len(of["snapshot"]) > len(topics)
-    theirs = tool(of["log"], "--deep-iteration")
-    ours = dump(binary, "--records", *of["log"])
+def files_of(directory, topics):
+    """{"log": [...], ...} of partition 0 of each topic."""
+    return {suffix: sorted(p for t in topics for p in (directory / f"{t}-0").glob(f"*.{suffix}"))
+            for suffix in ("log", "index", "timeindex", "snapshot")}
+
+
+def check_batches(binary, tool, logs):
+    """Kafka's tool and ours say the same of each batch and record."""
+    theirs = tool(logs, "--deep-iteration")
+    ours = dump(binary, "--records", *logs)
     batches = [tuple(text_of(i[f]) for f in BATCH_FIELDS) for i in ours if i["kind"] == "batch"]
     assert batches == BATCH.findall(theirs)
     assert {b[BATCH_FIELDS.index("compresscodec")] for b in batches} == set(CODECS)
     assert ([str(i["offset"]) for i in ours if i["kind"] == "record"]
             == re.findall(r"^\| offset: (\d+) ", theirs, re.M))
+
+
+def check_indexes(tool, of):
     for suffix in ("index", "timeindex"):
         sane = tool(of[suffix], "--index-sanity-check")
         fine = sane.count("passed sanity check") + sane.count("is empty")
         assert fine == len(of[suffix]), sane[-2000:]
         tool(of[suffix], "--verify-index-only")
+
+
+def check_entries(binary, tool, of):
     entries = [(i["offset"], i["position"]) for i in dump(binary, *of["index"])]
     assert entries == [tuple(map(int, e)) for e in
                        re.findall(r"^offset: (\d+) position: (\d+)", tool(of["index"]), re.M)]
@@ -84,4 +89,196 @@ def test_kafka_dump_log_reads_ours(server, binary, tool_process, end):
     assert theirs and theirs == [
         (str(i["producer_id"]), str(i["producer_epoch"]), str(i["last_sequence"]))
         for i in dump(binary, *of["snapshot"])]
+
+
+def test_kafka_dump_log_reads_ours(server, binary, tool_process):
+    """After kill -9, and after a clean stop."""
+    broker = server().start()
+    topics = {f"c-{codec}": codec for codec in CODECS}
+    make_topics(broker.bootstrap, topics, config=SMALL)
+    raw = RawProducer("c-none").begin(broker.bootstrap)
+    tool = Dumper(tool_process)
+    fill(broker.bootstrap, topics, 0, 400)
+    assert raw.send(broker.bootstrap)[0] == 0
+    broker.kill()
+    of = files_of(broker.data, topics)
+    check_batches(binary, tool, of["log"])
+    check_indexes(tool, of)
     assert verify(binary, broker.data)["faults"] == []
+    broker.start()
+    fill(broker.bootstrap, topics, 400, 400)
+    assert raw.send(broker.bootstrap)[0] == 0
+    broker.stop()
+    of = files_of(broker.data, topics)
+    assert len(of["log"]) == len(of["index"]) == len(of["timeindex"]) > 2 * len(topics)
+    assert len(of["snapshot"]) > len(topics)
+    check_batches(binary, tool, of["log"])
+    check_indexes(tool, of)
+    check_entries(binary, tool, of)
+    assert verify(binary, broker.data)["faults"] == []
+
+
+# ---- from Kafka to Klamm, and back
+
+TOPICS = {**{f"from-{codec}": codec for codec in CODECS}, "compacted": "none"}
+CONFIGS = {"retention.ms": "123456789", "max.message.bytes": "2000000", "internal.segment.bytes": "20000"}
+PARTITIONS = 2
+OF_THE_TOPIC = 1  # a config's source
+
+
+class Written:
+    """A stopped Kafka, and what it said while it ran."""
+
+    def __init__(self, directory):
+        self.kafka = KafkaServer({**QUICK, "offsets.topic.num.partitions": "5"}, directory=directory,
+                                 heap="512m")
+
+    def fill(self, binary):
+        bootstrap = self.kafka.start().bootstrap
+        make_topics(bootstrap, [t for t in TOPICS if t != "compacted"], PARTITIONS, CONFIGS)
+        make_topics(bootstrap, ["compacted"], PARTITIONS, {"cleanup.policy": "compact"})
+        make_topics(bootstrap, ["dropped", "ours", "raw"])
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin.delete_topics(["dropped"])["dropped"].result()
+        fill(bootstrap, TOPICS, 0, 500, PARTITIONS)
+        self.raw = RawProducer("raw").begin(bootstrap)
+        self.raw_offsets = [self.raw.send(bootstrap)[1] for _ in range(3)]
+        commit(bootstrap)
+        self.facts = facts_of(bootstrap)
+        running = klamm(binary, "log", "import", self.kafka.data, "--to", self.kafka.directory / "no")
+        assert "is in use: stop the broker" in running.stderr and running.returncode == 1
+        self.kafka.stop()
+        return self
+
+
+def commit(bootstrap):
+    consumer = ck.Consumer({"bootstrap.servers": bootstrap, "group.id": "movers",
+                            "enable.auto.commit": False})
+    consumer.commit(offsets=[ck.TopicPartition(t, p, 10 * p + 7, metadata=f"of {t}")
+                             for t in TOPICS for p in range(PARTITIONS)], asynchronous=False)
+    consumer.close()
+
+
+def facts_of(bootstrap):
+    """All that has to be the same before and after."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    described = admin.describe_topics(ck.TopicCollection([*TOPICS, "raw"]))
+    ids = {t: str(f.result().topic_id) for t, f in described.items()}
+    group = ck.ConsumerGroupTopicPartitions("movers")
+    committed = admin.list_consumer_group_offsets([group])["movers"].result().topic_partitions
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, t) for t in TOPICS]
+    configs = {r.name: {k: v.value for k, v in f.result().items() if v.source == OF_THE_TOPIC}
+               for r, f in admin.describe_configs(resources).items()}
+    return {"ids": ids, "configs": configs,
+            "committed": sorted((p.topic, p.partition, p.offset, p.metadata) for p in committed),
+            "records": {t: read_all(bootstrap, t, PARTITIONS) for t in TOPICS}}
+
+
+def klamm(binary, *words):
+    return subprocess.run([binary, *map(str, words)], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def written(binary, tmp_path_factory):
+    made = Written(tmp_path_factory.mktemp("kafka"))
+    yield made.fill(binary)
+    made.kafka.kill()
+
+
+def import_all(binary, source, target, *words):
+    done = klamm(binary, "log", "import", source, "--to", target, "--json", *words)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return json.loads(done.stdout)
+
+
+def test_klamm_takes_over_what_kafka_wrote(server, binary, written):
+    broker = server()
+    source = written.kafka.data
+    before = {p: p.stat().st_mtime_ns for p in source.rglob("*") if p.is_file()}
+    said = import_all(binary, source, broker.data, "--config", "raw:retention.bytes=12345")
+    assert {p: p.stat().st_mtime_ns for p in source.rglob("*") if p.is_file()} == before
+    names = {t["name"]: t for t in said["topics"]}
+    assert set(names) == {*TOPICS, "raw", "ours", "__consumer_offsets"}
+    assert names["__consumer_offsets"]["partitions"] == 5
+    assert names["raw"]["configs"] == {"retention.bytes": "12345"}
+    again = klamm(binary, "log", "import", source, "--to", broker.data)
+    assert again.returncode == 1 and "topic raw already exists" in again.stderr
+    assert verify(binary, broker.data)["faults"] == []
+    broker.start()
+    assert facts_of(broker.bootstrap) == written.facts
+    raw = written.raw
+    assert raw.send(broker.bootstrap, sequence=2) == (0, written.raw_offsets[2])  # a repeat
+    assert raw.send(broker.bootstrap, sequence=9)[0] == 45  # a gap
+    assert raw.send(broker.bootstrap) == (0, written.raw_offsets[2] + 1)
+    assert RawProducer("raw").begin(broker.bootstrap).id > raw.id
+    epochs = dump(binary, broker.data / "raw-0" / "leader-epoch-checkpoint")
+    assert len(epochs) >= 2 and epochs[-1]["start_offset"] == 3
+    fill(broker.bootstrap, TOPICS, 500, 20, PARTITIONS)
+    assert all(len(read_all(broker.bootstrap, t, PARTITIONS)) == 520 for t in TOPICS)
+    broker.stop()
+    assert verify(binary, broker.data)["faults"] == []
+
+
+def test_what_is_not_taken_over(server, binary, written, tmp_path):
+    source = shutil.copytree(written.kafka.data, tmp_path / "copy")
+    target = tmp_path / "target"
+
+    def refused(*words):
+        done = klamm(binary, "log", "import", source, "--to", target, *words)
+        assert done.returncode == 1 and done.stdout == "", done.stdout
+        return done.stderr
+
+    (source / ".kafka_cleanshutdown").unlink()
+    assert "was not stopped cleanly" in refused()
+    shutil.rmtree(source / "from-zstd-1")
+    assert "topic from-zstd: these partitions are not in the directories named: 1;" in refused(
+        "--allow", "unclean")
+    log = min((source / "from-none-0").glob("*.log"))
+    good = log.read_bytes()
+    log.write_bytes(good[:100] + b"\xff" + good[101:])
+    assert f"{log}: position 0: a batch whose checksum is" in refused(
+        "--allow", "unclean", "--allow", "missing")
+    assert "no such topic is taken over" in refused("--allow", "unclean", "--topic", "raw", "--config",
+                                                    "from-gzip:retention.ms=1")
+    assert "there is no topic nowhere" in refused("--allow", "unclean", "--topic", "nowhere")
+    # Nothing of all that has left anything but a directory without topics.
+    assert [p.name for p in target.iterdir() if p.is_dir()] == []
+    log.write_bytes(good)
+    said = import_all(binary, source, target, "--allow", "unclean", "--allow", "missing")
+    assert not (target / ".kafka_cleanshutdown").exists()
+    assert any("config" in line for line in said["left_out"]) or said["left_out"] == []
+    broker = server(log__dirs=target).start()
+    for topic in TOPICS:
+        records = written.facts["records"][topic]
+        if topic == "from-zstd":
+            records = [r for r in records if r[0] == 0]
+        assert read_all(broker.bootstrap, topic, PARTITIONS) == records
+
+
+def test_kafka_serves_segments_of_ours(server, binary, written):
+    """A topic made in Kafka gets the files of ours. Its leader epoch must be above those in them
+    (docs/operating.md): here they are of one life of a broker, epoch 0."""
+    broker = server().start()
+    make_topics(broker.bootstrap, ["ours"], config=SMALL)
+    raw = RawProducer("ours").begin(broker.bootstrap)
+    for codec in CODECS:
+        fill(broker.bootstrap, {"ours": codec}, 0, 200)
+        last = raw.send(broker.bootstrap)[1]
+    records = read_all(broker.bootstrap, "ours")
+    broker.stop()
+    ours, theirs = broker.data / "ours-0", written.kafka.data / "ours-0"
+    assert len(list(ours.glob("*.log"))) > 3 and len(list(ours.glob("*.snapshot"))) > 3
+    for path in [*theirs.iterdir()]:
+        if path.name != "partition.metadata":
+            path.unlink()
+    for path in ours.iterdir():
+        if path.name != "partition.metadata":
+            shutil.copy(path, theirs)
+    kafka = written.kafka.start()
+    assert read_all(kafka.bootstrap, "ours") == records
+    assert raw.send(kafka.bootstrap, sequence=raw.sequence - 1) == (0, last)  # a repeat
+    assert raw.send(kafka.bootstrap) == (0, len(records))
+    kafka.stop()
+    epochs = [(e["epoch"], e["start_offset"]) for e in dump(binary, theirs / "leader-epoch-checkpoint")]
+    assert epochs[0] == (0, 0) and epochs[-1][0] > 0 and epochs[-1][1] == len(records)
+    assert verify(binary, theirs)["faults"] == []

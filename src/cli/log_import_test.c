@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * log_import_test: taking over in memory, with each call failing in turn: all topics are there or
+ * none, and the source is never touched. What a real Kafka has written is in
+ * test/clients/test_log_files.py.
+ *
+ * Thread: main.
+ */
+#include "cli/log_import.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/testing.h"
+#include "env/mem_env.h"
+#include "wire/batch_builder.h"
+#include "wire/codec.h"
+#include "wire/kraft.h"
+
+#define ID_A     "AAAAAAAAQACAAAAAAAAAAA"
+#define ID_OTHER "BBBBBBBBQBCBBBBBBBBBBA"
+
+static void put(struct mem_env *m, const char *path, const void *data, size_t size)
+{
+    struct env_file *file = NULL;
+    struct iovec iov = {(void *)(uintptr_t)data, size};
+    enum err e = env_file_open(&m->env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNCATE, &file);
+    CHECK_EQUAL(e, ERR_OK);
+    if (size > 0)
+        CHECK_EQUAL(env_file_write(file, &iov, 1, 0), ERR_OK);
+    env_file_unref(file);
+}
+
+static void put_text(struct mem_env *m, const char *path, const char *text)
+{
+    put(m, path, text, strlen(text));
+}
+
+/* ---- batches, of records and of Kafka's metadata */
+
+static void add_batch(struct batch_buffer *out, int64_t base_offset, const void *const *values,
+                      const size_t *sizes, int count)
+{
+    struct batch_options options = batch_options_default();
+    options.base_offset = base_offset;
+    options.leader_epoch = 4;
+    struct batch_builder b;
+    batch_builder_init(&b);
+    batch_builder_start(&b, &options);
+    for (int i = 0; i < count; i++) {
+        struct record r = {
+            .timestamp = 1000, .key = {NULL, -1}, .value = {values[i], (int32_t)sizes[i]}};
+        CHECK_EQUAL(batch_builder_add(&b, &r), ERR_OK);
+    }
+    CHECK_EQUAL(batch_builder_finish(&b, out), ERR_OK);
+    batch_builder_deinit(&b);
+}
+
+static void put_partition(struct mem_env *m, const char *name, const char *id)
+{
+    static const void *const values[] = {"one", "two", "three"};
+    static const size_t sizes[] = {3, 3, 5};
+    char path[64], text[64];
+    struct batch_buffer log;
+    snprintf(path, sizeof(path), "/kafka/%s", name);
+    CHECK_EQUAL(env_dir_make(&m->env, path), ERR_OK);
+    batch_buffer_init(&log, SIZE_MAX);
+    add_batch(&log, 0, values, sizes, 3);
+    snprintf(path, sizeof(path), "/kafka/%s/00000000000000000000.log", name);
+    put(m, path, log.data, log.len);
+    batch_buffer_deinit(&log);
+    snprintf(path, sizeof(path), "/kafka/%s/partition.metadata", name);
+    snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id);
+    put_text(m, path, text);
+    snprintf(path, sizeof(path), "/kafka/%s/leader-epoch-checkpoint", name);
+    put_text(m, path, "0\n1\n4 0\n");
+}
+
+struct kraft_log {
+    struct wire_writer w[8];
+    int count;
+};
+
+static void add_record(struct kraft_log *k, uint32_t type, const struct wire_message *message,
+                       const void *body)
+{
+    struct wire_writer *w = &k->w[k->count++];
+    wire_writer_init(w, 1 << 16);
+    wire_write_uvarint(w, 1);
+    wire_write_uvarint(w, type);
+    wire_write_uvarint(w, 0);
+    if (message != NULL)
+        CHECK_EQUAL(wire_encode(message, 0, w, body), ERR_OK);
+    else
+        wire_write_uvarint(w, 0); /* no tagged fields */
+}
+
+static void put_kraft(struct mem_env *m, struct kraft_log *k)
+{
+    const void *values[8];
+    size_t sizes[8];
+    struct batch_buffer log;
+    for (int i = 0; i < k->count; i++) {
+        values[i] = k->w[i].data;
+        sizes[i] = k->w[i].size;
+    }
+    batch_buffer_init(&log, SIZE_MAX);
+    add_batch(&log, 0, values, sizes, k->count);
+    CHECK_EQUAL(env_dir_make(&m->env, "/kafka/__cluster_metadata-0"), ERR_OK);
+    put(m, "/kafka/__cluster_metadata-0/00000000000000000000.log", log.data, log.len);
+    batch_buffer_deinit(&log);
+    for (int i = 0; i < k->count; i++)
+        wire_writer_deinit(&k->w[i]);
+}
+
+static void source(struct mem_env *m)
+{
+    CHECK_EQUAL(env_dir_make(&m->env, "/kafka"), ERR_OK);
+    put_text(m, "/kafka/meta.properties",
+             "version=1\nnode.id=7\ncluster.id=theirs\ndirectory.id=" ID_OTHER "\n");
+    put_text(m, "/kafka/.kafka_cleanshutdown", "");
+    put_text(m, "/kafka/recovery-point-offset-checkpoint", "0\n2\na 0 3\na 1 3\n");
+    put_partition(m, "a-0", ID_A);
+    put_partition(m, "a-1", ID_A);
+}
+
+/* ---- runs */
+
+static const char *from_path = "/kafka";
+static const char *to_path = "/klamm";
+
+static void begin(struct import *im, struct mem_env *m)
+{
+    *im = (struct import){
+        .is_silent = true, .source_paths = {&from_path, 1}, .target_paths = {&to_path, 1}};
+    import_init(im, &m->env);
+}
+
+/* How many topics and partitions a broker would find. */
+static void look(struct mem_env *m, int32_t *partitions, int *dirs)
+{
+    struct store_disk store;
+    struct strbuf why;
+    struct verify_names names;
+    strbuf_init(&why);
+    *partitions = 0;
+    *dirs = 0;
+    if (verify_names_list(&m->env, "/klamm", &names)) {
+        for (size_t i = 0; i < names.count; i++)
+            *dirs += names.items[i].is_dir && strncmp(names.items[i].text, "a-", 2) == 0 &&
+                     strchr(names.items[i].text, '.') == NULL;
+        verify_names_free(&names);
+        CHECK_EQUAL(store_disk_open(&m->env, "/klamm", &why, &store), ERR_OK);
+        bool has_topic = store.head > 1; /* the first is the cluster's id */
+        store_disk_close(&store);
+        *partitions = has_topic ? 2 : 0;
+    }
+    strbuf_deinit(&why);
+}
+
+TEST(all_is_taken_over)
+{
+    struct mem_env m;
+    struct import im;
+    int32_t partitions;
+    int dirs;
+    mem_env_init(&m);
+    source(&m);
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    CHECK_EQUAL(im.topic_count, 1);
+    CHECK_EQUAL(im.all[0].partition_count, 2);
+    CHECK_EQUAL(im.all[0].partitions[1].leader_epoch, 4);
+    import_deinit(&im);
+    look(&m, &partitions, &dirs);
+    CHECK_EQUAL(partitions, 2);
+    CHECK_EQUAL(dirs, 2);
+    begin(&im, &m); /* once more: it is there */
+    CHECK_EQUAL(import_run(&im), ERR_INVALID);
+    CHECK_EQUAL(im.refusals, 1);
+    import_deinit(&im);
+    mem_env_deinit(&m);
+}
+
+TEST(kafkas_metadata_says_what_there_is)
+{
+    struct mem_env m;
+    struct import im;
+    struct kraft_log k = {.count = 0};
+    struct kraft_topic topic = {wire_str_of("a"), {{0}}};
+    struct kraft_partition partition;
+    struct kraft_config config = {2, wire_str_of("a"), wire_str_of("retention.ms"),
+                                  wire_str_of("77")};
+    struct kraft_producer_ids ids = {7, 1, 4000};
+    mem_env_init(&m);
+    source(&m);
+    CHECK(uuid_parse(ID_A, &topic.topic_id));
+    wire_defaults(&kraft_partition_layout, &partition);
+    partition.topic_id = topic.topic_id;
+    add_record(&k, 2, &kraft_topic_message, &topic);
+    for (int32_t i = 0; i < 2; i++) {
+        partition.partition_id = i;
+        partition.leader_epoch = 9;
+        add_record(&k, 3, &kraft_partition_message, &partition);
+    }
+    add_record(&k, 4, &kraft_config_message, &config);
+    add_record(&k, 15, &kraft_producer_ids_message, &ids);
+    add_record(&k, 23, NULL, NULL); /* a transaction that never ends: its config does not count */
+    config.value = wire_str_of("88");
+    add_record(&k, 4, &kraft_config_message, &config);
+    put_kraft(&m, &k);
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    CHECK(im.has_kraft);
+    CHECK_EQUAL(im.topic_count, 1);
+    CHECK_EQUAL(im.all[0].partitions[0].leader_epoch, 9);
+    CHECK_EQUAL(im.all[0].config_count, 1);
+    CHECK_TEXT(im.all[0].configs[0].value, "77");
+    CHECK_EQUAL(im.next_producer_id, 4000);
+    import_deinit(&im);
+    mem_env_deinit(&m);
+}
+
+TEST(what_speaks_against_it_is_found_before_anything_is_written)
+{
+    static const struct {
+        const char *path;
+        const char *text;
+    } harm[] = {
+        {"/kafka/.kafka_cleanshutdown", NULL},
+        {"/kafka/a-0/partition.metadata", "version: 0\n"},
+        {"/kafka/a-1/partition.metadata", "version: 0\ntopic_id: " ID_OTHER},
+        {"/kafka/a-1/00000000000000000000.log", "no batch at all, but long enough to be one: it "
+                                                "has more than sixty-one bytes"},
+        {"/kafka/a-1/leader-epoch-checkpoint", "0\n2\n4 0\n"},
+        {"/kafka/a-1/00000000000000000003.snapshot", "short"},
+        {"/kafka/meta.properties", "version=1\n"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(harm); i++) {
+        struct mem_env m;
+        struct import im;
+        int32_t partitions;
+        int dirs;
+        mem_env_init(&m);
+        source(&m);
+        if (harm[i].text == NULL)
+            CHECK_EQUAL(env_path_unlink(&m.env, harm[i].path), ERR_OK);
+        else
+            put_text(&m, harm[i].path, harm[i].text);
+        begin(&im, &m);
+        CHECK_EQUAL(import_run(&im), ERR_INVALID);
+        CHECK(im.refusals > 0);
+        import_deinit(&im);
+        look(&m, &partitions, &dirs);
+        CHECK_EQUAL(partitions, 0);
+        CHECK_EQUAL(dirs, 0);
+        mem_env_deinit(&m);
+    }
+}
+
+TEST(a_gap_is_refused_unless_it_may_be_there)
+{
+    struct mem_env m;
+    struct import im;
+    mem_env_init(&m);
+    source(&m);
+    put_partition(&m, "a-3", ID_A);
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_INVALID);
+    import_deinit(&im);
+    begin(&im, &m);
+    im.allows_missing = true;
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    CHECK_EQUAL(im.all[0].partition_count, 4);
+    import_deinit(&im);
+    mem_env_deinit(&m);
+}
+
+TEST(each_failure_leaves_all_or_nothing)
+{
+    bool failed = true;
+    for (int n = 1; failed; n++) {
+        struct mem_env m;
+        struct import im;
+        int32_t partitions;
+        int dirs;
+        mem_env_init(&m);
+        source(&m);
+        begin(&im, &m);
+        m.fail_at = n;
+        m.fail_with = ERR_IO;
+        enum err e = import_run(&im);
+        failed = m.fail_at == 0;
+        m.fail_at = 0;
+        bool is_unknown = im.store.failed != ERR_OK;
+        import_deinit(&im);
+        CHECK_EQUAL(m.open_fds, 0);
+        look(&m, &partitions, &dirs);
+        CHECK(e != ERR_OK || partitions == 2);
+        CHECK(partitions == 0 || dirs == 2); /* never a topic without its records */
+        CHECK(partitions != 0 || dirs == 0 || is_unknown || failed);
+        mem_env_deinit(&m);
+    }
+}
+
+/* Killed at each call: no topic without its records, and the next try is not in the way of what
+ * lies there. */
+TEST(a_killed_import_can_be_done_again)
+{
+    bool failed = true;
+    for (int n = 1; failed; n++) {
+        struct mem_env m;
+        struct import im;
+        int32_t partitions;
+        int dirs;
+        mem_env_init(&m);
+        source(&m);
+        begin(&im, &m);
+        im.is_killed = true;
+        m.fail_at = n;
+        m.fail_with = ERR_IO;
+        enum err e = import_run(&im);
+        failed = m.fail_at == 0;
+        m.fail_at = 0;
+        CHECK(failed || e == ERR_OK);
+        import_deinit(&im);
+        look(&m, &partitions, &dirs);
+        CHECK(partitions == 0 || dirs == 2);
+        begin(&im, &m);
+        CHECK_EQUAL(import_run(&im), partitions == 0 ? ERR_OK : ERR_INVALID);
+        import_deinit(&im);
+        look(&m, &partitions, &dirs);
+        CHECK_EQUAL(partitions, 2);
+        CHECK_EQUAL(dirs, 2);
+        mem_env_deinit(&m);
+    }
+}
