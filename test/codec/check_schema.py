@@ -186,16 +186,20 @@ class Comparison:
 
 
 def read_jars():
-    """All definitions by name; the class path of test/kafka holds the two jars."""
+    """All definitions by name; the class path of test/kafka holds the jars. Kafka's TopicRecord of
+    its metadata log is KraftTopic here: we have records of our own by such names."""
     found = {}
-    for name in (f"kafka-clients-{kafka.VERSION}.jar", f"kafka-group-coordinator-{kafka.VERSION}.jar"):
+    for name in ("kafka-clients", "kafka-group-coordinator", "kafka-metadata"):
+        name = f"{name}-{kafka.VERSION}.jar"
         jars = [p for p in kafka.classpath().split(":") if os.path.basename(p) == name]
         if not jars:
             sys.exit(f"check_schema: no {name} on the class path")
         with zipfile.ZipFile(jars[0]) as jar:
             for entry in jar.namelist():
-                if entry.startswith("common/message/") and entry.endswith(".json"):
+                if entry.startswith(("common/message/", "common/metadata/")) and entry.endswith(".json"):
                     definition = parse_json(jar.read(entry).decode())
+                    if definition["type"] == "metadata":
+                        definition["name"] = "Kraft" + definition["name"].removesuffix("Record")
                     found[definition["name"]] = definition
     return found
 
