@@ -28,6 +28,8 @@ struct segment_check {
     int64_t base_offset;
     struct index_cursor index;
     struct index_cursor time;
+    int64_t owed;       /* an offset that a batch has to end at; -1 */
+    int64_t owed_pos;   /* of its entry */
     int64_t max_before; /* the largest timestamp before the batch at hand */
     size_t epoch;       /* of segment->epochs */
     bool epoch_is_told;
@@ -82,6 +84,22 @@ static void open_cursor(struct segment_check *c, struct index_cursor *cursor, en
 
 /* ---- a batch */
 
+/* An entry above its batch's last offset is of one append of several batches: another one of them
+ * ends there. */
+static void check_owed(struct segment_check *c, int64_t last)
+{
+    char text[160];
+    if (c->owed < 0 || last < c->owed)
+        return;
+    snprintf(text, sizeof(text), "offset %" PRId64 ", where no batch ends", c->owed);
+    if (last > c->owed) {
+        const char *before = turn_to(c, c->index.path);
+        log_scan_fault(&c->verify->scan, c->owed_pos, "%s", text);
+        turn_to(c, before);
+    }
+    c->owed = -1;
+}
+
 static void check_index(struct segment_check *c, const struct log_batch *b)
 {
     struct index_cursor *cursor = &c->index;
@@ -93,7 +111,10 @@ static void check_index(struct segment_check *c, const struct log_batch *b)
             snprintf(text, sizeof(text), "position %" PRId64 ", where no batch begins",
                      entry->value);
             entry_fault(c, cursor, text);
-        } else if (entry->offset < last) { /* above: an append of several batches, which is sound */
+        } else if (entry->offset > last) {
+            c->owed = entry->offset;
+            c->owed_pos = cursor->entries.pos;
+        } else if (entry->offset < last) {
             snprintf(text, sizeof(text),
                      "offset %" PRId64 " for the batch at position %" PRId64
                      ", whose last is %" PRId64,
@@ -102,6 +123,7 @@ static void check_index(struct segment_check *c, const struct log_batch *b)
         }
         advance(c, cursor);
     }
+    check_owed(c, batch_last_offset(&b->header));
 }
 
 static void check_time(struct segment_check *c, const struct log_batch *b)
@@ -201,6 +223,7 @@ void verify_segment(struct verify *v, struct verify_segment *segment)
     struct segment_check c = {.verify = v,
                               .segment = segment,
                               .base_offset = log_path_offset(segment->path),
+                              .owed = -1,
                               .max_before = -1};
     v->segment_check = &c;
     v->scan.path = segment->path;
@@ -218,6 +241,8 @@ void verify_segment(struct verify *v, struct verify_segment *segment)
         verify_fault(v, segment->path, -1, "%s", err_text(e));
     if (e == ERR_OK) {
         check_rest(&c, &c.index);
+        if (segment->facts.tail != LOG_TAIL_TORN)
+            check_owed(&c, INT64_MAX);
         check_rest(&c, &c.time);
         judge_tail(&c);
     }

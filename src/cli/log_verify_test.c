@@ -269,6 +269,18 @@ TEST(an_index_leads_to_batches)
     put(&f, path, index, 8);
     look_at(&f, f.log.len);
     check_fault(&f, path, 0, "whose last is 5");
+    entry(index, 8, f.positions[1]); /* of an append of two batches */
+    put(&f, path, index, 8);
+    look_at(&f, f.log.len);
+    CHECK_EQUAL(f.v.faults.count, 0);
+    entry(index, 6, f.positions[1]);
+    put(&f, path, index, 8);
+    look_at(&f, f.log.len);
+    check_fault(&f, path, 0, "where no batch ends");
+    entry(index, 12, f.positions[3]);
+    put(&f, path, index, 8);
+    look_at(&f, f.log.len);
+    check_fault(&f, path, 0, "where no batch ends");
     entry(index, 5, f.positions[1]);
     put(&f, path, index, 9);
     look_at(&f, f.log.len);
