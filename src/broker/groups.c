@@ -148,8 +148,10 @@ static enum err load_piece(struct group_home *home, bool *is_done)
         e = ERR_IO;
     if (e != ERR_OK)
         return e;
+    if (result.hole_end >= 0) /* what compaction left may end before the high watermark */
+        home->load_offset = result.hole_end;
     if (result.range.file == NULL)
-        return ERR_CORRUPT; /* below the high watermark something must be */
+        return result.hole_end >= 0 ? ERR_OK : ERR_CORRUPT;
     e = read_range(home, &result.range);
     env_file_unref(result.range.file);
     return e;

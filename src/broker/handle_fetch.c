@@ -137,7 +137,7 @@ void fetch_op_abandon(struct fetch_op *op)
 static int64_t watch_offset(const struct fetch_op *op, const struct fetch_part *part)
 {
     if (op->reader != PARTITION_READER_CONSUMER)
-        return part->want.fetch_offset;
+        return MAX(part->want.fetch_offset, part->result.hole_end);
     return MAX(part->want.fetch_offset, part->result.high_watermark);
 }
 

@@ -51,21 +51,15 @@ static enum err unlink_name(struct log_names *names, const struct log_home *home
     return log_file_remove(home->env, home->dir, log_file_name_format(text, name));
 }
 
-/* ---- what deletion left: also what lies before a deleted segment, whose own renames were lost. */
+/* ---- what deletion left */
 
+/* Only what has the suffix: what lies before such a segment may have been put in its place by a
+ * compaction. */
 static enum err finish_deletions(struct log_names *names, const struct log_home *home)
 {
-    int64_t deleted_to = -1;
-    for (size_t i = 0; i < names->count; i++) {
-        if (names->items[i].stage == LOG_STAGE_DELETED && names->items[i].kind == LOG_FILE_LOG)
-            deleted_to = MAX(deleted_to, names->items[i].offset);
-    }
     for (size_t i = 0; i < names->count; i++) {
         const struct log_file_name *name = &names->items[i];
-        bool is_before = name->stage == LOG_STAGE_LIVE && name->offset < deleted_to;
-        if (!is_before && name->stage != LOG_STAGE_DELETED)
-            continue;
-        enum err e = unlink_name(names, home, name);
+        enum err e = name->stage == LOG_STAGE_DELETED ? unlink_name(names, home, name) : ERR_OK;
         if (e != ERR_OK)
             return e;
     }
@@ -121,6 +115,8 @@ static enum err finish_swap(struct log_names *names, struct log_home *home, int6
     if (e == ERR_OK)
         e = env_dir_sync(home->env, home->dir);
     if (e == ERR_OK)
+        e = segment_rename(seg, LOG_FILE_TXNINDEX, LOG_STAGE_SWAP, LOG_STAGE_LIVE);
+    if (e == ERR_OK)
         e = segment_rename(seg, LOG_FILE_LOG, LOG_STAGE_SWAP, LOG_STAGE_LIVE);
     segment_unref(seg);
     return e;
@@ -139,9 +135,11 @@ static enum err finish_compactions(struct log_names *names, struct log_home *hom
         if (name.stage != LOG_STAGE_SWAP && name.stage != LOG_STAGE_CLEANED)
             continue;
         bool is_whole = name.stage == LOG_STAGE_SWAP && name.offset < cleaned_from;
-        enum err e = is_whole && name.kind == LOG_FILE_LOG
-                         ? finish_swap(names, home, name.offset, buffer, capacity)
-                         : unlink_name(names, home, &name);
+        enum err e = ERR_OK;
+        if (is_whole && name.kind == LOG_FILE_LOG)
+            e = finish_swap(names, home, name.offset, buffer, capacity);
+        else if (!is_whole || name.kind != LOG_FILE_TXNINDEX) /* that goes with its .log */
+            e = unlink_name(names, home, &name);
         if (e != ERR_OK)
             return e;
     }

@@ -64,6 +64,7 @@ enum err partition_log_view(struct partition_log *log, int64_t offset,
         index + 1 == log->segment_count || log->segments[index + 1]->base_offset >= limit->offset;
     ASSERT(view.end_pos >= 0 && view.end_pos <= seg->tail.size);
     ASSERT(view.end_offset > offset && view.end_offset <= log->written.offset);
+    view.may_have_hole = index + 1 < log->segment_count;
     view.index_count = seg->tail.index_count;
     view.cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed);
     view.segment = segment_ref(seg);
@@ -147,6 +148,11 @@ static enum err find_range(const struct log_view *view, int64_t offset, enum env
     return e;
 }
 
+static bool was_cut_since(const struct log_view *view)
+{
+    return atomic_load(&view->segment->cuts) != view->cuts;
+}
+
 enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
                        bool whole_first, enum env_read_mode mode, struct log_range *out)
 {
@@ -156,13 +162,15 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
     struct segment_place first;
     int64_t end_pos;
     enum err e = find_range(view, offset, mode, &first, &end_pos);
-    bool was_cut = atomic_load_explicit(&view->segment->cuts, memory_order_relaxed) != view->cuts;
-    if (was_cut && e != ERR_AGAIN)
+    if (was_cut_since(view) && e != ERR_AGAIN)
         return ERR_STALE;
-    if (e == ERR_NOT_FOUND) {
-        *out = (struct log_range){.base_offset = -1, .next_offset = -1};
-        return view->seeks_end ? ERR_OK : ERR_CORRUPT;
+    if (e == ERR_NOT_FOUND && (view->seeks_end || view->may_have_hole)) {
+        *out = (struct log_range){
+            .base_offset = -1, .next_offset = -1, .is_hole = !view->seeks_end};
+        return ERR_OK;
     }
+    if (e == ERR_NOT_FOUND)
+        return ERR_CORRUPT;
     if (e != ERR_OK)
         return e;
     struct log_range range = {
@@ -179,6 +187,10 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
         range.next_offset = first.last_offset + 1;
     if (range.len > 0)
         e = segment_file(view->segment, LOG_FILE_LOG, mode, &range.file);
+    if (e == ERR_OK && was_cut_since(view)) {
+        log_range_release(&range); /* under this name there may be another file by now */
+        e = ERR_STALE;
+    }
     if (e == ERR_OK)
         *out = range;
     return e;

@@ -434,16 +434,14 @@ TEST(interrupted_deletions_and_compactions_are_finished)
     struct fixture f;
     build(&f);
     fixture_free(&f);
-    /* The deletion of the second segment was kept by the disk, that of the first was not. */
-    CHECK_EQUAL(env_path_rename(&f.m.env, MIDDLE_LOG, MIDDLE_LOG ".deleted"), ERR_OK);
+    CHECK_EQUAL(env_path_rename(&f.m.env, FIRST_LOG, FIRST_LOG ".deleted"), ERR_OK);
     write_file(&f, "t-0/00000000000000000099.index", "x", 1, 0);
     write_file(&f, "t-0/00000000000000000003.log.cleaned", "x", 1, 0);
     CHECK_EQUAL(fixture_open(&f), ERR_OK);
-    CHECK_EQUAL(partition_log_start_offset(f.log), 16);
+    CHECK_EQUAL(partition_log_start_offset(f.log), 8);
     check_readable(&f, BATCHES * RECORDS);
-    CHECK(!file_is_there(&f, FIRST_LOG));
-    CHECK(!file_is_there(&f, MIDDLE_LOG ".deleted"));
-    CHECK(!file_is_there(&f, "t-0/00000000000000000008.index"));
+    CHECK(!file_is_there(&f, FIRST_LOG ".deleted"));
+    CHECK(!file_is_there(&f, "t-0/00000000000000000000.index"));
     CHECK(!file_is_there(&f, "t-0/00000000000000000099.index"));
     CHECK(!file_is_there(&f, "t-0/00000000000000000003.log.cleaned"));
     fixture_deinit(&f);

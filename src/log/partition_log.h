@@ -55,6 +55,10 @@ struct log_config {
     int64_t flush_ms;
     int64_t file_delete_delay_ms;
     int64_t producer_expiration_ms;
+    int64_t min_compaction_lag_ms;
+    int64_t max_compaction_lag_ms;
+    int64_t delete_retention_ms;
+    double min_cleanable_ratio;
     bool cleanup_delete;
     bool cleanup_compact;
     bool preallocate;
@@ -292,6 +296,7 @@ struct log_view {
     int64_t resume_pos; /* where the wanted offset's batch begins, if a reader came there; else 0 */
     uint32_t index_count; /* entries of the segment's index that may be used */
     uint32_t cuts;        /* of the segment when the view was made */
+    bool may_have_hole;   /* sealed: compaction may have taken its last batches */
     bool seeks_end;       /* end_pos is only a bound: the end lies where end_offset begins */
 };
 
@@ -314,6 +319,7 @@ struct log_range {
     int64_t base_offset; /* of the first batch */
     int64_t next_offset; /* where its reader goes on, when the search told and the range is just
                           * that batch: worth log_view_remember; else -1 */
+    bool is_hole;        /* len 0: compaction left nothing from the offset to view->end_offset */
 };
 
 /* [any] The bytes from the batch that holds `offset`: at most bytes_max, but with `whole_first` at

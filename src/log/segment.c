@@ -52,6 +52,7 @@ struct segment *segment_new(struct log_home *home, int64_t base_offset, int64_t 
     atomic_init(&seg->refs, 1);
     atomic_init(&seg->cuts, 0);
     file_slots_init(&seg->files);
+    atomic_init(&seg->stage, LOG_STAGE_LIVE);
     return seg;
 }
 
@@ -87,6 +88,16 @@ static bool segment_path(const struct segment *seg, enum log_file_kind kind,
 
 /* ---- open files */
 
+void segment_set_stage(struct segment *seg, enum log_file_stage stage)
+{
+    atomic_store(&seg->stage, (int)stage);
+}
+
+static enum log_file_stage stage_of(const struct segment *seg)
+{
+    return (enum log_file_stage)atomic_load(&seg->stage);
+}
+
 static enum err open_stage(const struct segment *seg, enum log_file_kind kind,
                            enum log_file_stage stage, unsigned flags, struct env_file **out)
 {
@@ -105,7 +116,10 @@ struct segment_opening {
 static enum err open_existing(const void *arg, struct env_file **out)
 {
     const struct segment_opening *o = arg;
-    enum err e = open_stage(o->seg, o->kind, LOG_STAGE_LIVE, ENV_READ | ENV_WRITE, out);
+    enum log_file_stage stage = stage_of(o->seg);
+    enum err e = open_stage(o->seg, o->kind, stage, ENV_READ | ENV_WRITE, out);
+    if (e == ERR_NOT_FOUND && stage != LOG_STAGE_LIVE) /* renamed a moment ago */
+        e = open_stage(o->seg, o->kind, LOG_STAGE_LIVE, ENV_READ | ENV_WRITE, out);
     if (e == ERR_NOT_FOUND)
         e = open_stage(o->seg, o->kind, LOG_STAGE_DELETED, ENV_READ, out);
     return e == ERR_NOT_FOUND ? ERR_STALE : e;
@@ -114,7 +128,7 @@ static enum err open_existing(const void *arg, struct env_file **out)
 static enum err open_new(const void *arg, struct env_file **out)
 {
     const struct segment_opening *o = arg;
-    return open_stage(o->seg, o->kind, LOG_STAGE_LIVE, ENV_READ | ENV_WRITE | o->flags, out);
+    return open_stage(o->seg, o->kind, stage_of(o->seg), ENV_READ | ENV_WRITE | o->flags, out);
 }
 
 enum err segment_file(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,

@@ -55,7 +55,8 @@ struct segment {
     struct segment_tail tail;  /* [lock] */
     struct list unsynced_link; /* [writer] sealed, not synced yet; holds a reference */
     atomic_uint refs;
-    atomic_uint cuts; /* how often it was truncated: views from before are stale */
+    atomic_uint cuts; /* how often it was truncated or replaced: views from before are stale */
+    atomic_int stage; /* enum log_file_stage: the names that its files have, or have had just now */
     struct segment_resume resumes[SEGMENT_RESUMES]; /* [lock] */
     uint8_t resume_next;                            /* [lock] the one to be replaced next */
     struct file_slots files;
@@ -65,6 +66,9 @@ struct segment {
 struct segment *segment_new(struct log_home *home, int64_t base_offset, int64_t now_ms);
 struct segment *segment_ref(struct segment *seg);
 void segment_unref(struct segment *seg); /* accepts NULL */
+
+/* Before its files are made, or after they were renamed. Compaction only. */
+void segment_set_stage(struct segment *seg, enum log_file_stage stage);
 
 /* The open file with a reference of its own, opened when it was not (then ENV_NOWAIT says ERR_AGAIN
  * instead). Also under its .deleted name; ERR_STALE: neither is there. ERR_FULL: no descriptors. */

@@ -180,6 +180,7 @@ struct partition_read_result {
     int64_t log_start_offset;
     int32_t diverging_epoch; /* -1: none */
     int64_t diverging_end_offset;
+    int64_t hole_end;       /* compaction left nothing from the offset to there; -1: no hole */
     bool has_more;          /* a range, and readable segments behind the one that it is from */
     struct log_range range; /* file NULL: nothing to send */
 };

@@ -83,12 +83,16 @@ static void hide_offsets(struct partition_read_result *result)
     result->log_start_offset = -1;
 }
 
-/* One try. ERR_STALE: the segment was cut or deleted between the view and the search. */
-static enum err read_once(struct partition *p, const struct partition_read *read,
-                          enum env_read_mode mode, struct partition_read_result *found)
+/* One try in one segment. ERR_STALE: the segment was cut or deleted between the view and the search.
+ * *hole_end: nothing lies from the offset to there; -1: there is no hole. */
+static enum err read_segment(struct partition *p, const struct partition_read *read,
+                             enum env_read_mode mode, struct partition_read_result *found,
+                             int64_t *hole_end)
 {
     struct log_view view = {0};
-    *found = (struct partition_read_result){.diverging_epoch = -1, .diverging_end_offset = -1};
+    *hole_end = -1;
+    *found = (struct partition_read_result){
+        .diverging_epoch = -1, .diverging_end_offset = -1, .hole_end = -1};
     monitor_enter(&p->monitor);
     read_begin(p, read, found, &view);
     monitor_leave(&p->monitor);
@@ -105,7 +109,26 @@ static enum err read_once(struct partition *p, const struct partition_read *read
         monitor_leave(&p->monitor);
     }
     found->has_more = e == ERR_OK && found->range.len > 0 && !view.is_last;
+    if (e == ERR_OK && found->range.is_hole)
+        *hole_end = view.end_offset;
     log_view_release(&view);
+    return e;
+}
+
+/* The same, going on behind holes that compaction left. */
+static enum err read_once(struct partition *p, const struct partition_read *read,
+                          enum env_read_mode mode, struct partition_read_result *found)
+{
+    struct partition_read from = *read;
+    int64_t hole_end;
+    enum err e = read_segment(p, &from, mode, found, &hole_end);
+    while (e == ERR_OK && hole_end >= 0) {
+        ASSERT(hole_end > from.offset);
+        from.offset = hole_end;
+        from.last_fetched_epoch = -1; /* it was looked at */
+        e = read_segment(p, &from, mode, found, &hole_end);
+        found->hole_end = from.offset;
+    }
     return e;
 }
 
