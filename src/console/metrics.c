@@ -38,6 +38,7 @@ struct page {
     const struct log_stats *log;
     const struct journal_stats *journal;
     struct file_cache_stats files;
+    const struct cleaner_stats *cleaner; /* NULL: there is none */
     const struct group_stats *groups;
     const char *topic;          /* whose rows are wanted; NULL: all */
     uint64_t segments;          /* of all partitions */
@@ -101,6 +102,7 @@ static void page_init(struct page *page, struct env *env, struct broker *broker,
     topic_sums_init(&page->topics);
     page->leaves_rows_out =
         topic == NULL && page->gauges.replicas.partitions > LIMIT_METRIC_PARTITIONS;
+    page->cleaner = replica_set_cleaner_stats(broker_replicas(broker));
     replica_set_each(broker_replicas(broker), collect_row, page);
     topic_sums_sort(&page->topics);
     if (page->row_count > 0)
@@ -320,6 +322,32 @@ static double files_value(const struct page *page, enum metric metric)
     return (double)(metric == METRIC_LOG_FILES_EVICTED_TOTAL ? files->evicted : files->exhausted);
 }
 
+static double cleaner_value(const struct page *page, enum metric metric)
+{
+    const struct cleaner_stats *stats = page->cleaner;
+    int64_t last_end_ms = atomic_load_explicit(&stats->last_end_ms, memory_order_relaxed);
+    switch (metric) {
+    case METRIC_CLEANER_PARTITIONS:
+        return (double)load(&stats->partitions);
+    case METRIC_CLEANER_UNCLEANABLE_PARTITIONS:
+        return (double)load(&stats->uncleanable);
+    case METRIC_CLEANER_MAX_DIRTY_RATIO:
+        return atomic_load_explicit(&stats->dirty_max_ppm, memory_order_relaxed) / 1e6;
+    case METRIC_CLEANER_ROUNDS_TOTAL:
+        return (double)load(&stats->rounds);
+    case METRIC_CLEANER_READ_BYTES_TOTAL:
+        return (double)load(&stats->read_bytes);
+    case METRIC_CLEANER_WRITTEN_BYTES_TOTAL:
+        return (double)load(&stats->written_bytes);
+    case METRIC_CLEANER_FREED_BYTES_TOTAL:
+        return (double)load(&stats->freed_bytes);
+    case METRIC_CLEANER_MAP_BYTES:
+        return (double)load(&stats->map_bytes);
+    default:
+        return last_end_ms > 0 ? (double)(env_wall_ms(page->env) - last_end_ms) / 1000 : 0;
+    }
+}
+
 static double plain_value(const struct page *page, enum metric metric)
 {
     const struct broker_gauges *gauges = &page->gauges;
@@ -401,6 +429,16 @@ static double plain_value(const struct page *page, enum metric metric)
         return (double)gauges->replicas.recovered_bytes;
     case METRIC_LOG_TRUNCATED_BYTES_TOTAL:
         return (double)gauges->replicas.cut_bytes;
+    case METRIC_CLEANER_PARTITIONS:
+    case METRIC_CLEANER_UNCLEANABLE_PARTITIONS:
+    case METRIC_CLEANER_MAX_DIRTY_RATIO:
+    case METRIC_CLEANER_ROUNDS_TOTAL:
+    case METRIC_CLEANER_READ_BYTES_TOTAL:
+    case METRIC_CLEANER_WRITTEN_BYTES_TOTAL:
+    case METRIC_CLEANER_FREED_BYTES_TOTAL:
+    case METRIC_CLEANER_MAP_BYTES:
+    case METRIC_CLEANER_SECONDS_SINCE_LAST_ROUND:
+        return page->cleaner != NULL ? cleaner_value(page, metric) : 0;
     case METRIC_GROUP_OFFSETS:
         return gauge(&page->groups->offsets);
     case METRIC_GROUP_OFFSETS_COMMITTED_TOTAL:

@@ -165,8 +165,8 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
     if (was_cut_since(view) && e != ERR_AGAIN)
         return ERR_STALE;
     if (e == ERR_NOT_FOUND && (view->seeks_end || view->may_have_hole)) {
-        *out = (struct log_range){
-            .base_offset = -1, .next_offset = -1, .is_hole = !view->seeks_end};
+        *out =
+            (struct log_range){.base_offset = -1, .next_offset = -1, .is_hole = !view->seeks_end};
         return ERR_OK;
     }
     if (e == ERR_NOT_FOUND)

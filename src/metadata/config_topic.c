@@ -114,6 +114,14 @@ static int32_t view_int(const struct view *v, enum config_topic_key key)
     return (int32_t)value;
 }
 
+static double view_double(const struct view *v, enum config_topic_key key)
+{
+    double value = 0;
+    enum err e = config_parse_double(find_value(v->topic, v->layers, (int)key).text, &value);
+    ASSERT(e == ERR_OK);
+    return value;
+}
+
 static bool view_bool(const struct view *v, enum config_topic_key key)
 {
     struct config_found found = find_value(v->topic, v->layers, (int)key);
@@ -166,6 +174,10 @@ void config_topic_compute(const struct config_set *topic, const struct config_la
         .file_delete_delay_ms = view_long(&v, CONFIG_TOPIC_FILE_DELETE_DELAY_MS),
         .timestamp_before_max_ms = view_long(&v, CONFIG_TOPIC_MESSAGE_TIMESTAMP_BEFORE_MAX_MS),
         .timestamp_after_max_ms = view_long(&v, CONFIG_TOPIC_MESSAGE_TIMESTAMP_AFTER_MAX_MS),
+        .min_compaction_lag_ms = view_long(&v, CONFIG_TOPIC_MIN_COMPACTION_LAG_MS),
+        .max_compaction_lag_ms = view_long(&v, CONFIG_TOPIC_MAX_COMPACTION_LAG_MS),
+        .delete_retention_ms = view_long(&v, CONFIG_TOPIC_DELETE_RETENTION_MS),
+        .min_cleanable_ratio = view_double(&v, CONFIG_TOPIC_MIN_CLEANABLE_DIRTY_RATIO),
         .producer_expiration_ms =
             config_layers_long(layers, CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS),
         .min_insync_replicas = view_int(&v, CONFIG_TOPIC_MIN_INSYNC_REPLICAS),

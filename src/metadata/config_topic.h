@@ -79,6 +79,10 @@ struct topic_config {
     int64_t file_delete_delay_ms;
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
+    int64_t min_compaction_lag_ms;
+    int64_t max_compaction_lag_ms;
+    int64_t delete_retention_ms;
+    double min_cleanable_ratio;
     int64_t producer_expiration_ms; /* of the broker: producer.id.expiration.ms */
     int32_t min_insync_replicas;
     int32_t gzip_level;

@@ -32,11 +32,18 @@ void partition_check(const struct partition *p)
     ASSERT(p->high_watermark.offset <= written.offset);
 }
 
+/* What is not sealed is not compacted: as Kafka, a segment is sealed in time for it. */
+static int64_t segment_ms_of(const struct topic_config *config)
+{
+    return config->cleanup_compact ? MIN(config->segment_ms, config->max_compaction_lag_ms)
+                                   : config->segment_ms;
+}
+
 static struct log_config log_config_of(const struct topic_config *config)
 {
     return (struct log_config){
         .segment_bytes = config->segment_bytes,
-        .segment_ms = config->segment_ms,
+        .segment_ms = segment_ms_of(config),
         .segment_jitter_ms = config->segment_jitter_ms,
         .segment_index_bytes = config->segment_index_bytes,
         .index_interval_bytes = config->index_interval_bytes,
@@ -46,6 +53,10 @@ static struct log_config log_config_of(const struct topic_config *config)
         .flush_ms = config->flush_ms,
         .file_delete_delay_ms = config->file_delete_delay_ms,
         .producer_expiration_ms = config->producer_expiration_ms,
+        .min_compaction_lag_ms = config->min_compaction_lag_ms,
+        .max_compaction_lag_ms = config->max_compaction_lag_ms,
+        .delete_retention_ms = config->delete_retention_ms,
+        .min_cleanable_ratio = config->min_cleanable_ratio,
         .cleanup_delete = config->cleanup_delete,
         .cleanup_compact = config->cleanup_compact,
         .preallocate = config->preallocate,
@@ -187,7 +198,7 @@ void partition_unref(struct partition *p)
     ASSERT(!p->is_job_busy);
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
     ASSERT(list_is_empty(&p->watches) && list_is_empty(&p->watches_follower));
-    ASSERT(list_is_empty(&p->trims));
+    ASSERT(list_is_empty(&p->trims) && p->swap == NULL);
     refused_batches_deinit(&p->refused);
     ASSERT(!heap_contains(&p->due.exact) && !heap_contains(&p->due.dated));
     ASSERT(!list_is_linked(&p->due.link));

@@ -386,7 +386,15 @@ static void close_log(struct partition *p)
 
 /* ---- the job */
 
-enum job_duty { DUTY_COMMIT, DUTY_TRIM, DUTY_FLUSH, DUTY_HOUSE, DUTY_CLOSE, DUTY_NONE };
+enum job_duty {
+    DUTY_COMMIT,
+    DUTY_TRIM,
+    DUTY_FLUSH,
+    DUTY_HOUSE,
+    DUTY_SWAP,
+    DUTY_CLOSE,
+    DUTY_NONE,
+};
 
 /* [monitor] The directory failed: what is pending will never be written. */
 static void give_up_pending(struct partition *p, struct partition_fire *fire)
@@ -415,6 +423,8 @@ static enum job_duty next_duty(struct partition *p)
     } else if ((partition_log_has_pending(p->log) || wants_sync) && p->state != PARTITION_OFFLINE) {
         duty = DUTY_COMMIT;
         commit_take(p, wants_sync, now_ms);
+    } else if (p->swap != NULL) {
+        duty = DUTY_SWAP;
     } else if (p->wants_close && p->state != PARTITION_CLOSED) {
         duty = DUTY_CLOSE;
     } else if (p->wants_flush && p->state == PARTITION_LEADING) {
@@ -463,6 +473,9 @@ static enum after_step begin_next(struct partition *p)
     case DUTY_HOUSE:
         set_step(p, PARTITION_STEP_HOUSE);
         return STEP_FOLLOWS;
+    case DUTY_SWAP:
+        set_step(p, PARTITION_STEP_SWAP);
+        return STEP_FOLLOWS;
     case DUTY_CLOSE:
         set_step(p, PARTITION_STEP_CLOSE);
         return STEP_FOLLOWS;
@@ -493,6 +506,9 @@ bool partition_job_run(struct env_job *job)
         break;
     case PARTITION_STEP_FLUSH:
         partition_journal_flush(p);
+        break;
+    case PARTITION_STEP_SWAP:
+        partition_swap_run(p);
         break;
     case PARTITION_STEP_CLOSE:
         close_log(p);

@@ -29,6 +29,7 @@ enum partition_step {
     PARTITION_STEP_SYNC,
     PARTITION_STEP_FLUSH, /* for the journal */
     PARTITION_STEP_HOUSE,
+    PARTITION_STEP_SWAP,
     PARTITION_STEP_CLOSE,
 };
 
@@ -59,7 +60,8 @@ struct partition {
     struct list watches_follower;
     struct list trims; /* partition_trim.link, not yet with the owner */
     struct refused_batches refused;
-    int64_t saving_start; /* the highest that the owner was given to save; 0: none */
+    struct partition_swap *swap; /* a compacted segment wants its place; NULL: none */
+    int64_t saving_start;        /* the highest that the owner was given to save; 0: none */
 
     struct env_job job;
     bool is_job_busy;
@@ -158,6 +160,9 @@ void partition_note_failure(struct partition *p, enum err e);
 void partition_note_full(struct partition *p, bool is_full);
 void partition_note_sync_begins(struct partition *p);
 void partition_note_sync_ended(struct partition *p, bool is_done);
+
+/* [job] Puts the compacted segment in place. */
+void partition_swap_run(struct partition *p);
 
 bool partition_job_run(struct env_job *job);
 

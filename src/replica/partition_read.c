@@ -83,8 +83,8 @@ static void hide_offsets(struct partition_read_result *result)
     result->log_start_offset = -1;
 }
 
-/* One try in one segment. ERR_STALE: the segment was cut or deleted between the view and the search.
- * *hole_end: nothing lies from the offset to there; -1: there is no hole. */
+/* One try in one segment. ERR_STALE: the segment was cut or deleted between the view and the
+ * search. *hole_end: nothing lies from the offset to there; -1: there is no hole. */
 static enum err read_segment(struct partition *p, const struct partition_read *read,
                              enum env_read_mode mode, struct partition_read_result *found,
                              int64_t *hole_end)

@@ -33,6 +33,15 @@ struct replica *replica_set_lookup(const struct replica_set *set, struct uuid to
     return NULL;
 }
 
+static bool cleaner_is_enabled(const struct config_layers *layers)
+{
+    bool is_enabled = false;
+    if (layers == NULL)
+        return false;
+    const char *text = config_layers_get(layers, CONFIG_BROKER_LOG_CLEANER_ENABLE, NULL);
+    return config_parse_bool(text, &is_enabled) == ERR_OK && is_enabled;
+}
+
 struct replica_set *replica_set_new(struct env *env, const struct replica_set_options *options)
 {
     ASSERT(options->dir_count > 0);
@@ -72,6 +81,8 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
         log_dir_watch_checkpoints(options->dirs[i], replica_checkpoints_changed, set);
     replica_set_scan(set);
     set->rooms = replica_set_rooms_new(set);
+    if (cleaner_is_enabled(options->layers))
+        set->cleaner = replica_cleaner_new(set);
     return set;
 }
 
@@ -102,6 +113,7 @@ void replica_set_free(struct replica_set *set)
     due_queue_deinit(&set->due);
     for (size_t i = 0; i < set->options.dir_count; i++)
         log_dir_watch_checkpoints(set->options.dirs[i], NULL, NULL);
+    replica_cleaner_free(set->cleaner);
     replica_set_forget_found(set);
     replica_set_doomed_free(set);
     replica_set_rooms_free(set->rooms);
@@ -231,6 +243,8 @@ static void opened_on_loop(struct loop_task *task)
     forget_report(set, replica);
     if (replica_set_reopen_helps(replica->error))
         replica_set_reopen_add(set, replica);
+    replica_cleaner_follow(set->cleaner, replica, replica->config.cleanup_compact,
+                           replica->is_placed);
     set->follow.opening--;
     replica_set_follow_step(set);
 }
@@ -366,11 +380,10 @@ static bool close_unopened(struct env_job *job)
     return false;
 }
 
-static void start_closing(struct replica_set *set, struct replica *replica)
+void replica_set_close_released(struct replica_set *set, struct replica *replica)
 {
-    set->follow.closing++;
-    if (!replica_reopen_give_up(replica))
-        return;
+    ASSERT(loop_is_current(set->options.loop) && set->follow.closing > 0);
+    ASSERT(replica->cleaned == NULL);
     if (replica->partition != NULL) {
         due_queue_close(&set->due, partition_due_place(replica->partition));
         partition_close(replica->partition, set->follow.is_stopping, replica_closed, replica);
@@ -378,6 +391,15 @@ static void start_closing(struct replica_set *set, struct replica *replica)
         replica->job = (struct env_job){.run = close_unopened, .queue = ENV_QUEUE_BACKGROUND};
         env_submit(set->env, &replica->job);
     }
+}
+
+static void start_closing(struct replica_set *set, struct replica *replica)
+{
+    set->follow.closing++;
+    if (!replica_reopen_give_up(replica))
+        return;
+    if (replica_cleaner_release(set->cleaner, replica, !set->follow.is_stopping))
+        replica_set_close_released(set, replica);
 }
 
 void replica_set_close_reopened(struct replica_set *set, struct replica *replica)
@@ -492,6 +514,11 @@ static void follow_config(struct replica_set *set, const struct topic_image *top
             partition_set_config(partition, config);
         else
             config_offline(set, topic_id(topic), i, config);
+        monitor_enter(&set->monitor);
+        struct replica *replica = replica_set_lookup(set, topic_id(topic), i);
+        monitor_leave(&set->monitor);
+        if (replica != NULL) /* only the loop takes one out */
+            replica_cleaner_follow(set->cleaner, replica, config->cleanup_compact, false);
         partition_unref(partition);
     }
 }
@@ -622,6 +649,11 @@ const struct log_stats *replica_set_log_stats(const struct replica_set *set)
 void replica_set_file_stats(struct replica_set *set, struct file_cache_stats *out)
 {
     file_cache_stats(set->files, out);
+}
+
+const struct cleaner_stats *replica_set_cleaner_stats(const struct replica_set *set)
+{
+    return set->cleaner != NULL ? replica_cleaner_stats(set->cleaner) : NULL;
 }
 
 void replica_set_counts(struct replica_set *set, struct replica_set_counts *out)

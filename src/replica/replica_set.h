@@ -19,6 +19,7 @@
 #include "metadata/config_topic.h"
 #include "metadata/image.h"
 #include "replica/partition.h"
+#include "replica/replica_cleaner.h"
 
 struct replica_set;
 
@@ -96,6 +97,9 @@ const struct log_stats *replica_set_log_stats(const struct replica_set *set);
 
 /* The open files of its partitions' segments. Thread: any. */
 void replica_set_file_stats(struct replica_set *set, struct file_cache_stats *out);
+
+/* NULL: log.cleaner.enable=false. Borrowed for the set's life. */
+const struct cleaner_stats *replica_set_cleaner_stats(const struct replica_set *set);
 
 bool replica_set_dir_is_offline(struct replica_set *set, size_t index);
 

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "replica/opening_progress.h"
 #include "replica/partition_explain.h"
+#include "replica/replica_cleaner.h"
 #include "replica/replica_set.h"
 #include "replica/replica_set_reopen.h"
 #include "replica/replica_set_room.h"
@@ -29,7 +30,8 @@ struct replica {
     int32_t leader_epoch;
     struct log_open_report *report; /* [monitor] NULL: nothing to tell of its opening */
     enum err error;
-    int64_t opened_ms; /* [monitor] wall time; 0: not yet */
+    int64_t opened_ms;             /* [monitor] wall time; 0: not yet */
+    struct cleaner_entry *cleaned; /* on the loop; NULL: not compacted */
 };
 
 /* An update, or the closing of all, under way. On the loop. */
@@ -104,6 +106,7 @@ struct replica_set {
     struct env_job doomed_job;
     bool doomed_is_busy;
     atomic_bool doomed_stops;
+    struct replica_cleaner *cleaner; /* NULL: log.cleaner.enable=false */
     struct loop_task failed_task;
     atomic_bool failed_is_posted;
     struct replica_set_reopening reopening;
@@ -135,6 +138,9 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
 
 /* A replica that was to be closed while a worker tried to open it. On the loop. */
 void replica_set_close_reopened(struct replica_set *set, struct replica *replica);
+
+/* What the cleaner had of it is given back: it is closed now. On the loop. */
+void replica_set_close_released(struct replica_set *set, struct replica *replica);
 
 /* The next step of the update under way, and its end. On the loop. */
 void replica_set_follow_step(struct replica_set *set);

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Compaction in a whole broker in memory: that it comes by itself, is as slow as it was told to be,
+ * and gets out of the way of a deletion, another policy, and a stop. Thread: main.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/broker_fixture.h"
+#include "broker/broker_stats.h"
+#include "replica/replica_set.h"
+#include "wire/batch_builder.h"
+#include "wire/create_topics.h"
+#include "wire/delete_topics.h"
+#include "wire/incremental_alter_configs.h"
+#include "wire/kerr.h"
+#include "wire/produce.h"
+
+enum { PRODUCE = 0, CREATE_TOPICS = 19, DELETE_TOPICS = 20, ALTER_CONFIGS = 44 };
+
+static void create(struct broker_fixture *f, const char *policy)
+{
+    struct create_topics_request_creatable_topic_config configs[] = {
+        {wire_str_of("cleanup.policy"), wire_str_of(policy)},
+        {wire_str_of("internal.segment.bytes"), wire_str_of("1000")},
+    };
+    struct create_topics_request_creatable_topic topic = {.name = wire_str_of("t"),
+                                                          .num_partitions = 1,
+                                                          .replication_factor = 1,
+                                                          .configs = {configs, 2}};
+    struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS, 7, &request);
+    CHECK(response != NULL && response->topics.count == 1);
+    CHECK_EQUAL(response->topics.items[0].error_code, KERR_NONE);
+}
+
+static void produce(struct broker_fixture *f, int number)
+{
+    struct batch_options options = batch_options_default();
+    struct batch_buffer batch;
+    struct batch_builder b;
+    batch_buffer_init(&batch, INT32_MAX);
+    batch_builder_init(&b);
+    batch_builder_start(&b, &options);
+    char key[16];
+    char value[64];
+    struct record r = {.timestamp = env_wall_ms(&f->m.env)};
+    r.key = (struct record_bytes){(uint8_t *)key, snprintf(key, sizeof(key), "k%d", number % 5)};
+    r.value =
+        (struct record_bytes){(uint8_t *)value, snprintf(value, sizeof(value), "value %d", number)};
+    CHECK_EQUAL(batch_builder_add(&b, &r), ERR_OK);
+    CHECK_EQUAL(batch_builder_finish(&b, &batch), ERR_OK);
+    struct produce_request_partition_produce_data partition = {
+        .index = 0, .records = {.data = batch.data, .len = (int32_t)batch.len}};
+    struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
+                                                       .partition_data = {&partition, 1}};
+    struct produce_request request = {.transactional_id = wire_str_of(NULL),
+                                      .acks = -1,
+                                      .timeout_ms = 1000,
+                                      .topic_data = {&topic, 1}};
+    const struct produce_response *response = fixture_ask(f, PRODUCE, 12, &request);
+    CHECK(response != NULL);
+    CHECK_EQUAL(response->responses.items[0].partition_responses.items[0].error_code, KERR_NONE);
+    batch_builder_deinit(&b);
+    batch_buffer_deinit(&batch);
+}
+
+static void begin(struct broker_fixture *f, const char *const *sets, const char *policy)
+{
+    fixture_start(f, sets);
+    create(f, policy);
+    for (int i = 0; i < 100; i++)
+        produce(f, i);
+}
+
+static const struct cleaner_stats *stats_of(const struct broker_fixture *f)
+{
+    return replica_set_cleaner_stats(broker_replicas(f->broker));
+}
+
+static size_t size_of(struct broker_fixture *f, const char *name)
+{
+    char path[128];
+    size_t size = 0;
+    snprintf(path, sizeof(path), "data/%s", name);
+    return mem_env_file_bytes(&f->m, path, &size) != NULL ? size : SIZE_MAX;
+}
+
+TEST(a_compacted_topic_is_compacted_by_itself)
+{
+    struct broker_fixture f;
+    begin(&f, NULL, "compact");
+    size_t before = size_of(&f, "t-0/00000000000000000000.log");
+    CHECK(before > 800 && before <= 1000);
+    mem_env_advance_ms(&f.m, 14000);
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    mem_env_advance_ms(&f.m, 2000);
+    CHECK(stats_of(&f)->rounds >= 1);
+    CHECK(stats_of(&f)->freed_bytes > 5000);
+    CHECK_EQUAL(stats_of(&f)->partitions, 1);
+    CHECK_EQUAL(stats_of(&f)->map_bytes, 0);
+    CHECK(size_of(&f, "t-0/00000000000000000000.log") < 100);
+    CHECK_EQUAL(size_of(&f, "t-0/00000000000000000000.log.deleted"), before);
+    size_t size = 0;
+    const uint8_t *text = mem_env_file_bytes(&f.m, "data/cleaner-offset-checkpoint", &size);
+    CHECK(text != NULL && size > 8 && memcmp(text, "0\n1\nt 0 ", 8) == 0);
+    mem_env_advance_ms(&f.m, 400000); /* file.delete.delay.ms, and a round of housekeeping */
+    CHECK_EQUAL(size_of(&f, "t-0/00000000000000000000.log.deleted"), SIZE_MAX);
+    uint64_t rounds = stats_of(&f)->rounds;
+    for (int i = 0; i < 100; i++)
+        produce(&f, i);
+    mem_env_advance_ms(&f.m, 16000);
+    CHECK(stats_of(&f)->rounds > rounds);
+    fixture_stop(&f);
+}
+
+TEST(without_compacted_topics_there_is_nothing_to_do)
+{
+    struct broker_fixture f;
+    begin(&f, NULL, "delete");
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK_EQUAL(stats_of(&f)->partitions, 0);
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    fixture_stop(&f);
+    static const char *const off[] = {"log.cleaner.enable=false", NULL};
+    begin(&f, off, "compact");
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK(stats_of(&f) == NULL);
+    CHECK(size_of(&f, "t-0/00000000000000000000.log") > 800);
+    fixture_stop(&f);
+}
+
+static const char *const slow[] = {"log.cleaner.io.max.bytes.per.second=2000", NULL};
+
+TEST(compaction_is_as_slow_as_it_was_told_to_be)
+{
+    struct broker_fixture f;
+    begin(&f, slow, "compact");
+    mem_env_advance_ms(&f.m, 18000); /* 100 records of some 80 bytes, read three times */
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    CHECK(stats_of(&f)->read_bytes > 0);
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK(stats_of(&f)->rounds >= 1);
+    uint64_t done = stats_of(&f)->read_bytes + stats_of(&f)->written_bytes;
+    CHECK(done > 16000 && done < 2000 * 80);
+    fixture_stop(&f);
+}
+
+static void delete_topic(struct broker_fixture *f)
+{
+    struct delete_topics_request_delete_topic_state topic = {.name = wire_str_of("t")};
+    struct delete_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
+    CHECK(response != NULL);
+    CHECK_EQUAL(response->responses.items[0].error_code, KERR_NONE);
+}
+
+TEST(a_topic_can_be_deleted_while_it_is_compacted_and_made_again)
+{
+    struct broker_fixture f;
+    begin(&f, slow, "compact");
+    mem_env_advance_ms(&f.m, 18000);
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    delete_topic(&f);
+    CHECK_EQUAL(stats_of(&f)->partitions, 0);
+    CHECK_EQUAL(size_of(&f, "t-0/00000000000000000000.log"), SIZE_MAX);
+    create(&f, "compact");
+    for (int i = 0; i < 100; i++)
+        produce(&f, i);
+    mem_env_advance_ms(&f.m, 120000);
+    CHECK(stats_of(&f)->rounds >= 1);
+    /* What was clean of the one that is gone says nothing of the next. */
+    delete_topic(&f);
+    size_t size = 0;
+    const uint8_t *text = mem_env_file_bytes(&f.m, "data/cleaner-offset-checkpoint", &size);
+    CHECK(text != NULL && size == 4 && memcmp(text, "0\n0\n", 4) == 0);
+    fixture_stop(&f);
+}
+
+static void set_policy(struct broker_fixture *f, const char *policy)
+{
+    struct incremental_alter_configs_request_alterable_config config = {
+        .name = wire_str_of("cleanup.policy"), .value = wire_str_of(policy)};
+    struct incremental_alter_configs_request_alter_configs_resource resource = {
+        .resource_type = 2, .resource_name = wire_str_of("t"), .configs = {&config, 1}};
+    struct incremental_alter_configs_request request = {.resources = {&resource, 1}};
+    const struct incremental_alter_configs_response *response =
+        fixture_ask(f, ALTER_CONFIGS, 1, &request);
+    CHECK(response != NULL);
+    CHECK_EQUAL(response->responses.items[0].error_code, KERR_NONE);
+}
+
+TEST(another_policy_ends_compaction_and_begins_it)
+{
+    struct broker_fixture f;
+    begin(&f, slow, "compact");
+    mem_env_advance_ms(&f.m, 18000);
+    set_policy(&f, "delete");
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(stats_of(&f)->partitions, 0);
+    mem_env_advance_ms(&f.m, 120000);
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    set_policy(&f, "compact,delete");
+    CHECK_EQUAL(stats_of(&f)->partitions, 1);
+    mem_env_advance_ms(&f.m, 120000);
+    CHECK(stats_of(&f)->rounds >= 1);
+    fixture_stop(&f);
+}
+
+TEST(a_stop_does_not_wait_for_a_slow_compaction)
+{
+    struct broker_fixture f;
+    static const char *const slower[] = {"log.cleaner.io.max.bytes.per.second=1", NULL};
+    begin(&f, slower, "compact");
+    mem_env_advance_ms(&f.m, 18000);
+    CHECK(stats_of(&f)->read_bytes > 0);
+    fixture_stop(&f); /* within ten seconds, with no file left open */
+}
+
+TEST(a_damaged_log_is_left_alone_and_that_is_said)
+{
+    struct broker_fixture f;
+    begin(&f, NULL, "compact");
+    size_t size = 0;
+    uint8_t *bytes = mem_env_file_bytes(&f.m, "data/t-0/00000000000000000000.log", &size);
+    CHECK(bytes != NULL);
+    bytes[size - 1] ^= 1;
+    int errors = f.m.log_lines[LOG_ERROR];
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK_EQUAL(f.m.log_lines[LOG_ERROR], errors + 1);
+    CHECK_EQUAL(stats_of(&f)->uncleanable, 1);
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    produce(&f, 1); /* all else goes on */
+    fixture_stop(&f);
+}

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+/* replica_cleaner: see replica_cleaner.h: whom to compact and when. One round of one partition is
+ * in cleaner_run.c. Thread: the set's loop. */
+#include "replica/replica_cleaner.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "env/logger.h"
+#include "replica/cleaner_private.h"
+#include "replica/partition_clean.h"
+
+struct cleaner_candidate {
+    struct cleaner_entry *entry;
+    struct partition *partition; /* one reference */
+    int64_t first_dirty;
+    double ratio;
+    bool is_wanted;
+};
+
+/* ---- entries */
+
+static void entry_unref(struct cleaner_entry *entry)
+{
+    ASSERT(entry->refs > 0);
+    if (--entry->refs == 0)
+        mem_free(entry);
+}
+
+static struct cleaner_checkpoint *checkpoint_of(struct replica_cleaner *cleaner,
+                                                const struct replica *replica)
+{
+    ASSERT(replica->dir < cleaner->set->options.dir_count);
+    return &cleaner->checkpoints[replica->dir];
+}
+
+static void arm(struct replica_cleaner *cleaner)
+{
+    if (list_is_empty(&cleaner->entries))
+        return;
+    int64_t backoff_ms =
+        config_layers_long(&cleaner->set->layers, CONFIG_BROKER_LOG_CLEANER_BACKOFF_MS);
+    backoff_ms = MIN(MAX(backoff_ms, (int64_t)1), (int64_t)INT32_MAX);
+    loop_timer_start(cleaner->set->options.loop, &cleaner->timer,
+                     env_mono_ns(cleaner->set->env) + backoff_ms * 1000000);
+}
+
+static void add_entry(struct replica_cleaner *cleaner, struct replica *replica)
+{
+    struct cleaner_entry *entry = mem_alloc(sizeof(*entry));
+    entry->refs = 1;
+    entry->replica = replica;
+    entry->first_dirty =
+        cleaner_checkpoint_of(checkpoint_of(cleaner, replica), replica->topic, replica->index);
+    bool was_empty = list_is_empty(&cleaner->entries);
+    list_push_back(&cleaner->entries, &entry->link);
+    replica->cleaned = entry;
+    atomic_fetch_add_explicit(&cleaner->stats.partitions, 1, memory_order_relaxed);
+    if (was_empty && cleaner->run_count == 0 && !cleaner->look_is_busy)
+        arm(cleaner);
+}
+
+static void remove_entry(struct replica_cleaner *cleaner, struct replica *replica)
+{
+    struct cleaner_entry *entry = replica->cleaned;
+    ASSERT(entry->run == NULL);
+    list_remove(&entry->link);
+    entry->replica = NULL;
+    replica->cleaned = NULL;
+    atomic_fetch_sub_explicit(&cleaner->stats.partitions, 1, memory_order_relaxed);
+    if (entry->is_uncleanable)
+        atomic_fetch_sub_explicit(&cleaner->stats.uncleanable, 1, memory_order_relaxed);
+    entry_unref(entry);
+    if (list_is_empty(&cleaner->entries))
+        loop_timer_stop(cleaner->set->options.loop, &cleaner->timer);
+}
+
+void replica_cleaner_follow(struct replica_cleaner *cleaner, struct replica *replica, bool compacts,
+                            bool is_new)
+{
+    if (cleaner == NULL || replica->partition == NULL)
+        return;
+    if (is_new) /* what the file says is of an earlier topic of this name */
+        cleaner_checkpoint_drop(checkpoint_of(cleaner, replica), replica->topic, replica->index);
+    if (compacts && replica->cleaned == NULL) {
+        add_entry(cleaner, replica);
+    } else if (!compacts && replica->cleaned != NULL) {
+        if (replica->cleaned->run != NULL) {
+            replica->cleaned->wants_out = true;
+            cleaner_run_stop(replica->cleaned->run);
+        } else {
+            remove_entry(cleaner, replica);
+        }
+    } else if (replica->cleaned != NULL) {
+        replica->cleaned->wants_out = false;
+    }
+}
+
+/* ---- the checkpoint files */
+
+static bool save_on_worker(struct env_job *job)
+{
+    struct replica_cleaner *cleaner = container_of(job, struct replica_cleaner, save_job);
+    struct replica_set *set = cleaner->set;
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        struct strbuf *text = &cleaner->texts[i];
+        if (text->len == 0 || replica_set_dir_is_offline(set, i))
+            continue;
+        enum err e = cleaner_checkpoint_write(set->env, log_dir_path(set->options.dirs[i]), text);
+        if (e != ERR_OK)
+            log_warn(set->env, "cleaner-offset-checkpoint of %s could not be written: %s",
+                     log_dir_path(set->options.dirs[i]), err_text(e));
+    }
+    loop_post(set->options.loop, &cleaner->saved);
+    return false;
+}
+
+static void save(struct replica_cleaner *cleaner)
+{
+    bool is_dirty = false;
+    for (size_t i = 0; i < cleaner->set->options.dir_count; i++)
+        is_dirty |= cleaner->checkpoints[i].is_dirty;
+    if (cleaner->save_is_busy || !is_dirty)
+        return;
+    for (size_t i = 0; i < cleaner->set->options.dir_count; i++) {
+        struct cleaner_checkpoint *checkpoint = &cleaner->checkpoints[i];
+        strbuf_init(&cleaner->texts[i]);
+        if (checkpoint->is_dirty)
+            cleaner_checkpoint_text(checkpoint, &cleaner->texts[i]);
+        checkpoint->is_dirty = false;
+    }
+    cleaner->save_is_busy = true;
+    list_splice_back(&cleaner->closing_now, &cleaner->closing);
+    cleaner->save_job = (struct env_job){.run = save_on_worker, .queue = ENV_QUEUE_BACKGROUND};
+    env_submit(cleaner->set->env, &cleaner->save_job);
+}
+
+/* The end of the last thing on a worker may be what a stop waits for. */
+static void go_on(struct replica_cleaner *cleaner)
+{
+    struct replica_set *set = cleaner->set;
+    if (set->is_closed && set->is_following && !replica_cleaner_is_busy(cleaner))
+        replica_set_follow_step(set);
+}
+
+static void saved(struct loop_task *task)
+{
+    struct replica_cleaner *cleaner = container_of(task, struct replica_cleaner, saved);
+    for (size_t i = 0; i < cleaner->set->options.dir_count; i++)
+        strbuf_deinit(&cleaner->texts[i]);
+    cleaner->save_is_busy = false;
+    struct list closing;
+    list_init(&closing);
+    list_splice_back(&closing, &cleaner->closing_now);
+    for (struct list *node; (node = list_pop_front(&closing)) != NULL;)
+        replica_set_close_released(cleaner->set, container_of(node, struct replica, link));
+    save(cleaner);
+    go_on(cleaner);
+}
+
+/* ---- closing */
+
+bool replica_cleaner_release(struct replica_cleaner *cleaner, struct replica *replica,
+                             bool for_good)
+{
+    if (cleaner == NULL || replica->dir == SIZE_MAX)
+        return true;
+    if (replica->cleaned != NULL && replica->cleaned->run != NULL) {
+        replica->cleaned->wants_close = true;
+        replica->cleaned->closes_for_good = for_good;
+        cleaner_run_stop(replica->cleaned->run);
+        return false;
+    }
+    if (replica->cleaned != NULL)
+        remove_entry(cleaner, replica);
+    struct cleaner_checkpoint *checkpoint = checkpoint_of(cleaner, replica);
+    if (!for_good || cleaner_checkpoint_of(checkpoint, replica->topic, replica->index) == 0)
+        return true;
+    /* Before its directory goes: a topic of this name that is made again must not be believed
+     * clean. */
+    cleaner_checkpoint_drop(checkpoint, replica->topic, replica->index);
+    list_push_back(&cleaner->closing, &replica->link);
+    save(cleaner);
+    return false;
+}
+
+/* ---- whom to compact */
+
+static bool look_at(struct cleaner_candidate *candidate, int64_t now_ms)
+{
+    struct log_cleanable cleanable;
+    struct topic_config config;
+    partition_topic_config(candidate->partition, &config);
+    if (partition_cleanable(candidate->partition, candidate->first_dirty, now_ms, &cleanable) !=
+        ERR_OK)
+        return false;
+    candidate->ratio = log_cleanable_ratio(&cleanable);
+    bool is_late = cleanable.oldest_dirty_ms < now_ms - MAX(config.max_compaction_lag_ms, 0);
+    candidate->is_wanted =
+        (cleanable.dirty_bytes > 0 && is_late) || candidate->ratio > config.min_cleanable_ratio;
+    return true;
+}
+
+static bool look_on_worker(struct env_job *job)
+{
+    struct replica_cleaner *cleaner = container_of(job, struct replica_cleaner, look_job);
+    int64_t now_ms = env_wall_ms(cleaner->set->env);
+    double dirtiest = 0;
+    for (size_t i = 0; i < cleaner->candidate_count; i++) {
+        struct cleaner_candidate *candidate = &cleaner->candidates[i];
+        if (look_at(candidate, now_ms))
+            dirtiest = MAX(dirtiest, candidate->ratio);
+    }
+    atomic_store_explicit(&cleaner->stats.dirty_max_ppm, (uint32_t)(dirtiest * 1000000),
+                          memory_order_relaxed);
+    loop_post(cleaner->set->options.loop, &cleaner->looked);
+    return false;
+}
+
+static int dirtiest_first(const void *a, const void *b)
+{
+    const struct cleaner_candidate *first = a;
+    const struct cleaner_candidate *second = b;
+    if (first->is_wanted != second->is_wanted)
+        return first->is_wanted ? -1 : 1;
+    return (first->ratio < second->ratio) - (first->ratio > second->ratio);
+}
+
+static uint32_t runs_max(const struct replica_cleaner *cleaner)
+{
+    int64_t threads = config_layers_long(&cleaner->set->layers, CONFIG_BROKER_LOG_CLEANER_THREADS);
+    return (uint32_t)MIN(MAX(threads, (int64_t)0), (int64_t)LIMIT_CLEANER_RUNS);
+}
+
+static void look(struct replica_cleaner *cleaner)
+{
+    if (cleaner->look_is_busy || cleaner->set->is_closed ||
+        cleaner->run_count >= runs_max(cleaner) || list_is_empty(&cleaner->entries))
+        return;
+    size_t count = (size_t)atomic_load_explicit(&cleaner->stats.partitions, memory_order_relaxed);
+    cleaner->candidates = mem_alloc(count * sizeof(*cleaner->candidates));
+    cleaner->candidate_count = 0;
+    int64_t now_ns = env_mono_ns(cleaner->set->env);
+    LIST_FOR_EACH (node, &cleaner->entries) {
+        struct cleaner_entry *entry = container_of(node, struct cleaner_entry, link);
+        if (entry->run != NULL || entry->is_uncleanable || entry->not_before_ns > now_ns)
+            continue;
+        ASSERT(cleaner->candidate_count < count);
+        entry->refs++;
+        cleaner->candidates[cleaner->candidate_count++] =
+            (struct cleaner_candidate){.entry = entry,
+                                       .partition = partition_ref(entry->replica->partition),
+                                       .first_dirty = entry->first_dirty};
+    }
+    cleaner->look_is_busy = true;
+    cleaner->look_job = (struct env_job){.run = look_on_worker, .queue = ENV_QUEUE_BACKGROUND};
+    env_submit(cleaner->set->env, &cleaner->look_job);
+}
+
+static void looked(struct loop_task *task)
+{
+    struct replica_cleaner *cleaner = container_of(task, struct replica_cleaner, looked);
+    struct replica_set *set = cleaner->set;
+    size_t count = cleaner->candidate_count;
+    cleaner->look_is_busy = false;
+    if (count > 0)
+        qsort(cleaner->candidates, count, sizeof(*cleaner->candidates), dirtiest_first);
+    bool found_any = false;
+    for (size_t i = 0; i < count; i++) {
+        struct cleaner_candidate *candidate = &cleaner->candidates[i];
+        struct cleaner_entry *entry = candidate->entry;
+        bool may_begin = candidate->is_wanted && entry->replica != NULL && entry->run == NULL &&
+                         !set->is_closed && cleaner->run_count < runs_max(cleaner);
+        if (may_begin) {
+            found_any = true;
+            cleaner->run_count++;
+            cleaner_run_start(cleaner, entry);
+        }
+        partition_unref(candidate->partition);
+        entry_unref(entry);
+    }
+    mem_free(cleaner->candidates);
+    cleaner->candidates = NULL;
+    cleaner->candidate_count = 0;
+    if (!found_any && !set->is_closed)
+        arm(cleaner);
+    go_on(cleaner);
+}
+
+static void timer_fired(struct loop_timer *timer)
+{
+    look(container_of(timer, struct replica_cleaner, timer));
+}
+
+/* ---- a round has ended */
+
+static void settle(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
+                   const struct cleaner_outcome *outcome)
+{
+    struct replica *replica = entry->replica;
+    int64_t backoff_ms =
+        config_layers_long(&cleaner->set->layers, CONFIG_BROKER_LOG_CLEANER_BACKOFF_MS);
+    switch (outcome->error) {
+    case ERR_OK:
+        entry->first_dirty = outcome->end;
+        cleaner_checkpoint_set(checkpoint_of(cleaner, replica), replica->topic, replica->index,
+                               outcome->end);
+        save(cleaner);
+        break;
+    case ERR_CORRUPT:
+    case ERR_INVALID:
+    case ERR_TOO_LARGE:
+        entry->is_uncleanable = true;
+        atomic_fetch_add_explicit(&cleaner->stats.uncleanable, 1, memory_order_relaxed);
+        log_error(cleaner->set->env, "%s-%d is not compacted any more until the next start: %s",
+                  replica->topic, replica->index, outcome->why);
+        break;
+    case ERR_IO:
+        replica_storage_failed(cleaner->set, replica->partition, ERR_IO);
+        break;
+    default: /* no memory, no room on the disk, retention was quicker: another time */
+        entry->not_before_ns =
+            env_mono_ns(cleaner->set->env) + MIN(backoff_ms, (int64_t)INT32_MAX) * 1000000;
+        log_debug(cleaner->set->env, "%s-%d: a compaction did not end: %s", replica->topic,
+                  replica->index, err_text(outcome->error));
+    }
+}
+
+void replica_cleaner_run_ended(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
+                               const struct cleaner_outcome *outcome)
+{
+    ASSERT(cleaner->run_count > 0 && entry->run == NULL);
+    struct replica *replica = entry->replica;
+    cleaner->run_count--;
+    settle(cleaner, entry, outcome);
+    if (entry->wants_close) {
+        if (replica_cleaner_release(cleaner, replica, entry->closes_for_good))
+            replica_set_close_released(cleaner->set, replica);
+    } else if (entry->wants_out) {
+        remove_entry(cleaner, replica);
+    }
+    if (outcome->error == ERR_OK)
+        look(cleaner);
+    else if (!cleaner->set->is_closed)
+        arm(cleaner);
+    go_on(cleaner);
+}
+
+/* ---- life */
+
+static void load_checkpoints(struct replica_cleaner *cleaner)
+{
+    struct replica_set *set = cleaner->set;
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        const char *path = log_dir_path(set->options.dirs[i]);
+        cleaner_checkpoint_init(&cleaner->checkpoints[i], set->env);
+        enum err e = cleaner_checkpoint_load(&cleaner->checkpoints[i], set->env, path);
+        if (e != ERR_OK)
+            log_warn(set->env, "%s/cleaner-offset-checkpoint cannot be read and counts as empty",
+                     path);
+    }
+}
+
+struct replica_cleaner *replica_cleaner_new(struct replica_set *set)
+{
+    struct replica_cleaner *cleaner = mem_alloc(sizeof(*cleaner));
+    cleaner->set = set;
+    list_init(&cleaner->entries);
+    list_init(&cleaner->closing);
+    list_init(&cleaner->closing_now);
+    cleaner->timer = (struct loop_timer){.fire = timer_fired};
+    cleaner->looked = (struct loop_task){.run = looked};
+    cleaner->saved = (struct loop_task){.run = saved};
+    cleaner->checkpoints = mem_alloc(set->options.dir_count * sizeof(*cleaner->checkpoints));
+    cleaner->texts = mem_alloc(set->options.dir_count * sizeof(*cleaner->texts));
+    load_checkpoints(cleaner);
+    return cleaner;
+}
+
+void replica_cleaner_free(struct replica_cleaner *cleaner)
+{
+    if (cleaner == NULL)
+        return;
+    ASSERT(!replica_cleaner_is_busy(cleaner));
+    for (struct list *node; (node = list_pop_front(&cleaner->entries)) != NULL;)
+        mem_free(container_of(node, struct cleaner_entry, link));
+    for (size_t i = 0; i < cleaner->set->options.dir_count; i++)
+        cleaner_checkpoint_deinit(&cleaner->checkpoints[i]);
+    mem_free(cleaner->checkpoints);
+    mem_free(cleaner->texts);
+    mem_free(cleaner);
+}
+
+bool replica_cleaner_is_busy(const struct replica_cleaner *cleaner)
+{
+    return cleaner != NULL &&
+           (cleaner->look_is_busy || cleaner->save_is_busy || cleaner->run_count > 0);
+}
+
+const struct cleaner_stats *replica_cleaner_stats(const struct replica_cleaner *cleaner)
+{
+    return &cleaner->stats;
+}
