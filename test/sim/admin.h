@@ -10,7 +10,7 @@
 
 #include "client.h"
 
-enum { ADMIN_TOPICS_MAX = 16, ADMIN_CONFIGS_MAX = 12 };
+enum { ADMIN_TOPICS_MAX = 16, ADMIN_CONFIGS_MAX = 16 };
 
 struct admin_config {
     const char *name;

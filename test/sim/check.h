@@ -30,6 +30,11 @@ void check_offsets_at_end(struct history *h);
 void check_stable_on_read(struct history *h, uint32_t partition, int64_t offset, int32_t record);
 void check_stable_at_end(struct history *h);
 
+/* check_compacted: compaction takes no record that is the last of its key, but for a tombstone
+ * after its time; so who reads from the start on sees no key as it was before. */
+void check_compacted_on_pass(struct history *h, uint32_t partition, int64_t now_ns, int64_t end,
+                             const struct history_pass *pass);
+
 /* check_topics: a created topic is there, with its id, until it is deleted, and then it is gone. */
 void check_topics_on_seen(struct history *h, uint32_t topic,
                           const struct history_topic_answer *answer);

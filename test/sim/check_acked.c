@@ -57,7 +57,8 @@ void check_acked_at_end(struct history *h)
     for (uint32_t i = 0; i < h->record_count; i++) {
         const struct history_record *r = &h->records[i];
         const struct history_partition *p = &h->partitions[r->partition];
-        if (r->state != RECORD_ACKED || p->audit_end < 0 || r->acked_offset < p->log_start)
+        if (r->state != RECORD_ACKED || p->audit_end < 0 || r->acked_offset < p->log_start ||
+            p->key_count > 0)
             continue;
         if (r->acked_offset >= p->audit_count || p->audit[r->acked_offset] != (int32_t)i)
             history_fail(h, CHECKER,

@@ -104,6 +104,9 @@ static void take_offset(struct consumer *c,
         part->lost_position = -1;
         part->position = answer->offset;
         told.log_start = answer->offset;
+        part->has_pass = h->partitions[part->partition].key_count > 0;
+        if (part->has_pass)
+            history_pass_begin(h, part->partition, client_sim(&c->client)->now_ns, &part->pass);
     }
     history_told(h, part->partition, &part->floor, &told);
 }
@@ -169,16 +172,53 @@ static bool ask_offsets(struct consumer *c, bool end)
 
 /* ---- records */
 
+/* A tombstone is known by its header. */
+static int32_t recognise(const struct history *h, const struct record *record)
+{
+    struct record_bytes bytes = record->value;
+    struct record_bytes rest = record->headers;
+    struct record_header header;
+    bool is_tombstone = bytes.len < 0;
+    if (is_tombstone && record_header_next(&rest, &header))
+        bytes = header.value;
+    int32_t id = bytes.len < 0 ? -1 : history_recognise(h, bytes.data, (size_t)bytes.len);
+    return id >= 0 && h->records[id].is_tombstone == is_tombstone ? id : -1;
+}
+
 static void take_record(struct consumer *c, struct consumer_partition *part, int64_t offset,
                         const struct record *record)
 {
     if (offset < part->position)
         return;
-    int32_t id = record->value.len < 0 ? -1
-                                       : history_recognise(history_of(c), record->value.data,
-                                                           (size_t)record->value.len);
+    int32_t id = recognise(history_of(c), record);
     history_read(history_of(c), part->partition, part->position, offset, id);
+    if (part->has_pass)
+        history_pass_found(history_of(c), &part->pass, offset, id);
     part->position = offset + 1;
+}
+
+/* A batch of a compacted partition was read, perhaps without its last records. */
+static void go_behind(struct consumer *c, struct consumer_partition *part,
+                      const struct batch_header *header)
+{
+    struct history *h = history_of(c);
+    if (h->partitions[part->partition].key_count == 0)
+        return;
+    part->position = MAX(part->position, batch_last_offset(header) + 1);
+}
+
+/* Of a compacted partition that is read from the start on: is this its end? */
+static void end_pass(struct consumer *c, struct consumer_partition *part, int64_t high_watermark)
+{
+    if (!part->has_pass || part->position < high_watermark)
+        return;
+    part->has_pass = false;
+    history_pass_end(history_of(c), part->partition, client_sim(&c->client)->now_ns, part->position,
+                     &part->pass);
+    if (part->rereads_left == 0 || c->options.is_auditor)
+        return;
+    part->rereads_left--;
+    part->position = -1;
 }
 
 static void take_batch(struct consumer *c, struct consumer_partition *part, const uint8_t *data,
@@ -204,6 +244,8 @@ static void take_batch(struct consumer *c, struct consumer_partition *part, cons
     if (e != ERR_NOT_FOUND)
         history_fail(h, "batches are whole", "%s-%d at %lld: %s", p->topic, p->index,
                      (long long)header->base_offset, err_name(e));
+    else
+        go_behind(c, part, header);
 }
 
 static void take_records(struct consumer *c, struct consumer_partition *part,
@@ -288,6 +330,7 @@ static enum fetch_outcome take_partition(struct consumer *c, int32_t i,
                  &(struct history_offsets){answer->high_watermark,
                                            has_start ? answer->log_start_offset : -1, -1});
     take_records(c, part, answer);
+    end_pass(c, part, answer->high_watermark);
     return FETCH_GOES_ON;
 }
 
@@ -488,8 +531,11 @@ void consumer_start(struct consumer *c, const struct client_options *client,
     *c = (struct consumer){.options = *options, .pause = {.fire = on_pause_over}};
     batch_reader_init(&c->reader, RECORD_BYTES_MAX);
     for (uint32_t i = 0; i < client->partition_count; i++)
-        c->partitions[i] = (struct consumer_partition){
-            .partition = client->partitions[i], .position = -1, .lost_position = -1, .end = -1};
+        c->partitions[i] = (struct consumer_partition){.partition = client->partitions[i],
+                                                       .position = -1,
+                                                       .lost_position = -1,
+                                                       .end = -1,
+                                                       .rereads_left = options->rereads};
     struct client_options own = *client;
     own.arg = c;
     own.ready = on_ready;

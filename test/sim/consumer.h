@@ -13,8 +13,9 @@
 
 struct consumer_options {
     bool has_session;
-    bool may_pause;  /* leaves partitions out for a while */
-    bool is_auditor; /* reads up to the end that it is told, once */
+    bool may_pause;   /* leaves partitions out for a while */
+    unsigned rereads; /* of compacted partitions: so often it goes back to the start */
+    bool is_auditor;  /* reads up to the end that it is told, once */
     int32_t wait_ms;
     int32_t bytes_min;
     int32_t bytes_max;
@@ -32,6 +33,9 @@ struct consumer_partition {
     bool is_in_session;
     int64_t session_position; /* that the session knows */
     struct history_floor floor;
+    bool has_pass; /* of a compacted one: it began at the start, and has not come to the end */
+    struct history_pass pass;
+    unsigned rereads_left;
 };
 
 struct consumer {

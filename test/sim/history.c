@@ -89,6 +89,8 @@ uint32_t history_add_record(struct history *h, const struct history_new_record *
         .instance = options->instance,
         .number = options->number,
         .bytes = options->bytes,
+        .key = options->key,
+        .is_tombstone = options->is_tombstone,
         .acked_offset = -1,
         .created_ns = h->now_ns != NULL ? *h->now_ns : 0,
     };
@@ -138,6 +140,17 @@ static void note(int32_t **array, int64_t *count, int64_t *capacity, int64_t off
     (*array)[offset] = record;
 }
 
+/* Somebody knows now that this record is committed there. */
+static void know_key(struct history *h, uint32_t record, int64_t offset)
+{
+    const struct history_record *r = &h->records[record];
+    if (r->key == 0)
+        return;
+    struct history_key *key = &h->partitions[r->partition].keys[r->key - 1];
+    if (offset > key->offset)
+        *key = (struct history_key){offset, r->is_tombstone};
+}
+
 void history_acked(struct history *h, uint32_t record, int64_t offset, bool wants_all)
 {
     struct history_record *r = &h->records[record];
@@ -152,6 +165,7 @@ void history_acked(struct history *h, uint32_t record, int64_t offset, bool want
     struct history_partition *p = &h->partitions[r->partition];
     if (r->is_promised && offset >= 0)
         note(&p->promised, &p->promised_count, &p->promised_capacity, offset, (int32_t)record);
+    know_key(h, record, offset);
     check_acked_on_ack(h, record);
 }
 
@@ -210,6 +224,8 @@ void history_read(struct history *h, uint32_t partition, int64_t expected, int64
     check_acked_on_read(h, partition, offset, record);
     check_stable_on_read(h, partition, offset, record);
     note(&p->seen, &p->seen_count, &p->seen_capacity, offset, record);
+    if (record >= 0)
+        know_key(h, (uint32_t)record, offset);
     if (h->is_auditing)
         note(&p->audit, &p->audit_count, &p->audit_capacity, offset, record);
     h->records_read++;
@@ -227,6 +243,40 @@ void history_told(struct history *h, uint32_t partition, const struct history_fl
     if (!p->has_retention || floor->starts == h->starts)
         p->log_start = MAX(p->log_start, offsets->log_start);
     p->leader_epoch = MAX(p->leader_epoch, offsets->leader_epoch);
+}
+
+void history_set_compacted(struct history *h, uint32_t partition, int32_t key_count,
+                           int64_t tombstones_stay_ns)
+{
+    struct history_partition *p = &h->partitions[partition];
+    ASSERT(key_count > 0 && key_count <= HISTORY_KEYS_MAX);
+    p->key_count = key_count;
+    p->tombstones_stay_ns = tombstones_stay_ns;
+    for (int32_t i = 0; i < key_count; i++)
+        p->keys[i].offset = -1;
+}
+
+void history_pass_begin(const struct history *h, uint32_t partition, int64_t now_ns,
+                        struct history_pass *pass)
+{
+    const struct history_partition *p = &h->partitions[partition];
+    ASSERT(p->key_count > 0);
+    pass->began_ns = now_ns;
+    for (int32_t i = 0; i < p->key_count; i++)
+        pass->found[i] = -1;
+}
+
+void history_pass_found(const struct history *h, struct history_pass *pass, int64_t offset,
+                        int32_t record)
+{
+    if (record >= 0 && h->records[record].key > 0)
+        pass->found[h->records[record].key - 1] = offset;
+}
+
+void history_pass_end(struct history *h, uint32_t partition, int64_t now_ns, int64_t end,
+                      const struct history_pass *pass)
+{
+    check_compacted_on_pass(h, partition, now_ns, end, pass);
 }
 
 void history_trim_asked(struct history *h, uint32_t partition, int64_t offset)

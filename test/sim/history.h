@@ -22,7 +22,12 @@
 #include "base/uuid.h"
 #include "group_history.h"
 
-enum { HISTORY_NAME_SIZE = 64, HISTORY_RECORD_BYTES_MIN = 12, HISTORY_FAILURE_SIZE = 600 };
+enum {
+    HISTORY_NAME_SIZE = 64,
+    HISTORY_RECORD_BYTES_MIN = 12,
+    HISTORY_FAILURE_SIZE = 600,
+    HISTORY_KEYS_MAX = 64,
+};
 
 enum record_state {
     RECORD_SENT,    /* nobody knows yet */
@@ -37,11 +42,25 @@ struct history_record {
     int32_t instance; /* of an idempotent producer: changes with its producer id; -1: not one */
     uint32_t number;  /* order of sending, per producer and partition */
     uint32_t bytes;
+    int32_t key;       /* of a compacted partition, from 1 on; 0: none */
+    bool is_tombstone; /* sent without a value */
     enum record_state state;
     bool is_promised;     /* a power cut may not take it */
     int64_t created_ns;   /* as h->now_ns tells it */
     int64_t acked_offset; /* -1: none */
     uint32_t power_cuts;  /* that had been when it was last sent */
+};
+
+/* What is known of one key of a compacted partition. */
+struct history_key {
+    int64_t offset;    /* the largest of a record that was acknowledged or seen; -1: none */
+    bool is_tombstone; /* that record */
+};
+
+/* One reading from the start on, of a compacted partition. */
+struct history_pass {
+    int64_t began_ns;
+    int64_t found[HISTORY_KEYS_MAX]; /* the last offset of each key; -1: none */
 };
 
 struct history_partition {
@@ -54,10 +73,13 @@ struct history_partition {
     int64_t trim_asked; /* the highest start that a client has asked for */
     bool is_rotten;     /* bits have changed in one of its files */
     bool is_reported;   /* and the broker has said so */
-    int64_t retention_ms;      /* 0: nothing goes for its age */
-    int64_t retention_bytes;   /* 0: nothing goes for its size */
-    int64_t retention_checked; /* what lies below was looked at when it went */
-    uint32_t generation;       /* rises when a power cut may have taken what was seen */
+    int64_t retention_ms;       /* 0: nothing goes for its age */
+    int64_t retention_bytes;    /* 0: nothing goes for its size */
+    int64_t retention_checked;  /* what lies below was looked at when it went */
+    uint32_t generation;        /* rises when a power cut may have taken what was seen */
+    int32_t key_count;          /* of a compacted one: keys 1 to this; 0: it is not compacted */
+    int64_t tombstones_stay_ns; /* delete.retention.ms */
+    struct history_key keys[HISTORY_KEYS_MAX]; /* key 1 first */
 
     /* Floors: what clients have been told already. */
     int64_t high_watermark;
@@ -143,6 +165,8 @@ struct history_new_record {
     int32_t instance;
     uint32_t number;
     uint32_t bytes; /* at least HISTORY_RECORD_BYTES_MIN */
+    int32_t key;    /* 0: none */
+    bool is_tombstone;
 };
 
 uint32_t history_add_record(struct history *h, const struct history_new_record *options);
@@ -195,6 +219,20 @@ struct history_offsets {
 
 void history_told(struct history *h, uint32_t partition, const struct history_floor *floor,
                   const struct history_offsets *offsets);
+
+/* ---- compacted partitions */
+
+void history_set_compacted(struct history *h, uint32_t partition, int32_t key_count,
+                           int64_t tombstones_stay_ns);
+
+/* A reading begins at the log's start, comes to each record, and has come to `end`, where the
+ * broker said that there is no more. */
+void history_pass_begin(const struct history *h, uint32_t partition, int64_t now_ns,
+                        struct history_pass *pass);
+void history_pass_found(const struct history *h, struct history_pass *pass, int64_t offset,
+                        int32_t record);
+void history_pass_end(struct history *h, uint32_t partition, int64_t now_ns, int64_t end,
+                      const struct history_pass *pass);
 
 /* A request to delete what lies below this offset is on its way. */
 void history_trim_asked(struct history *h, uint32_t partition, int64_t offset);

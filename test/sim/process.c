@@ -84,6 +84,12 @@ static bool load_config(struct broker_process *p)
         add_set(p, "offsets.retention.check.interval.ms", groups->retention_check_ms);
         add_set(p, "group.min.session.timeout.ms", groups->member.session_timeout_ms);
     }
+    const struct swarm_cleaner *cleaner = &p->world->swarm.cleaner;
+    if (cleaner->backoff_ms > 0) {
+        add_set(p, "log.cleaner.backoff.ms", cleaner->backoff_ms);
+        add_set(p, "log.cleaner.threads", cleaner->threads);
+        add_set(p, "log.cleaner.io.max.bytes.per.second", cleaner->bytes_per_second);
+    }
     struct server_config_input input = {.sets = p->set_list};
     enum err e = server_config_load(&input, &why, &p->config);
     if (e != ERR_OK)

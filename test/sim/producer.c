@@ -9,6 +9,7 @@
  */
 #include "producer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -17,7 +18,13 @@
 #include "wire/kerr.h"
 #include "wire/produce.h"
 
-enum { RETRY_MIN_MS = 1, RETRY_MAX_MS = 50, REQUEST_TIMEOUT_MS = 30000, OVERTAKE_PERCENT = 5 };
+enum {
+    RETRY_MIN_MS = 1,
+    RETRY_MAX_MS = 50,
+    REQUEST_TIMEOUT_MS = 30000,
+    OVERTAKE_PERCENT = 5,
+    TOMBSTONE_PERCENT = 15
+};
 
 static void pump(struct producer *p);
 
@@ -32,6 +39,16 @@ static struct producer_batch *batch_of(struct list *node)
 }
 
 /* ---- batches */
+
+static void draw_key(struct producer *p, struct history_new_record *record)
+{
+    struct sim *sim = client_sim(&p->client);
+    int32_t key_count = history_of(p)->partitions[record->partition].key_count;
+    if (key_count == 0)
+        return;
+    record->key = (int32_t)sim_draw(sim, 1, key_count);
+    record->is_tombstone = sim_percent(sim, TOMBSTONE_PERCENT);
+}
 
 static void make_batch(struct producer *p, struct producer_partition *part)
 {
@@ -51,6 +68,7 @@ static void make_batch(struct producer *p, struct producer_partition *part)
             .number = part->next_number++,
             .bytes = (uint32_t)sim_draw(sim, HISTORY_RECORD_BYTES_MIN, p->options.record_bytes_max),
         };
+        draw_key(p, &record);
         uint32_t id = history_add_record(history_of(p), &record);
         batch->first_record = i == 0 ? id : batch->first_record;
     }
@@ -69,6 +87,30 @@ static void give_up_batch(struct producer *p, struct producer_batch *batch)
     for (int32_t i = 0; i < batch->count; i++)
         history_unknown(history_of(p), batch->first_record + (uint32_t)i);
     drop_batch(batch);
+}
+
+/* What has no value to be known by has it in a header. */
+static void add_record(struct producer *p, uint32_t id, struct record *record)
+{
+    const struct history_record *r = &history_of(p)->records[id];
+    struct batch_buffer headers;
+    batch_buffer_init(&headers, SIZE_MAX);
+    char key[16];
+    enum err e = ERR_OK;
+    if (r->key > 0)
+        record->key = (struct record_bytes){(const uint8_t *)key,
+                                            snprintf(key, sizeof(key), "key %d", (int)r->key)};
+    if (r->is_tombstone) {
+        struct record_header header = {.name = {(const uint8_t *)"id", 2}, .value = record->value};
+        e = record_header_write(&headers, &header);
+        record->value = (struct record_bytes){NULL, -1};
+        record->header_count = 1;
+        record->headers = (struct record_bytes){headers.data, (int32_t)headers.len};
+    }
+    if (e == ERR_OK)
+        e = batch_builder_add(&p->builder, record);
+    ASSERT(e == ERR_OK);
+    batch_buffer_deinit(&headers);
 }
 
 /* The bytes of a batch, the same at each sending. */
@@ -94,8 +136,7 @@ static void build_batch(struct producer *p, const struct producer_batch *batch,
             .key = {NULL, -1},
             .value = {value, (int32_t)h->records[id].bytes},
         };
-        enum err e = batch_builder_add(&p->builder, &record);
-        ASSERT(e == ERR_OK);
+        add_record(p, id, &record);
         mem_free(value);
     }
     enum err e = batch_builder_finish(&p->builder, out);

@@ -135,6 +135,40 @@ void world_add_random_topics(struct world *w)
     }
 }
 
+void world_add_compacted_topics(struct world *w)
+{
+    struct sim *sim = w->sim;
+    int64_t count = sim_draw(sim, 1, 2);
+    w->swarm.jump_interval_ns = 0; /* tombstones go by the calendar */
+    w->swarm.cleaner = (struct swarm_cleaner){
+        .backoff_ms = PICK(sim, 1, 20, 100),
+        .threads = sim_draw(sim, 1, 2),
+        .bytes_per_second = PICK(sim, 1 << 30, 1 << 30, 1000000),
+    };
+    w->record_bytes_max = (int32_t)PICK(sim, 20, 100, 1000);
+    int32_t batch_bytes = BATCH_RECORDS_MAX * (w->record_bytes_max + RECORD_OVERHEAD) + 100;
+    for (int64_t i = 0; i < count; i++) {
+        char name[HISTORY_NAME_SIZE];
+        int32_t segment_bytes = (int32_t)PICK(sim, 2048, 2048, 16384);
+        snprintf(name, sizeof(name), "compacted-%lld", (long long)i);
+        world_add_topic(w, &(struct world_topic_options){
+                               .name = name,
+                               .partitions = (int32_t)sim_draw(sim, 1, 2),
+                               .is_durable = true,
+                               .segment_bytes = MAX(batch_bytes, segment_bytes),
+                               .index_interval_bytes = (int32_t)PICK(sim, 0, 200, 4096),
+                               .is_preallocated = sim_percent(sim, 20),
+                               .segment_ms = (int32_t)PICK(sim, 0, 0, 30, 1000),
+                               .compression = draw_compression(sim),
+                               .is_log_append_time = sim_percent(sim, 15),
+                               .delete_delay_ms = (int32_t)PICK(sim, 0, 50, 60000),
+                               .keys = (int32_t)PICK(sim, 1, 4, 20, HISTORY_KEYS_MAX),
+                               .delete_retention_ms = (int32_t)PICK(sim, 300, 5000, 60000),
+                               .compaction_lag_ms = (int32_t)PICK(sim, 0, 0, 0, 50),
+                           });
+    }
+}
+
 struct producer_options world_random_producer(struct world *w)
 {
     struct sim *sim = w->sim;

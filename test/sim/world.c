@@ -69,6 +69,16 @@ static const char *number_text(long long value)
     return mem_strdup(text); /* as long as the world */
 }
 
+static void add_compaction(struct admin_topic *wanted, const struct world_topic_options *options)
+{
+    add_config(wanted, "cleanup.policy", "compact");
+    add_config(wanted, "min.cleanable.dirty.ratio", "0.05");
+    add_config(wanted, "delete.retention.ms", number_text(options->delete_retention_ms));
+    add_config(wanted, "file.delete.delay.ms", number_text(options->delete_delay_ms));
+    if (options->compaction_lag_ms > 0)
+        add_config(wanted, "min.compaction.lag.ms", number_text(options->compaction_lag_ms));
+}
+
 uint32_t world_add_topic(struct world *w, const struct world_topic_options *options)
 {
     ASSERT(w->topic_count < ADMIN_TOPICS_MAX);
@@ -99,6 +109,8 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
     bool has_retention = options->retention_bytes > 0 || options->retention_ms > 0;
     if (has_retention)
         add_config(wanted, "file.delete.delay.ms", number_text(options->delete_delay_ms));
+    if (options->keys > 0)
+        add_compaction(wanted, options);
     struct world_topic *t = &w->topics[w->topic_count];
     *t = (struct world_topic){topic, h->partition_count, options->partitions};
     for (int32_t i = 0; i < options->partitions; i++) {
@@ -106,6 +118,9 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
         h->partitions[partition].has_retention = has_retention;
         h->partitions[partition].retention_ms = options->retention_ms;
         h->partitions[partition].retention_bytes = options->retention_bytes;
+        if (options->keys > 0)
+            history_set_compacted(h, partition, options->keys,
+                                  options->delete_retention_ms * SIM_MS);
     }
     return w->topic_count++;
 }

@@ -43,6 +43,7 @@ extern const struct workload workload_mixed;
 extern const struct workload workload_groups;
 extern const struct workload workload_trim;
 extern const struct workload workload_retain;
+extern const struct workload workload_compact;
 
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);
@@ -60,6 +61,13 @@ struct swarm_groups {
     int32_t disk_error_ppm;       /* of writes and syncs under __consumer_offsets */
     int64_t full_interval_ns;     /* mean time between full disks there; 0: none */
     int64_t full_max_ns;          /* how long it is full at most */
+};
+
+/* Of worlds with compacted topics. */
+struct swarm_cleaner {
+    int64_t backoff_ms; /* 0: Kafka's default, too long for a world */
+    int64_t threads;
+    int64_t bytes_per_second;
 };
 
 /* Drawn from the seed by swarm_draw. */
@@ -85,6 +93,7 @@ struct swarm {
     int64_t full_max_ns;      /* how long they are at most */
     int32_t open_files;       /* of segments; 0: as the broker thinks best */
     struct swarm_groups groups;
+    struct swarm_cleaner cleaner;
 };
 
 void swarm_draw(struct sim *sim, struct swarm *out);
@@ -228,6 +237,9 @@ struct world_topic_options {
     const char *compression; /* NULL: the producer's */
     bool is_log_append_time;
     int32_t flush_messages; /* 0: the default, never */
+    int32_t keys;           /* compacted, with so many keys; 0: not */
+    int32_t delete_retention_ms;
+    int32_t compaction_lag_ms; /* at least */
 };
 
 /* Index in w->topics. */
@@ -254,6 +266,9 @@ void world_add_member(struct world *w, const struct member_options *options);
 void world_add_committer(struct world *w, uint32_t group);
 /* Who delete records from the front of all partitions of all topics. */
 void world_add_trimmers(struct world *w, uint32_t clients);
+
+/* Topics that are compacted, with a cleaner that does not wait long. */
+void world_add_compacted_topics(struct world *w);
 
 /* Topics as chance likes them. */
 void world_add_random_topics(struct world *w);
