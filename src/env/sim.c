@@ -35,6 +35,7 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_FAULT_MEMBER_SLEEP] = "member sleep",
         [SIM_FAULT_DISK_ERROR] = "disk error",
         [SIM_FAULT_DISK_FULL] = "disk full",
+        [SIM_FAULT_COMPACTION] = "compaction",
         [SIM_FAULT_JOURNAL_ROTATION] = "journal rotation",
         [SIM_FAULT_JOURNAL_REPLAY] = "journal replay",
         [SIM_FAULT_DIE_OPENING] = "die opening",

@@ -52,6 +52,7 @@ enum sim_fault {
     SIM_FAULT_MEMBER_SLEEP,     /* a member said nothing for longer than it may, or almost */
     SIM_FAULT_DISK_ERROR,       /* a write, a sync or a read that failed */
     SIM_FAULT_DISK_FULL,        /* a write that found no room */
+    SIM_FAULT_COMPACTION,       /* of one log, to its end */
     SIM_FAULT_JOURNAL_ROTATION, /* a journal left one half for the other */
     SIM_FAULT_JOURNAL_REPLAY,   /* commits that a journal had and the segments had not */
     SIM_FAULT_DIE_OPENING,      /* crashes of a broker that was not ready again */

@@ -152,7 +152,7 @@ bool partition_has_duty(const struct partition *p)
 {
     return p->state == PARTITION_OFFLINE || !list_is_empty(&p->trims) ||
            partition_log_has_pending(p->log) || p->wants_flush || p->wants_close ||
-           p->wants_housekeeping;
+           p->wants_housekeeping || p->swap != NULL;
 }
 
 /* `generation`: of the journal's half, 0: the segment was synced. `rests`, where it is asked: the

@@ -15,6 +15,7 @@ struct broker;
 struct broker_counts {
     int64_t journal_rotations;
     int64_t journal_replays;
+    int64_t compactions;
 };
 
 /* Also of one whose machine is dead. */

@@ -165,6 +165,7 @@ void process_count(struct broker_process *p)
     broker_count(p->broker, &counts);
     p->env->sim->faults[SIM_FAULT_JOURNAL_ROTATION] += counts.journal_rotations;
     p->env->sim->faults[SIM_FAULT_JOURNAL_REPLAY] += counts.journal_replays;
+    p->env->sim->faults[SIM_FAULT_COMPACTION] += counts.compactions;
 }
 
 static void free_all(struct loop_task *task)

@@ -140,6 +140,8 @@ void world_add_compacted_topics(struct world *w)
     struct sim *sim = w->sim;
     int64_t count = sim_draw(sim, 1, 2);
     w->swarm.jump_interval_ns = 0; /* tombstones go by the calendar */
+    if (sim_percent(sim, 50))
+        w->swarm.journal_bytes = 0; /* what is in a journal is not compacted yet */
     w->swarm.cleaner = (struct swarm_cleaner){
         .backoff_ms = PICK(sim, 1, 20, 100),
         .threads = sim_draw(sim, 1, 2),

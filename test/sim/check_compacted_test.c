@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/* check_compacted_test: the checker of compaction is shown good readings, and bad ones that it has
+ * to flag. Thread: main. */
+#include <string.h>
+
+#include "base/testing.h"
+#include "check.h"
+
+enum { STAY_NS = 1000 };
+
+struct compacted {
+    struct history h;
+    uint32_t partition;
+};
+
+static uint32_t put(struct compacted *f, int32_t key, bool is_tombstone, int64_t offset)
+{
+    uint32_t record = history_add_record(
+        &f->h,
+        &(struct history_new_record){
+            .partition = f->partition, .bytes = 30, .key = key, .is_tombstone = is_tombstone});
+    history_sent(&f->h, record);
+    if (offset >= 0)
+        history_acked(&f->h, record, offset, true);
+    return record;
+}
+
+static struct compacted compacted_new(void)
+{
+    struct compacted f;
+    history_init(&f.h);
+    f.partition = history_add_partition(&f.h, history_add_topic(&f.h, "t"), 0, true);
+    history_set_compacted(&f.h, f.partition, 2, STAY_NS);
+    return f;
+}
+
+/* Ends it. */
+static void expect(struct compacted *f, const char *checker)
+{
+    CHECK(f->h.has_failed);
+    CHECK(strncmp(f->h.failure, checker, strlen(checker)) == 0);
+    history_deinit(&f->h);
+}
+
+/* A reading that finds of key 1 what lies at this offset (-1: nothing), and ends at 100. */
+static void pass(struct compacted *f, uint32_t record, int64_t offset, int64_t took_ns)
+{
+    struct history_pass reading;
+    history_pass_begin(&f->h, f->partition, 0, &reading);
+    if (offset >= 0)
+        history_pass_found(&f->h, &reading, offset, (int32_t)record);
+    history_pass_end(&f->h, f->partition, took_ns, 100, &reading);
+}
+
+TEST(check_compacted_wants_the_last_value_of_each_key)
+{
+    struct compacted f = compacted_new();
+    uint32_t old = put(&f, 1, false, 5);
+    uint32_t last = put(&f, 1, false, 9);
+    pass(&f, last, 9, 0);
+    put(&f, 1, false, 200); /* behind the end that was told */
+    f.h.partitions[f.partition].keys[0].offset = 9;
+    pass(&f, last, 9, 0);
+    CHECK(!f.h.has_failed);
+    pass(&f, old, 5, 0);
+    expect(&f, "no value goes backwards");
+
+    f = compacted_new();
+    put(&f, 1, false, 9);
+    uint32_t unknown = put(&f, 1, true, -1);
+    pass(&f, 0, -1, 0); /* that tombstone may have been there */
+    CHECK(!f.h.has_failed);
+    history_refused(&f.h, unknown);
+    pass(&f, 0, -1, 0);
+    expect(&f, "the last value of a key stays");
+}
+
+TEST(check_compacted_lets_tombstones_go_in_their_time)
+{
+    struct compacted f = compacted_new();
+    uint32_t old = put(&f, 1, false, 5);
+    put(&f, 1, true, 9);
+    pass(&f, 0, -1, 0);
+    pass(&f, old, 5, STAY_NS); /* a slow reader may have missed it */
+    CHECK(!f.h.has_failed);
+    pass(&f, old, 5, STAY_NS / 2 - 1);
+    expect(&f, "no value goes backwards");
+}
