@@ -130,6 +130,20 @@ TEST(without_compacted_topics_there_is_nothing_to_do)
     fixture_stop(&f);
 }
 
+TEST(what_is_older_than_the_largest_lag_is_compacted_though_little_is_dirty)
+{
+    static const char *const sets[] = {"log.cleaner.min.cleanable.ratio=1",
+                                       "log.cleaner.max.compaction.lag.ms=60000", NULL};
+    struct broker_fixture f;
+    begin(&f, sets, "compact");
+    mem_env_advance_ms(&f.m, 58000); /* all of it is dirty, but not more than all */
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    CHECK_EQUAL(stats_of(&f)->dirty_max_ppm, 1000000);
+    mem_env_advance_ms(&f.m, 20000);
+    CHECK_EQUAL(stats_of(&f)->rounds, 1);
+    fixture_stop(&f);
+}
+
 static const char *const slow[] = {"log.cleaner.io.max.bytes.per.second=2000", NULL};
 
 TEST(compaction_is_as_slow_as_it_was_told_to_be)

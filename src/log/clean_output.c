@@ -156,24 +156,25 @@ static enum err write_txnindex(struct clean_output *out)
     return e;
 }
 
-static enum err fill_up(struct clean_output *out, int64_t end_offset, int32_t leader_epoch)
+static enum err fill_up(struct clean_output *out, const struct clean_gap *gap)
 {
     int64_t next_offset = out->segment->tail.next_offset;
-    ASSERT(next_offset <= end_offset);
-    if (next_offset == end_offset)
+    ASSERT(next_offset <= gap->end_offset);
+    if (next_offset == gap->end_offset)
         return ERR_OK;
+    ASSERT(gap->first_offset >= next_offset);
     uint8_t bytes[BATCH_HEADER_BYTES];
     struct batch_header filler;
-    batch_write_filler(next_offset, end_offset - 1, leader_epoch, bytes, &filler);
+    batch_write_filler(gap->first_offset, gap->end_offset - 1, gap->leader_epoch, bytes, &filler);
     return clean_output_add(out, &filler, bytes);
 }
 
-enum err clean_output_finish(struct clean_output *out, int64_t end_offset, int32_t leader_epoch,
+enum err clean_output_finish(struct clean_output *out, const struct clean_gap *gap,
                              struct segment **segment)
 {
     struct segment *seg = out->segment;
     struct segment_entry entry;
-    enum err e = fill_up(out, end_offset, leader_epoch);
+    enum err e = fill_up(out, gap);
     if (e == ERR_OK && segment_tail_seal(&seg->tail, seg->base_offset, &entry))
         e = add_entry(out, &entry);
     if (e == ERR_OK)
@@ -190,7 +191,7 @@ enum err clean_output_finish(struct clean_output *out, int64_t end_offset, int32
         e = env_dir_sync(seg->home->env, seg->home->dir);
     if (e != ERR_OK)
         return e;
-    ASSERT(out->flushed == seg->tail.size && seg->tail.next_offset == end_offset);
+    ASSERT(out->flushed == seg->tail.size && seg->tail.next_offset == gap->end_offset);
     segment_tail_check(&seg->tail, seg->base_offset);
     *segment = segment_ref(seg);
     forget(out);

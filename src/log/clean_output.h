@@ -42,9 +42,17 @@ enum err clean_output_add(struct clean_output *out, const struct batch_header *h
                           const uint8_t *data) MUST_USE;
 enum err clean_output_add_aborted(struct clean_output *out, const struct aborted_txn *txn) MUST_USE;
 
-/* Fills up to `end_offset`, writes the rest, syncs all files and their names. The segment is the
- * caller's then. */
-enum err clean_output_finish(struct clean_output *out, int64_t end_offset, int32_t leader_epoch,
+/* What a batch without records stands for, where the segment does not end at `end_offset` by
+ * itself. */
+struct clean_gap {
+    int64_t first_offset; /* behind the last batch */
+    int64_t end_offset;
+    int32_t leader_epoch; /* of what was at the first offset */
+};
+
+/* Fills the gap, writes the rest, syncs all files and their names. The segment is the caller's
+ * then. */
+enum err clean_output_finish(struct clean_output *out, const struct clean_gap *gap,
                              struct segment **segment) MUST_USE;
 
 /* Removes the files: nothing comes of it. */

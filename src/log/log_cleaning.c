@@ -40,6 +40,8 @@ struct log_cleaning {
     uint32_t group_first;
     uint32_t group_count; /* 0: no group is begun */
     bool group_changed;
+    int64_t gap_offset; /* where the first batch began that went since one stayed; */
+    int32_t gap_epoch;  /* and its epoch; -1: none did */
     int32_t last_epoch; /* of the batch that was read last */
     struct segment **olds;
     struct log_swap swap;
@@ -306,6 +308,7 @@ static enum err begin_group(struct log_cleaning *c)
     c->group_count = count_group(c, c->at);
     ASSERT(c->group_count > 0);
     c->group_changed = c->group_count > 1;
+    c->gap_epoch = -1;
     const struct clean_input *last = &c->plan.inputs[c->at + c->group_count - 1];
     return clean_output_begin(&c->output, c->plan.home, c->plan.inputs[c->at].segment->base_offset,
                               last->segment->created_ms);
@@ -323,6 +326,12 @@ static enum err clean_batch(struct log_cleaning *c, struct batch_header *header,
     if (e == ERR_CORRUPT)
         say_corrupt(c, pos);
     c->group_changed |= fate != BATCH_STAYS;
+    if (fate != BATCH_GOES)
+        c->gap_epoch = -1;
+    else if (c->gap_epoch < 0) {
+        c->gap_epoch = header->leader_epoch;
+        c->gap_offset = header->base_offset;
+    }
     if (e == ERR_OK && c->filter.aborted != NULL)
         e = clean_output_add_aborted(&c->output, c->filter.aborted);
     if (e == ERR_OK && fate != BATCH_GOES)
@@ -349,7 +358,11 @@ static enum err end_group(struct log_cleaning *c, enum log_cleaning_next *next)
         return ERR_OK;
     }
     struct segment *made = NULL;
-    enum err e = clean_output_finish(&c->output, end_offset, c->last_epoch, &made);
+    /* No epoch may seem to begin earlier than it did. */
+    struct clean_gap gap = {c->output.segment->tail.next_offset, end_offset, c->last_epoch};
+    if (c->gap_epoch >= 0)
+        gap = (struct clean_gap){c->gap_offset, end_offset, c->gap_epoch};
+    enum err e = clean_output_finish(&c->output, &gap, &made);
     if (e != ERR_OK)
         return e;
     for (uint32_t i = 0; i < c->group_count; i++) {
@@ -433,6 +446,7 @@ enum err log_cleaning_new(struct env *env, struct log_clean_plan *take_plan,
     c->options = *options;
     c->end = c->plan.end;
     c->last_epoch = -1;
+    c->gap_epoch = -1;
     clean_txns_init(&c->txns);
     batch_filter_init(&c->filter);
     clean_output_init(&c->output, options->io_bytes, c->plan.config.index_interval_bytes);
