@@ -14,6 +14,8 @@
 #include "metadata/topic_name.h"
 #include "replica/replica_set_private.h"
 
+enum { OPENING_MAX_CLEAN = 64 };
+
 static uint64_t replica_hash(struct uuid topic_id, int32_t index)
 {
     uint64_t half[2];
@@ -437,7 +439,7 @@ void replica_set_follow_step(struct replica_set *set)
         replica_set_finish_stop(set);
         return;
     }
-    while (follow->opening < set->options.opening_max && !list_is_empty(&follow->to_open))
+    while (follow->opening < follow->opening_max && !list_is_empty(&follow->to_open))
         start_opening(set, container_of(list_pop_front(&follow->to_open), struct replica, link));
     if (follow->opening == 0 && list_is_empty(&follow->to_open))
         replica_set_follow_end(set);
@@ -571,6 +573,17 @@ void replica_set_wait_for_epochs(struct replica_set *set, bool should_wait)
     atomic_store(&set->waits_for_epochs, should_wait);
 }
 
+/* What was stopped cleanly is opened without reading much, and at a start nobody waits for a read:
+ * then as many are asked for as keep all workers busy between two turns of this loop. */
+static uint32_t opening_max_of(const struct replica_set *set, bool is_first)
+{
+    bool is_clean = true;
+    for (size_t i = 0; i < set->options.dir_count; i++)
+        is_clean = is_clean && log_dir_was_clean(set->options.dirs[i]);
+    return is_first && is_clean ? MAX(set->options.opening_max, (uint32_t)OPENING_MAX_CLEAN)
+                                : set->options.opening_max;
+}
+
 void replica_set_follow(struct replica_set *set, struct image *after,
                         const struct image_delta *delta, void (*done)(void *arg), void *arg)
 {
@@ -579,6 +592,7 @@ void replica_set_follow(struct replica_set *set, struct image *after,
     set->is_following = true;
     set->follow =
         (struct follow){.after = image_ref(after), .is_first = is_first, .done = done, .arg = arg};
+    set->follow.opening_max = opening_max_of(set, is_first);
     list_init(&set->follow.to_open);
     list_init(&set->follow.to_close);
     if (is_first || delta->configs_changed)

@@ -41,6 +41,7 @@ struct follow {
     struct list to_close;   /* replica.link; out of the table */
     uint32_t to_open_count; /* at the begin */
     uint32_t opening;
+    uint32_t opening_max; /* at a time */
     uint32_t closing;
     bool is_first;    /* what is not found was somewhere before */
     bool is_stopping; /* close all, cleanly */
