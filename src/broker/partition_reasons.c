@@ -99,7 +99,8 @@ static void find_unopened(struct reasoning *r)
         return;
     }
     struct describe_log_dirs_response_reason *row =
-        add(r, PARTITION_REASON_UNOPENED, facts->opened_ms);
+        add(r, facts->is_tried_again ? PARTITION_REASON_RETRIED : PARTITION_REASON_UNOPENED,
+            facts->opened_ms);
     row->error = wire_str_of(err_text(facts->open_error));
     if (facts->report.detail[0] != '\0')
         row->detail = copy(r, facts->report.detail);
@@ -107,6 +108,9 @@ static void find_unopened(struct reasoning *r)
 
 static void find_full(struct reasoning *r)
 {
+    if (r->facts->dir_low_since_ms != 0)
+        add(r, PARTITION_REASON_RESERVE, r->facts->dir_low_since_ms)->position =
+            r->facts->dir_reserve_bytes;
     if (r->facts->full_since_ms != 0)
         add(r, PARTITION_REASON_FULL, r->facts->full_since_ms);
 }
@@ -201,8 +205,9 @@ void partition_reasons_finish(struct describe_log_dirs_response_explanation *exp
         const struct describe_log_dirs_response_explained_partition *row =
             &explanation->partitions.items[i];
         for (int32_t j = 0; j < row->reasons.count; j++) {
-            if (row->reasons.items[j].kind == PARTITION_REASON_FULL && row->dir >= 0 &&
-                (size_t)row->dir < dir_count)
+            int16_t kind = row->reasons.items[j].kind;
+            bool is_of_room = kind == PARTITION_REASON_FULL || kind == PARTITION_REASON_RESERVE;
+            if (is_of_room && row->dir >= 0 && (size_t)row->dir < dir_count)
                 row->reasons.items[j].amount = free_bytes[row->dir];
         }
     }

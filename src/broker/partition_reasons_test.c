@@ -136,6 +136,28 @@ TEST(a_full_disk_is_told_until_there_is_room)
     fixture_stop(&f);
 }
 
+TEST(a_disk_of_which_only_the_reserve_is_left_is_told)
+{
+    static const char *const sets[] = {"klamm.log.dir.reserve.bytes=100000", NULL};
+    struct broker_fixture f;
+    int64_t free_bytes = 0, all = 0;
+    fixture_start(&f, sets);
+    fixture_create(&f, "t", 2);
+    CHECK_EQUAL(env_disk_space(&f.m.env, "data", &free_bytes, &all), ERR_OK);
+    f.m.space_bytes = all - free_bytes + 50000;
+    mem_env_advance_ms(&f.m, 2000);
+    CHECK_EQUAL(produce(&f, 0), KERR_NONE); /* the one after which the disk is looked at */
+    const explained *row = explain(&f, 1);
+    CHECK_EQUAL(row->state, PARTITION_IS_SERVING);
+    const struct describe_log_dirs_response_reason *low = find(row, PARTITION_REASON_RESERVE);
+    CHECK(low != NULL && low->since_ms > 0 && low->position == 100000);
+    CHECK(low->amount > 0 && low->amount < 50000);
+    f.m.space_bytes = all;
+    mem_env_advance_ms(&f.m, 3000);
+    CHECK(find(explain(&f, 1), PARTITION_REASON_RESERVE) == NULL);
+    fixture_stop(&f);
+}
+
 /* One of two directories fails; partitions are spread over both. */
 TEST(a_directory_that_fails_is_told_with_file_and_position)
 {

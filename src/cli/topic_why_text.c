@@ -109,6 +109,19 @@ static void tell_unopened(const struct telling *t,
                 "the broker again, or delete the topic; the others serve.\n");
 }
 
+static void tell_retried(const struct telling *t, const struct describe_log_dirs_response_reason *r)
+{
+    strbuf_puts(t->out, "Its log could not be opened");
+    if (r->since_ms >= 0)
+        strbuf_putc(t->out, ' ');
+    add_ago(t, r->since_ms);
+    add_text(t, ": ", r->error);
+    add_text(t, ": ", r->detail);
+    strbuf_puts(t->out,
+                ". It is tried again by itself, at latest after half a minute: there has to "
+                "be room on the disk, and there have to be file descriptors.\n");
+}
+
 static void tell_no_dir(const struct telling *t, const struct describe_log_dirs_response_reason *r)
 {
     (void)r;
@@ -131,6 +144,30 @@ static void tell_full(const struct telling *t, const struct describe_log_dirs_re
     strbuf_puts(t->out, ": producers are refused, consumers are served. It takes records again by "
                         "itself when there is room: delete records or topics, lower retention, or "
                         "make the disk larger.\n");
+}
+
+static void tell_reserve(const struct telling *t, const struct describe_log_dirs_response_reason *r)
+{
+    strbuf_puts(t->out, "The disk of its log directory is nearly full");
+    if (r->amount >= 0) {
+        strbuf_puts(t->out, ": ");
+        add_count(t, r->amount, "byte");
+        strbuf_printf(t->out, " %s left", r->amount == 1 ? "is" : "are");
+    }
+    if (r->position >= 0) {
+        strbuf_puts(t->out, ", and ");
+        add_count(t, r->position, "byte");
+        strbuf_printf(t->out, " %s kept back (klamm.log.dir.reserve.bytes)",
+                      r->position == 1 ? "is" : "are");
+    }
+    if (r->since_ms >= 0) {
+        strbuf_puts(t->out, ". So it is for ");
+        add_age(t, r->since_ms);
+    }
+    strbuf_puts(t->out,
+                ". Producers are refused, but for internal topics; consumers are served. It "
+                "takes records again by itself when there is room: delete records or "
+                "topics, lower retention, or make the disk larger.\n");
 }
 
 static void tell_sync_slow(const struct telling *t,
@@ -210,6 +247,8 @@ static const struct reason_words {
     [PARTITION_REASON_UNSYNCED] = {"unsynced", tell_unsynced},
     [PARTITION_REASON_CUT] = {"tail_cut", tell_cut},
     [PARTITION_REASON_ROT] = {"damaged", tell_rot},
+    [PARTITION_REASON_RESERVE] = {"reserve", tell_reserve},
+    [PARTITION_REASON_RETRIED] = {"tried_again", tell_retried},
 };
 
 static const struct reason_words *words_of(const struct describe_log_dirs_response_reason *r)

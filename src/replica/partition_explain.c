@@ -98,6 +98,14 @@ static void explain_unopened(struct partition_explanation *out)
     out->unsynced_since_ms = -1;
 }
 
+static void explain_room(const struct disk_room *room, struct partition_explanation *out)
+{
+    if (!disk_room_is_low(room))
+        return;
+    out->dir_low_since_ms = atomic_load_explicit(&room->low_since_ms, memory_order_relaxed);
+    out->dir_reserve_bytes = atomic_load_explicit(&room->reserve_bytes, memory_order_relaxed);
+}
+
 bool replica_set_explain(struct replica_set *set, struct uuid topic_id, int32_t index,
                          struct partition_explanation *out)
 {
@@ -112,6 +120,9 @@ bool replica_set_explain(struct replica_set *set, struct uuid topic_id, int32_t 
         if (replica->opened_ms != 0 &&
             replica->report != NULL) /* else a worker may be filling it */
             out->report = *replica->report;
+        out->is_tried_again = replica_set_reopen_helps(replica->error);
+        if (replica->dir != SIZE_MAX)
+            explain_room(log_dir_room(set->options.dirs[replica->dir]), out);
         if (replica->dir != SIZE_MAX && set->dir_failures[replica->dir] != NULL)
             out->dir_failure = *set->dir_failures[replica->dir];
         partition = replica->partition != NULL ? partition_ref(replica->partition) : NULL;

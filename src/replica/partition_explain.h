@@ -34,7 +34,10 @@ struct partition_explanation {
     int64_t opened_ms; /* when it was opened, or could not be; 0: not yet */
     enum err open_error;
     struct log_open_report report; /* of opening */
+    bool is_tried_again;           /* opening, by itself */
     struct log_dir_failure dir_failure;
+    int64_t dir_low_since_ms;  /* since when its directory takes no records; 0: it does */
+    int64_t dir_reserve_bytes; /* what is kept back of its disk */
 
     /* Of a partition that was opened; else zeros, and offsets -1: */
     struct partition_offsets at;

@@ -34,6 +34,9 @@ enum partition_reason {
     PARTITION_REASON_UNSYNCED = 7,    /* as the topic wants: Amount: records that are not synced */
     PARTITION_REASON_CUT = 8,         /* opening cut a torn tail: Amount: bytes; Detail: where */
     PARTITION_REASON_ROT = 9,         /* the same of damaged bytes, kept in a side file */
+    PARTITION_REASON_RESERVE = 10,    /* only the reserve is left: Amount: bytes that the disk has
+                                         left;    Position: bytes that are kept back */
+    PARTITION_REASON_RETRIED = 11,    /* as UNOPENED, and it is tried again by itself: Error */
     PARTITION_REASON_COUNT
 };
 

@@ -159,6 +159,14 @@ def told_by_fake(binary, row, *reasons, directory=DIR):
      "disk_full", "The disk is full (512 bytes left), for 1 h 0 min: producers are refused, consumers are "
      "served. It takes records again by itself when there is room: delete records or topics, lower "
      "retention, or make the disk larger."),
+    ({"Kind": 10, "SinceMs": NOW - 3_000, "Amount": 512, "Position": 1000},
+     "reserve", "The disk of its log directory is nearly full: 512 bytes are left, and 1,000 bytes are kept back "
+     "(klamm.log.dir.reserve.bytes). So it is for 3.0 s. Producers are refused, but for internal topics; "
+     "consumers are served. It takes records again by itself when there is room: delete records or topics, "
+     "lower retention, or make the disk larger."),
+    ({"Kind": 11, "SinceMs": NOW - 3_000, "Error": "disk full"},
+     "tried_again", "Its log could not be opened 3.0 s ago: disk full. It is tried again by itself, at latest "
+     "after half a minute: there has to be room on the disk, and there have to be file descriptors."),
     ({"Kind": 6, "SinceMs": NOW - 4_000, "Amount": 20},
      "sync_slow", "A sync has been under way for 4.0 s, and 20 records wait for it: the disk is slow, or "
      "hangs."),
