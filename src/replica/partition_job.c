@@ -277,16 +277,22 @@ static void retire_segments(struct partition *p, int64_t now_ms)
     }
 }
 
-void partition_save_checkpoint(struct partition *p)
+/* `synced`: so far its segments are, whatever else is known of it. */
+static void save_checkpoint(struct partition *p, int64_t synced)
 {
     monitor_enter(&p->monitor);
     struct log_dir_checkpoint values = {
-        .recovery_point = partition_log_recovery_point(p->log),
+        .recovery_point = MAX(partition_log_recovery_point(p->log), synced),
         .log_start = MAX(partition_log_start_offset(p->log), p->saving_start),
         .high_watermark = p->high_watermark.offset,
     };
     monitor_leave(&p->monitor);
     log_dir_checkpoint_set(p->dir, p->topic, p->index, &values);
+}
+
+void partition_save_checkpoint(struct partition *p)
+{
+    save_checkpoint(p, 0);
 }
 
 /* Where commits do not sync, a sealed segment is synced here: by now the kernel has written most of
@@ -357,10 +363,10 @@ static void close_log(struct partition *p)
     bool is_clean = p->close_is_clean && p->state == PARTITION_CLOSING;
     monitor_leave(&p->monitor);
     if (is_clean) {
-        int64_t recovery_point;
+        int64_t recovery_point = 0;
         e = partition_log_close_clean(p->log, &recovery_point);
         if (e == ERR_OK)
-            partition_save_checkpoint(p);
+            save_checkpoint(p, recovery_point);
     }
     partition_log_unlink_retired(p->env, &p->retired);
     close_files(p);

@@ -329,6 +329,8 @@ def test_damage_after_a_kill(broker_of):
     klamm = broker_of()
     fill(klamm, AFTER_KILL)
     klamm.stop()  # so far everything is checkpointed as synced
+    points = (klamm.data / CHECKPOINTS[0]).read_text().splitlines()[2:]
+    assert sorted(points) == sorted(f"{name_of(damage)} 0 {FIRST_COUNT}" for damage in AFTER_KILL)
     klamm.start()
     with Wire(klamm.bootstrap) as wire:
         for damage in AFTER_KILL:
