@@ -13,6 +13,7 @@ of them, and a consumer of group NAME reads the first topic and commits. Lines o
 It lives through any number of kills of the broker; whatever else happens ends it with a status that is not 0.
 """
 
+import faulthandler
 import os
 import random
 import sys
@@ -21,6 +22,7 @@ import threading
 import confluent_kafka as ck
 
 IN_FLIGHT = 1000
+END_LIMIT_S = 100
 BETWEEN = 200  # records between lines
 QUICK = {"reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 50, "retry.backoff.ms": 5, "log_level": 0}
 
@@ -88,10 +90,15 @@ class Torturer:
                     say("committed", row.partition, row.offset)
         client.close()
 
+    def listen(self):
+        sys.stdin.read()
+        self.is_over.set()
+        faulthandler.dump_traceback_later(END_LIMIT_S, exit=True, file=sys.stdout)  # who hangs, where
+
     def run(self):
         reader = threading.Thread(target=self.consume)
         reader.start()
-        threading.Thread(target=lambda: (sys.stdin.read(), self.is_over.set()), daemon=True).start()
+        threading.Thread(target=self.listen, daemon=True).start()
         self.produce()
         reader.join()
 
