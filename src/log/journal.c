@@ -15,6 +15,7 @@ enum {
     GROUPS_PER_HALF = 4,                /* at least: a group is at most so large a part of a half */
     VOID_ROOM = 2 * JOURNAL_PAGE_BYTES, /* kept in each half for its last void entries */
     MAKE_STEP_BYTES = 1 << 20,
+    HALF_PAGES_MIN = 8, /* what claims to be smaller was not made here */
 };
 
 /* ---- files */
@@ -51,7 +52,7 @@ static enum err open_half(struct journal *j, unsigned index)
     if (e != ERR_OK)
         return e;
     if (got < sizeof(page) || !journal_file_header_read(page, &header) || header.half != index ||
-        header.size != half->size) {
+        header.size != half->size || header.size < HALF_PAGES_MIN * JOURNAL_PAGE_BYTES) {
         log_error(j->env, "%s is no half of a journal, or damaged: it is not replayed", path);
         return ERR_NOT_FOUND;
     }
@@ -84,10 +85,11 @@ enum err journal_remove(struct env *env, const char *dir)
     return e == ERR_OK ? env_dir_sync(env, dir) : e;
 }
 
-/* The largest group, for the halves as they are. */
+/* The largest group, for the halves as they are: those that were found may differ. */
 static void fit_groups(struct journal *j)
 {
-    int64_t bytes = MIN((int64_t)LIMIT_JOURNAL_GROUP_BYTES, j->halves[0].size / GROUPS_PER_HALF);
+    int64_t half_bytes = MIN(j->halves[0].size, j->halves[1].size);
+    int64_t bytes = MIN((int64_t)LIMIT_JOURNAL_GROUP_BYTES, half_bytes / GROUPS_PER_HALF);
     j->group_bytes = MAX(bytes / JOURNAL_PAGE_BYTES, (int64_t)1) * JOURNAL_PAGE_BYTES;
 }
 
@@ -166,6 +168,10 @@ static enum err take_files(struct journal *j)
     journal_forget_left(j);
     if (e != ERR_NOT_FOUND)
         return e;
+    /* One that is new beside one that is old would be read as a whole after a crash. */
+    e = journal_remove(j->env, j->dir);
+    if (e != ERR_OK)
+        return e;
     if (!has_space(j))
         return ERR_NO_SPACE;
     e = make_files(j);
@@ -195,7 +201,8 @@ bool journal_make(struct env_job *job)
     }
     if (e == ERR_OK)
         fit_groups(j);
-    if (journal_state(j) == JOURNAL_MAKING)
+    j->is_making = false;
+    if (journal_state(j) == JOURNAL_MAKING) /* else it failed meanwhile */
         journal_set_state(j, e == ERR_OK ? JOURNAL_READY : JOURNAL_OFF);
     bool submit = j->wants_close && journal_claim_job(j);
     monitor_leave(&j->monitor);
@@ -267,11 +274,39 @@ enum err journal_open(struct env *env, const struct journal_options *options, st
     return ERR_OK;
 }
 
-static void release_all(struct list *covers)
+/* [monitor] */
+static bool has_covers(const struct journal_client *client)
 {
-    for (struct list *node; (node = list_pop_front(covers)) != NULL;) {
-        struct journal_cover *cover = container_of(node, struct journal_cover, link);
-        cover->client->released(cover->client, cover->generation);
+    bool has = false;
+    for (unsigned i = 0; i < JOURNAL_HALVES; i++)
+        has = has || list_is_linked(&client->covers[i].link);
+    return has;
+}
+
+/* [monitor] The next whose cover ends; NULL: none. What waits to be said of a client goes with its
+ * last entries, and so may the client. */
+static struct journal_cover *pop_cover(struct list *covers)
+{
+    struct list *node = list_pop_front(covers);
+    if (node == NULL)
+        return NULL;
+    struct journal_cover *cover = container_of(node, struct journal_cover, link);
+    struct journal_client *client = cover->client;
+    if (!has_covers(client))
+        list_remove(&client->notice_link);
+    return cover;
+}
+
+void journal_release(struct journal *j, struct list *covers)
+{
+    for (;;) {
+        monitor_enter(&j->monitor);
+        struct journal_cover *cover = pop_cover(covers);
+        uint64_t generation = cover != NULL ? cover->generation : 0;
+        monitor_leave(&j->monitor);
+        if (cover == NULL)
+            return;
+        cover->client->released(cover->client, generation);
     }
 }
 
@@ -281,11 +316,10 @@ void journal_free(struct journal *j)
         return;
     ASSERT(!j->is_job_busy && list_is_empty(&j->jobs) && list_is_empty(&j->fill.entries));
     for (unsigned i = 0; i < JOURNAL_HALVES; i++) {
-        release_all(&j->halves[i].unsynced);
-        release_all(&j->halves[i].synced);
+        journal_release(j, &j->halves[i].unsynced);
+        journal_release(j, &j->halves[i].synced);
     }
-    while (list_pop_front(&j->notices) != NULL) {
-    }
+    ASSERT(list_is_empty(&j->notices));
     journal_forget_left(j);
     map_deinit(&j->left);
     journal_close_files(j);
@@ -372,12 +406,18 @@ void journal_client_init(struct journal_client *client)
         list_init(&client->covers[i].link);
     }
     list_init(&client->notice_link);
+    client->noticed_in = 0;
     client->is_gone = false;
 }
 
 bool journal_is_ready(const struct journal *j)
 {
     return journal_state(j) == JOURNAL_READY;
+}
+
+bool journal_has_failed(const struct journal *j)
+{
+    return journal_state(j) == JOURNAL_FAILED;
 }
 
 bool journal_has_entries(const struct journal *j)
@@ -413,7 +453,7 @@ void journal_close(struct journal *j, bool clean, void (*done)(void *arg, enum e
     j->close_is_clean = clean;
     j->close_done = done;
     j->close_arg = arg;
-    bool submit = journal_state(j) != JOURNAL_MAKING && journal_claim_job(j);
+    bool submit = !j->is_making && journal_claim_job(j);
     monitor_leave(&j->monitor);
     if (submit)
         env_submit(j->env, &j->job);
@@ -428,8 +468,10 @@ void journal_note_small(struct journal *j)
         return;
     monitor_enter(&j->monitor);
     bool submit = journal_state(j) == JOURNAL_ABSENT && !j->wants_close;
-    if (submit)
+    if (submit) {
+        j->is_making = true;
         journal_set_state(j, JOURNAL_MAKING);
+    }
     monitor_leave(&j->monitor);
     if (submit)
         env_submit(j->env, &j->make_job);
@@ -537,19 +579,16 @@ void journal_put_notices(struct journal *j)
                                     .partition = client->partition,
                                     .topic_id = client->topic_id,
                                     .first = client->is_gone ? 0 : client->cut_offset};
+        client->noticed_in = j->groups_taken + 1;
         journal_put(j, &item);
     }
 }
 
-/* Nobody waits for it; what comes later is in the same group or behind it. Without room it waits
- * for the next half. */
+/* What comes later is in the same group or behind it. Without room it waits for the next half. */
 static void notify(struct journal *j, struct journal_client *client)
 {
     bool submit = false;
-    bool has_entries = false;
-    for (unsigned i = 0; i < JOURNAL_HALVES; i++)
-        has_entries = has_entries || list_is_linked(&client->covers[i].link);
-    if (has_entries && journal_is_ready(j)) {
+    if (has_covers(client) && (journal_is_ready(j) || journal_state(j) == JOURNAL_REPLAYING)) {
         if (!list_is_linked(&client->notice_link))
             list_push_back(&j->notices, &client->notice_link);
         submit = journal_claim_job(j);
@@ -575,4 +614,14 @@ void journal_gone(struct journal *j, struct journal_client *client)
     monitor_enter(&j->monitor);
     client->is_gone = true;
     notify(j, client);
+}
+
+bool journal_is_noticed(struct journal *j, const struct journal_client *client)
+{
+    monitor_enter(&j->monitor);
+    bool is_noticed = !list_is_linked(&client->notice_link) &&
+                      client->noticed_in <= j->groups_synced &&
+                      (journal_state(j) != JOURNAL_FAILED || !has_covers(client));
+    monitor_leave(&j->monitor);
+    return is_noticed;
 }

@@ -97,6 +97,7 @@ struct journal_client {
     struct journal_cover covers[JOURNAL_HALVES];
     struct list notice_link; /* a cut or a departure waits to be written */
     int64_t cut_offset;
+    uint64_t noticed_in; /* the group with the last one */
     bool is_gone;
 };
 
@@ -121,13 +122,19 @@ bool journal_submit(struct journal *j, struct env_job *job);
 bool journal_add(struct journal *j, struct journal_entry *entry, const struct log_commit *commit,
                  bool *begins_cover);
 
-/* The client's log was cut at this offset: appends at or behind it are void, with the next group,
- * which comes before any later append. A client without entries: nothing. */
+/* The client's log will be cut at this offset: appends at or behind it are void, with the next
+ * group that has room. Before: partition_log_flush, else a crash that comes between leaves holes.
+ * Only when journal_is_noticed may anything be cut, or written behind it: else what was cut would
+ * be put back beside what is new. The checkpoint's recovery point must not be above, either. A
+ * client without entries: nothing. */
 void journal_cut(struct journal *j, struct journal_client *client, int64_t end_offset);
 
 /* The client's directory leaves this log directory and may come back: its entries are void with the
- * next group. */
+ * next group that has room. */
 void journal_gone(struct journal *j, struct journal_client *client);
+
+/* Is it durable what the last journal_cut or journal_gone of this client said? */
+bool journal_is_noticed(struct journal *j, const struct journal_client *client);
 
 /* The answer to `flush`: below this offset the segments are synced (INT64_MAX: the log is closed
  * and what it had is synced, or deleted). */
@@ -148,6 +155,10 @@ void journal_note_small(struct journal *j);
 
 /* Does it take commits? (cheap) */
 bool journal_is_ready(const struct journal *j);
+
+/* A write or sync of its own failed, or journal_fail was called (cheap): where no commit was in the
+ * group, nobody was told. */
+bool journal_has_failed(const struct journal *j);
 
 /* ---- replay */
 

@@ -79,6 +79,7 @@ static bool take_group(struct journal *j)
     group->half = j->fill.half;
     group->generation = j->fill.generation;
     group->voids = j->fill.voids;
+    group->taken = ++j->groups_taken;
     struct journal_half *half = &j->halves[group->half];
     ASSERT(half->generation == group->generation);
     group->pos = half->pos;
@@ -133,31 +134,35 @@ static void tell_entries(struct journal *j, enum err e)
     atomic_fetch_add_explicit(&j->options.stats->entries, count, memory_order_relaxed);
 }
 
-/* The void entry is durable. */
+/* Its cuts and departures are durable too. */
+static void note_synced(struct journal *j)
+{
+    monitor_enter(&j->monitor);
+    j->groups_synced = j->group.taken;
+    monitor_leave(&j->monitor);
+}
+
+/* The void entry is durable. All are released before anybody can begin a cover of the same half
+ * again. */
 static void release_voided(struct journal *j, uint64_t generation)
 {
-    struct list released;
-    list_init(&released);
-    monitor_enter(&j->monitor);
     for (unsigned i = 0; i < JOURNAL_HALVES; i++) {
         struct journal_half *half = &j->halves[i];
-        bool is_meant = half->generation == generation;
-        if (is_meant) {
-            ASSERT(list_is_empty(&half->unsynced));
-            list_splice_back(&released, &half->synced);
-        }
-        if (half->generation <= generation && i != j->current)
-            half->is_void = true;
+        if (half->generation != generation) /* [job]: it changes where the half is void */
+            continue;
+        ASSERT(list_is_empty(&half->unsynced));
+        journal_release(j, &half->synced);
+    }
+    monitor_enter(&j->monitor);
+    for (unsigned i = 0; i < JOURNAL_HALVES; i++) {
+        if (j->halves[i].generation <= generation && i != j->current)
+            j->halves[i].is_void = true;
     }
     if (j->cleaning == generation)
         j->cleaning = 0;
     if (journal_state(j) == JOURNAL_REPLAYING)
         journal_set_state(j, j->options.bytes > 0 ? JOURNAL_READY : JOURNAL_OFF);
     monitor_leave(&j->monitor);
-    for (struct list *node; (node = list_pop_front(&released)) != NULL;) {
-        struct journal_cover *cover = container_of(node, struct journal_cover, link);
-        cover->client->released(cover->client, generation);
-    }
 }
 
 /* ---- a half that was left */
@@ -272,10 +277,7 @@ static void finish_close(struct journal *j, enum err e)
         journal_set_state(j, JOURNAL_OFF);
     j->is_job_busy = false;
     monitor_leave(&j->monitor);
-    for (struct list *node; (node = list_pop_front(&released)) != NULL;) {
-        struct journal_cover *cover = container_of(node, struct journal_cover, link);
-        cover->client->released(cover->client, cover->generation);
-    }
+    journal_release(j, &released);
     j->close_done(j->close_arg, e);
 }
 
@@ -312,7 +314,8 @@ static enum journal_duty next_duty(struct journal *j)
         duty = DUTY_GROUP;
     else if (!list_is_empty(&j->jobs) || wants_asking(j))
         duty = DUTY_AGAIN;
-    else if (j->wants_close && (j->asked == 0 || journal_state(j) == JOURNAL_FAILED))
+    else if (j->wants_close && !j->is_making &&
+             (j->asked == 0 || journal_state(j) == JOURNAL_FAILED))
         duty = DUTY_CLOSE;
     else
         j->is_job_busy = false;
@@ -331,6 +334,8 @@ bool journal_run(struct env_job *job)
         uint64_t voids = j->group.voids;
         enum err e = write_group(j);
         j->group.size = 0;
+        if (e == ERR_OK)
+            note_synced(j);
         tell_entries(j, e);
         if (e == ERR_OK && voids != 0)
             release_voided(j, voids);

@@ -47,6 +47,7 @@ struct journal_group {
     int64_t pos;         /* once it is taken */
     uint64_t number;     /* the same */
     uint64_t voids;      /* the generation that its void entry names; 0: none */
+    uint64_t taken;      /* journal.groups_taken, with it */
     struct list entries; /* of journal_entry.link */
 };
 
@@ -67,10 +68,13 @@ struct journal {
     struct journal_half halves[JOURNAL_HALVES];
     unsigned current;
     uint64_t generation;
-    uint64_t cleaning;     /* the generation that shall become void; 0: none */
-    uint32_t asked;        /* flushes of it under way */
-    uint64_t void_due;     /* all of it is synced: a void entry goes with the next group */
-    bool replay_has_ended; /* its void entry is due, or written */
+    uint64_t cleaning;      /* the generation that shall become void; 0: none */
+    uint32_t asked;         /* flushes of it under way */
+    uint64_t void_due;      /* all of it is synced: a void entry goes with the next group */
+    uint64_t groups_taken;  /* by this process */
+    uint64_t groups_synced; /* the same */
+    bool replay_has_ended;  /* its void entry is due, or written */
+    bool is_making;         /* make_job is on its way */
     bool wants_rotation;
     bool wants_close;
     bool close_is_clean;
@@ -128,6 +132,10 @@ void journal_close_files(struct journal *j);
 enum err journal_scan(struct journal *j) MUST_USE;
 void journal_forget_left(struct journal *j);
 
+/* [monitor] NULL: none. It stays until journal_replayed. */
+struct journal_left *journal_left_find(const struct journal *j, struct uuid topic_id,
+                                       int32_t partition);
+
 /* Makes the files, or takes those that are there and void; on a worker. */
 bool journal_make(struct env_job *job);
 
@@ -148,6 +156,9 @@ uint8_t *journal_put(struct journal *j, const struct journal_item *item);
 
 /* [monitor] Cuts and departures go into the group, as far as there is room. */
 void journal_put_notices(struct journal *j);
+
+/* Pops and releases; no monitor held. */
+void journal_release(struct journal *j, struct list *covers);
 
 /* The buffers of groups. ERR_NO_MEMORY. */
 enum err journal_make_buffers(struct journal *j) MUST_USE;

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * journal_replay: what an unclean stop left in a journal: found, sorted by partitions, and
- * written into their segments when these are opened.
+ * journal_replay: what an unclean stop left in a journal: found, sorted by partitions, until
+ * these are opened and it is in their segments (journal_segments.c).
  *
  * Thread: opening and the workers that open partitions; blocks.
  * Crash:  may be repeated from the start.
  */
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
 #include "log/journal_private.h"
-#include "log/segment.h"
-#include "log/segment_walk.h"
 
 /* ---- by partition */
 
@@ -25,8 +21,8 @@ static uint64_t left_hash(const struct journal *j, struct uuid topic_id, int32_t
            hash_u64((uint64_t)partition);
 }
 
-static struct journal_left *left_find(const struct journal *j, struct uuid topic_id,
-                                      int32_t partition)
+struct journal_left *journal_left_find(const struct journal *j, struct uuid topic_id,
+                                       int32_t partition)
 {
     struct map_node *node = map_first(&j->left, left_hash(j, topic_id, partition));
     for (; node != NULL; node = map_next_same(node)) {
@@ -52,10 +48,36 @@ void journal_forget_left(struct journal *j)
     map_init(&j->left);
 }
 
+static void left_cut(struct journal *j, const struct journal_item *item)
+{
+    struct journal_left *left = journal_left_find(j, item->topic_id, item->partition);
+    if (left == NULL)
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < left->count; i++) {
+        struct journal_piece piece = left->pieces[i];
+        piece.end_offset = MIN(piece.end_offset, item->first);
+        if (piece.first_offset < piece.end_offset)
+            left->pieces[kept++] = piece;
+    }
+    left->count = kept;
+    if (kept == 0)
+        left_free(j, left);
+}
+
+/* A partition's appends rise, unless it was cut: also where the group that said so is damaged. */
+static void left_cut_before(struct journal *j, const struct journal_item *item)
+{
+    const struct journal_left *left = journal_left_find(j, item->topic_id, item->partition);
+    if (left != NULL && left->count > 0 && left->pieces[left->count - 1].end_offset > item->first)
+        left_cut(j, item);
+}
+
 static enum err left_add(struct journal *j, const struct journal_item *item, unsigned half,
                          int64_t file_pos)
 {
-    struct journal_left *left = left_find(j, item->topic_id, item->partition);
+    left_cut_before(j, item);
+    struct journal_left *left = journal_left_find(j, item->topic_id, item->partition);
     if (left == NULL) {
         left = mem_try_zeroed(sizeof(*left));
         if (left == NULL)
@@ -84,23 +106,6 @@ static enum err left_add(struct journal *j, const struct journal_item *item, uns
     return ERR_OK;
 }
 
-static void left_cut(struct journal *j, const struct journal_item *item)
-{
-    struct journal_left *left = left_find(j, item->topic_id, item->partition);
-    if (left == NULL)
-        return;
-    size_t kept = 0;
-    for (size_t i = 0; i < left->count; i++) {
-        struct journal_piece piece = left->pieces[i];
-        piece.end_offset = MIN(piece.end_offset, item->first);
-        if (piece.first_offset < piece.end_offset)
-            left->pieces[kept++] = piece;
-    }
-    left->count = kept;
-    if (kept == 0)
-        left_free(j, left);
-}
-
 /* Only what this half has said counts any more. */
 static void left_void_other(struct journal *j, unsigned half)
 {
@@ -127,7 +132,7 @@ struct half_scan {
     uint64_t generation; /* 0: no group yet */
     uint64_t salt;
     uint64_t number; /* the next group's */
-    uint64_t skipped;
+    uint64_t voided; /* the highest generation that a void entry of this half names */
 };
 
 static enum err apply_item(struct half_scan *scan, const struct journal_item *item,
@@ -141,7 +146,7 @@ static enum err apply_item(struct half_scan *scan, const struct journal_item *it
         left_cut(j, item);
         return ERR_OK;
     case JOURNAL_GONE: {
-        struct journal_left *left = left_find(j, item->topic_id, item->partition);
+        struct journal_left *left = journal_left_find(j, item->topic_id, item->partition);
         if (left != NULL)
             left_free(j, left);
         return ERR_OK;
@@ -149,6 +154,7 @@ static enum err apply_item(struct half_scan *scan, const struct journal_item *it
     case JOURNAL_VOID:
         break;
     }
+    scan->voided = MAX(scan->voided, (uint64_t)item->first);
     if ((uint64_t)item->first >= scan->generation)
         journal_forget_left(j); /* the end of a replay, or a clean stop */
     else
@@ -265,166 +271,62 @@ static enum err first_generation(struct journal *j, unsigned index, uint8_t *buf
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+/* A half of which the first group is bad: whole groups behind it that nothing made void are lost.
+ * (After a crash in the first write of a generation those of the one before lie there, void.) */
+static enum err look_for_lost(struct half_scan *scan, uint64_t voided)
+{
+    struct journal_half *half = &scan->j->halves[scan->index];
+    if (scan->generation != 0)
+        return ERR_OK;
+    for (int64_t pos = JOURNAL_PAGE_BYTES; pos < half->size; pos += JOURNAL_PAGE_BYTES) {
+        struct journal_group_header header;
+        struct half_scan at = {.j = scan->j, .index = scan->index, .buffer = scan->buffer};
+        at.pos = pos;
+        enum err e = read_group(&at, &header);
+        if (e == ERR_NOT_FOUND || (e == ERR_OK && header.generation <= voided))
+            continue;
+        if (e == ERR_OK)
+            log_error(scan->j->env,
+                      "%s/klamm.journal.%u is damaged at its start: its small commits are lost",
+                      scan->j->dir, scan->index);
+        return e;
+    }
+    return ERR_OK;
+}
+
 enum err journal_scan(struct journal *j)
 {
     uint8_t *buffer = mem_try(LIMIT_JOURNAL_GROUP_BYTES);
     if (buffer == NULL)
         return ERR_NO_MEMORY;
     uint64_t generations[JOURNAL_HALVES] = {0};
+    struct half_scan scans[JOURNAL_HALVES];
     enum err e = ERR_OK;
     for (unsigned i = 0; i < JOURNAL_HALVES && e == ERR_OK; i++)
         e = first_generation(j, i, buffer, &generations[i]);
     unsigned older = generations[0] <= generations[1] ? 0 : 1;
     for (unsigned n = 0; n < JOURNAL_HALVES && e == ERR_OK; n++) {
-        struct half_scan scan = {.j = j,
-                                 .index = n == 0 ? older : 1 - older,
-                                 .buffer = buffer,
-                                 .pos = JOURNAL_PAGE_BYTES};
-        e = scan_half(&scan);
-        struct journal_half *half = &j->halves[scan.index];
-        half->generation = scan.generation;
-        half->salt = scan.salt;
-        half->pos = scan.pos;
-        half->next_number = scan.number;
+        struct half_scan *scan = &scans[n];
+        *scan = (struct half_scan){.j = j,
+                                   .index = n == 0 ? older : 1 - older,
+                                   .buffer = buffer,
+                                   .pos = JOURNAL_PAGE_BYTES};
+        e = scan_half(scan);
+        struct journal_half *half = &j->halves[scan->index];
+        half->generation = scan->generation;
+        half->salt = scan->salt;
+        half->pos = scan->pos;
+        half->next_number = scan->number;
     }
+    for (unsigned n = 0; n < JOURNAL_HALVES && e == ERR_OK; n++)
+        e = look_for_lost(&scans[n], scans[1 - n].voided);
     mem_free(buffer);
     j->current = 1 - older;
     j->generation = j->halves[1 - older].generation;
     return e;
 }
 
-/* ---- into the segments */
-
-struct replaying {
-    struct journal *j;
-    const char *dir;
-    struct env_file *file; /* of the segment at `base` */
-    int64_t base;
-    uint8_t *bytes;
-    uint8_t *there;
-    size_t capacity;
-    uint64_t written;
-    uint64_t later;
-};
-
-/* ERR_NOT_FOUND: retention has deleted it. */
-static enum err use_segment(struct replaying *r, int64_t base)
-{
-    if (r->file != NULL && r->base == base)
-        return ERR_OK;
-    struct log_file_name name = {.offset = base, .kind = LOG_FILE_LOG};
-    char text[LOG_NAME_SIZE];
-    char path[LOG_PATH_SIZE];
-    env_file_unref(r->file);
-    r->file = NULL;
-    r->base = base;
-    if (!log_file_path(path, r->dir, log_file_name_format(text, &name)))
-        return ERR_TOO_LARGE;
-    return env_file_open(r->j->env, path, ENV_READ | ENV_WRITE, &r->file);
-}
-
-static enum err reserve(struct replaying *r, size_t size)
-{
-    if (size <= r->capacity)
-        return ERR_OK;
-    mem_free(r->bytes);
-    mem_free(r->there);
-    r->bytes = mem_try(size);
-    r->there = mem_try(size);
-    r->capacity = r->bytes != NULL && r->there != NULL ? size : 0;
-    return r->capacity > 0 ? ERR_OK : ERR_NO_MEMORY;
-}
-
-/* What a later cut left of the piece's batches. */
-static size_t wanted_size(const struct journal_piece *piece, const uint8_t *bytes)
-{
-    struct batch_walk walk = {bytes, piece->size};
-    struct batch_header header;
-    const uint8_t *batch;
-    size_t size = 0;
-    while (batch_next(&walk, &header, &batch) == ERR_OK &&
-           batch_last_offset(&header) < piece->end_offset)
-        size = (size_t)(walk.pos - bytes);
-    return size;
-}
-
-/* A whole batch of a later leader epoch lies where ours would go. One of our own time or before is
- * what a write that was taken back has left on the platter. */
-static bool is_later(const uint8_t *there, size_t got, const uint8_t *ours)
-{
-    struct batch_walk walk = {there, got};
-    struct batch_header header;
-    struct batch_header our_header;
-    const uint8_t *batch;
-    return batch_header_read(ours, BATCH_HEADER_BYTES, &our_header) &&
-           batch_next(&walk, &header, &batch) == ERR_OK &&
-           batch_crc(batch, batch_size(&header)) == header.crc &&
-           header.leader_epoch > our_header.leader_epoch;
-}
-
-static enum err write_piece(struct replaying *r, const struct journal_piece *piece)
-{
-    size_t got = 0;
-    enum err e = use_segment(r, piece->segment_base);
-    if (e == ERR_OK)
-        e = reserve(r, piece->size);
-    if (e == ERR_OK)
-        e = env_file_read(r->j->halves[piece->half].file, r->bytes, piece->size, piece->file_pos,
-                          ENV_WAIT, &got);
-    if (e == ERR_OK && got < piece->size)
-        e = ERR_IO;
-    if (e != ERR_OK)
-        return e;
-    size_t size = wanted_size(piece, r->bytes);
-    e = size > 0 ? env_file_read(r->file, r->there, size, piece->pos, ENV_WAIT, &got) : ERR_OK;
-    if (e != ERR_OK || size == 0 || (got == size && memcmp(r->there, r->bytes, size) == 0))
-        return e;
-    if (is_later(r->there, got, r->bytes)) {
-        r->later++;
-        return ERR_OK;
-    }
-    r->written++;
-    struct iovec iov = {r->bytes, size};
-    return env_file_write(r->file, &iov, 1, piece->pos);
-}
-
-enum err journal_replay(struct journal *j, const struct journal_target *target,
-                        struct log_open_report *report, int64_t *first_offset)
-{
-    *first_offset = -1;
-    monitor_enter(&j->monitor);
-    struct journal_left *left =
-        left_find(j, target->topic_id, target->partition); /* stays until it is replayed */
-    monitor_leave(&j->monitor);
-    if (left == NULL)
-        return ERR_OK;
-    ASSERT(left->count > 0);
-    struct replaying r = {.j = j, .dir = target->dir};
-    enum err e = ERR_OK;
-    for (size_t i = 0; i < left->count && e == ERR_OK; i++) {
-        const struct journal_piece *piece = &left->pieces[i];
-        if (piece->end_offset <= target->recovery_point)
-            continue;
-        e = write_piece(&r, piece);
-        if (e == ERR_NOT_FOUND)
-            e = ERR_OK;
-    }
-    env_file_unref(r.file);
-    mem_free(r.bytes);
-    mem_free(r.there);
-    if (e != ERR_OK)
-        return e;
-    *first_offset = left->pieces[0].first_offset;
-    atomic_fetch_add_explicit(&j->options.stats->replayed, r.written, memory_order_relaxed);
-    report->replayed = r.written;
-    if (r.later > 0)
-        log_warn(j->env,
-                 "%s: %" PRIu64
-                 " commits of the journal were left: batches of a later leader epoch lie in "
-                 "their place; has another program written there?",
-                 target->dir, r.later);
-    return ERR_OK;
-}
+/* ---- the end of a replay */
 
 /* [monitor] All have been replayed: one void entry ends it. */
 static bool end_replay(struct journal *j)
@@ -439,7 +341,7 @@ static bool end_replay(struct journal *j)
 bool journal_replayed(struct journal *j, struct journal_client *client)
 {
     monitor_enter(&j->monitor);
-    struct journal_left *left = left_find(j, client->topic_id, client->partition);
+    struct journal_left *left = journal_left_find(j, client->topic_id, client->partition);
     bool submit = false;
     if (left != NULL) {
         struct journal_cover *cover = &client->covers[j->current];
@@ -491,7 +393,7 @@ void journal_settle(struct journal *j,
         if (is_known(arg, keys[i].topic_id, keys[i].partition))
             continue;
         monitor_enter(&j->monitor);
-        struct journal_left *left = left_find(j, keys[i].topic_id, keys[i].partition);
+        struct journal_left *left = journal_left_find(j, keys[i].topic_id, keys[i].partition);
         if (left != NULL) {
             left_free(j, left);
             dropped++;

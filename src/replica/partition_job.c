@@ -380,11 +380,14 @@ static void close_log(struct partition *p)
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
     bool wants_flush = p->wants_flush;
     p->wants_flush = false;
+    bool is_lost = is_clean && e != ERR_OK && p->journal != NULL;
     void (*done)(void *, enum err) = p->close_done;
     ASSERT(p->wants_close && done != NULL);
     void *arg = p->close_arg;
     p->is_job_busy = false;
     partition_leave_and_fire(p, &fire);
+    if (is_lost)
+        journal_fail(p->journal); /* it alone has what was not synced: nothing may become void */
     if (wants_flush)
         journal_flushed(p->journal, &p->journal_client, INT64_MAX);
     done(arg, e);

@@ -48,6 +48,8 @@ bool partition_journal_add(struct partition *p)
         return false;
     if (!journal_add(p->journal, &p->journal_entry, &p->commit, &begins_cover)) {
         journal_note_small(p->journal);
+        if (journal_has_failed(p->journal))
+            p->owner.storage_failed(p->owner.arg, p, ERR_IO);
         return false;
     }
     if (begins_cover) {
