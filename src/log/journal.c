@@ -68,6 +68,12 @@ enum err journal_open_files(struct journal *j)
     enum err e = ERR_OK;
     for (unsigned i = 0; i < JOURNAL_HALVES && e == ERR_OK; i++)
         e = open_half(j, i);
+    /* Who made them may have been killed before they were durable, and one half is as good as none.
+     */
+    for (unsigned i = 0; i < JOURNAL_HALVES && e == ERR_OK; i++)
+        e = env_file_sync(j->halves[i].file);
+    if (e == ERR_OK)
+        e = env_dir_sync(j->env, j->dir);
     if (e != ERR_OK)
         journal_close_files(j);
     return e;

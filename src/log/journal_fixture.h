@@ -11,7 +11,7 @@
 #include "env/env.h"
 #include "log/journal.h"
 
-enum { BENCH_MEMBERS = 4, BENCH_JOURNAL_BYTES = 131072 };
+enum { BENCH_MEMBERS = 8, BENCH_JOURNAL_BYTES = 131072 };
 
 struct bench;
 
@@ -34,6 +34,7 @@ struct member {
     bool is_failed;
     bool wants_flush; /* the journal asked */
     bool is_closed;
+    bool is_gone; /* nobody knows it any more, but the journal may have to release it */
     int covers;
     int done_calls;
     int releases;

@@ -123,7 +123,7 @@ enum err bench_open(struct bench *b)
 {
     enum err e = bench_open_journal(b);
     for (int i = 0; i < b->member_count && e == ERR_OK; i++)
-        e = member_open(&b->members[i]);
+        e = b->members[i].is_gone ? ERR_OK : member_open(&b->members[i]);
     if (e == ERR_OK)
         bench_settle(b);
     return e;
@@ -183,6 +183,8 @@ enum err bench_close(struct bench *b)
     enum err e = ERR_OK;
     for (int i = 0; i < b->member_count; i++) {
         struct member *m = &b->members[i];
+        if (m->is_gone)
+            continue;
         enum err own = m->log == NULL ? m->open_error : m->is_closed ? ERR_OK : ERR_AGAIN;
         if (own == ERR_AGAIN)
             own = m->is_failed ? ERR_IO : member_close(m, true);
@@ -210,6 +212,7 @@ void bench_drop(struct bench *b)
     for (int i = 0; i < b->member_count; i++) {
         struct member *m = &b->members[i];
         ASSERT(m->covers == 0);
+        m->wants_flush = false;
         partition_log_free(m->log);
         m->log = NULL;
     }

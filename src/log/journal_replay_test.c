@@ -437,6 +437,23 @@ TEST(what_another_program_wrote_is_left_with_all_behind_it)
     }
 }
 
+TEST(a_batch_of_which_only_the_head_is_lost_is_no_other)
+{
+    for (int bytes = 1; bytes < 21; bytes += 4) { /* the checksum is over what follows */
+        struct place s;
+        begin(&s, 4);
+        bench_drop(&s.b);
+        int64_t size;
+        uint8_t *kept = keep_segment(&s, &size);
+        lose(&s, size / 4, bytes);
+        lose(&s, size / 4 * 2, bytes);
+        reopen(&s);
+        CHECK_EQUAL(end_of(&s, 1), 4);
+        check_segment(&s, kept, size);
+        end(&s);
+    }
+}
+
 TEST(what_another_program_wrote_across_the_place_of_an_entry_is_left)
 {
     struct place s;

@@ -20,6 +20,8 @@
 #include "log/segment.h"
 #include "log/segment_walk.h"
 
+enum { CRC_COVERS_FROM = 21 }; /* of a batch */
+
 struct replaying {
     struct journal *j;
     const char *dir;
@@ -105,8 +107,16 @@ static enum err look_before(struct replaying *r, struct segment_walk *walk, int6
     return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
 }
 
-/* At the piece's own place: is there a whole batch where its bytes differ from ours? `got` bytes
- * were read. */
+/* The same but for its first bytes, which the checksum does not cover: ours, and torn there. */
+static bool is_ours(const struct replaying *r, size_t from, size_t len, size_t got)
+{
+    return from + len <= got &&
+           memcmp(r->there + from + CRC_COVERS_FROM, r->bytes + from + CRC_COVERS_FROM,
+                  len - CRC_COVERS_FROM) == 0;
+}
+
+/* At the piece's own place: does a whole batch lie there that is not ours? `got` bytes were read.
+ */
 static enum err look_at(struct replaying *r, struct segment_walk *walk, size_t size, size_t got,
                         bool *is_foreign)
 {
@@ -119,12 +129,10 @@ static enum err look_at(struct replaying *r, struct segment_walk *walk, size_t s
         enum err e = segment_walk_next(walk, &header, &at);
         if (e != ERR_OK)
             return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
-        size_t from = (size_t)(batch - r->bytes);
-        size_t len = batch_size(&own);
-        bool is_ours = from + len <= got && batch_size(&header) == len &&
-                       memcmp(r->there + from, batch, len) == 0;
-        e = is_ours ? ERR_OK : is_whole(walk, at, &header, is_foreign);
-        if (e != ERR_OK || !is_ours)
+        bool is_same = batch_size(&header) == batch_size(&own) &&
+                       is_ours(r, (size_t)(batch - r->bytes), batch_size(&own), got);
+        e = is_same ? ERR_OK : is_whole(walk, at, &header, is_foreign);
+        if (e != ERR_OK || !is_same)
             return e;
     }
     return ERR_OK;

@@ -228,6 +228,11 @@ class Stress:
         return total
 
 
+def metric(klamm, name):
+    return next(int(line.split()[1]) for line in klamm.page("/metrics").splitlines()
+                if line.startswith(f"{name} "))
+
+
 def main():
     binary, seconds = sys.argv[1], float(sys.argv[2])
     options = {"TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1"}
@@ -235,6 +240,7 @@ def main():
     klamm.set("klamm.admin.listener", "127.0.0.1:0").set("log.segment.bytes", 1 << 20)
     klamm.set("group.initial.rebalance.delay.ms", 0).set("offsets.topic.num.partitions", 5)
     klamm.set("log.retention.check.interval.ms", 500).set("log.segment.delete.delay.ms", 100)
+    klamm.set("klamm.journal.after.commits", 10).set("klamm.journal.bytes", 262144)
     with klamm:
         admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
         topics = [NewTopic(f"lasting-{t}", PARTITIONS, 1) for t in range(2)]
@@ -251,6 +257,9 @@ def main():
         for thread in threads:
             thread.join()
         total = stress.verify()
+        rotations = metric(klamm, "klamm_journal_rotations_total")
+        if rotations < 2:
+            stress.errors.append(f"the journal changed its half {rotations} times")
         klamm.stop()
     reports = sum("WARNING: ThreadSanitizer" in line for line in klamm.lines)
     if reports or stress.errors:
