@@ -241,9 +241,9 @@ enum err member_append(struct member *m, int32_t records, size_t payload)
     return e;
 }
 
-static enum member_way commit_failed(struct member *m)
+static enum member_way commit_failed(struct member *m, enum err e)
 {
-    m->is_failed = true;
+    m->is_failed = e != ERR_NO_SPACE;
     partition_log_fail(m->log, &m->commit);
     fixture_free_appends(&m->commit.appends);
     return WAY_FAILED;
@@ -256,8 +256,9 @@ enum member_way member_commit(struct member *m)
     ASSERT(!m->is_waiting && !m->is_closed);
     log_commit_init(&m->commit);
     partition_log_take(m->log, &m->commit, false, env_wall_ms(m->bench->env));
-    if (partition_log_write(m->log, &m->commit) != ERR_OK)
-        return commit_failed(m);
+    enum err e = partition_log_write(m->log, &m->commit);
+    if (e != ERR_OK)
+        return commit_failed(m, e);
     m->is_waiting = partition_log_may_journal(m->log, &m->commit);
     bool is_small = m->is_waiting;
     if (m->is_waiting)
@@ -270,7 +271,7 @@ enum member_way member_commit(struct member *m)
     if (m->is_waiting)
         return WAY_JOURNAL;
     if (m->commit.sync && partition_log_sync(m->log, &m->commit) != ERR_OK)
-        return commit_failed(m);
+        return commit_failed(m, ERR_IO);
     partition_log_publish_durable(m->log, &m->commit);
     m->durable = partition_log_durable(m->log).offset;
     if (m->on_durable != NULL)

@@ -392,12 +392,13 @@ TEST(a_half_of_another_directory_or_an_impossible_size_is_not_used)
 /* ---- somebody else has written into the segment */
 
 /* A batch of one record at this place of member 1's segment, in a file as large as it was. */
-static void put_foreign(struct place *s, int64_t pos, int64_t offset, size_t payload)
+static void put_foreign(struct place *s, int64_t pos, int64_t offset, size_t payload,
+                        int32_t leader_epoch)
 {
     struct fixture_batch batch = {
         .records = 1, .payload = payload, .timestamp_ms = 77, .producer_id = -1};
     struct iobuf_slice bytes = fixture_bytes(&batch);
-    batch_stamp(bytes.data, offset, 1);
+    batch_stamp(bytes.data, offset, leader_epoch);
     int64_t size = segment_size(s);
     uint8_t *file = mem_alloc((size_t)size);
     size_t got;
@@ -427,7 +428,7 @@ TEST(what_another_program_wrote_is_left_with_all_behind_it)
         bench_drop(&s.b);
         int64_t size = segment_size(&s) / 6;
         int64_t at = i == 3 ? 2 : 1;
-        put_foreign(&s, at * size, at, payloads[i]);
+        put_foreign(&s, at * size, at, payloads[i], 2);
         reopen(&s);
         CHECK_EQUAL(end_of(&s, 1), at + 1);
         CHECK(!s.b.members[1].report.found_rot);
@@ -435,6 +436,20 @@ TEST(what_another_program_wrote_is_left_with_all_behind_it)
         CHECK_EQUAL(s.m.log_lines[LOG_WARN], 1);
         end(&s);
     }
+}
+
+TEST(what_a_write_that_was_taken_back_left_is_written_over)
+{
+    struct place s;
+    begin(&s, 4);
+    bench_drop(&s.b);
+    int64_t size;
+    uint8_t *kept = keep_segment(&s, &size);
+    put_foreign(&s, size / 4, 1, 100, 1);
+    reopen(&s);
+    CHECK_EQUAL(end_of(&s, 1), 4);
+    check_segment(&s, kept, size);
+    end(&s);
 }
 
 TEST(a_batch_of_which_only_the_head_is_lost_is_no_other)
@@ -464,7 +479,7 @@ TEST(what_another_program_wrote_across_the_place_of_an_entry_is_left)
     for (int i = 0; i < 3; i++)
         CHECK_EQUAL(member_put(m, 1, 100), WAY_JOURNAL);
     bench_drop(&s.b);
-    put_foreign(&s, 0, 0, 66100);
+    put_foreign(&s, 0, 0, 66100, 3);
     reopen(&s);
     CHECK_EQUAL(end_of(&s, 1), 1);
     CHECK(!s.b.members[1].report.found_rot);

@@ -4,8 +4,8 @@
  *
  * All that lay before an entry was durable when the entry was, in the segment or by an entry before
  * it. So the entries are taken in their order, and one whose bytes are not there is written, unless
- * a whole other batch lies in its way: then somebody else has written there, and that entry and all
- * that follow it are left.
+ * a whole batch of a later leader epoch lies in its way: then somebody else has written there, and
+ * that entry and all that follow it are left.
  *
  * Thread: the workers that open partitions; blocks.
  * Crash:  may be repeated from the start.
@@ -80,19 +80,21 @@ static size_t wanted_size(const struct journal_piece *piece, const uint8_t *byte
 
 /* ---- what lies there */
 
-static enum err is_whole(struct segment_walk *walk, int64_t pos, const struct batch_header *header,
-                         bool *out)
+/* A whole one of a later leader epoch? One of our own time or before is what a write that was taken
+ * back has left. */
+static enum err is_later(struct segment_walk *walk, int64_t pos, const struct batch_header *header,
+                         int32_t own_epoch, bool *out)
 {
     uint32_t crc = 0;
     enum err e = segment_walk_crc(walk, pos, header, &crc);
-    *out = e == ERR_OK && crc == header->crc;
+    *out = e == ERR_OK && crc == header->crc && header->leader_epoch > own_epoch;
     return e == ERR_RANGE ? ERR_OK : e;
 }
 
-/* Goes from batch to batch up to `pos`. *is_foreign: a whole one lies across it. Where what is
- * there ends before, or is damaged, nothing is in the way. */
+/* Goes from batch to batch up to `pos`. *is_foreign: a whole one of a later epoch lies across it.
+ * Where what is there ends before, or is damaged, nothing is in the way. */
 static enum err look_before(struct replaying *r, struct segment_walk *walk, int64_t pos,
-                            bool *is_foreign)
+                            int32_t own_epoch, bool *is_foreign)
 {
     struct batch_header header;
     enum err e = ERR_OK;
@@ -102,7 +104,7 @@ static enum err look_before(struct replaying *r, struct segment_walk *walk, int6
         if (e == ERR_OK && walk->pos <= pos)
             r->known_pos = walk->pos;
         else if (e == ERR_OK)
-            return is_whole(walk, at, &header, is_foreign);
+            return is_later(walk, at, &header, own_epoch, is_foreign);
     }
     return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
 }
@@ -115,7 +117,7 @@ static bool is_ours(const struct replaying *r, size_t from, size_t len, size_t g
                   len - CRC_COVERS_FROM) == 0;
 }
 
-/* At the piece's own place: does a whole batch lie there that is not ours? `got` bytes were read.
+/* At the piece's own place: does somebody else's batch lie there? `got` bytes were read.
  */
 static enum err look_at(struct replaying *r, struct segment_walk *walk, size_t size, size_t got,
                         bool *is_foreign)
@@ -131,7 +133,7 @@ static enum err look_at(struct replaying *r, struct segment_walk *walk, size_t s
             return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
         bool is_same = batch_size(&header) == batch_size(&own) &&
                        is_ours(r, (size_t)(batch - r->bytes), batch_size(&own), got);
-        e = is_same ? ERR_OK : is_whole(walk, at, &header, is_foreign);
+        e = is_same ? ERR_OK : is_later(walk, at, &header, own.leader_epoch, is_foreign);
         if (e != ERR_OK || !is_same)
             return e;
     }
@@ -150,7 +152,10 @@ static enum err look(struct replaying *r, const struct journal_piece *piece, siz
     struct segment_walk walk;
     segment_walk_init(&walk, r->file, r->known_pos, file_size, ENV_WAIT);
     segment_walk_use(&walk, r->walk_buffer, sizeof(r->walk_buffer));
-    e = look_before(r, &walk, piece->pos, is_foreign);
+    struct batch_header own;
+    bool is_read = batch_header_read(r->bytes, size, &own);
+    ASSERT(is_read); /* there is something to write */
+    e = look_before(r, &walk, piece->pos, own.leader_epoch, is_foreign);
     if (e != ERR_OK || *is_foreign)
         return e;
     segment_walk_init(&walk, r->file, piece->pos, file_size, ENV_WAIT);
@@ -231,8 +236,9 @@ enum err journal_replay(struct journal *j, const struct journal_target *target,
     }
     if (e == ERR_OK && r->foreign > 0)
         log_warn(j->env,
-                 "%s: %" PRIu64 " commits of the journal do not fit to what lies in the segments, "
-                 "and were left: has another program written there?",
+                 "%s: %" PRIu64
+                 " commits of the journal were left: a batch of a later leader epoch lies "
+                 "in their place; has another program written there?",
                  target->dir, r->foreign);
     env_file_unref(r->file);
     mem_free(r->bytes);
