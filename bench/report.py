@@ -224,6 +224,8 @@ ROWS = [
     Row("10,000 idle connections: resident memory of each", "bytes",
         same("idle", key("conn_bytes"), PAIR), [(None, 2048)], digits=0),
     *journal_rows(),
+    Row("Compaction of a log of which nothing was compacted", "MB/CPU s",
+        same("compact", key("mb_per_cpu_s"), PAIR), [("kafka", 1)], digits=0, at_least=True),
 ]
 
 

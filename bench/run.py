@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import compact_scenarios
 import log_scenarios
 import loop_disk
 import machine
@@ -37,9 +38,9 @@ COMMITS = {"commit-1": (1, 1), "commit-32": (1, 32), "commit-1000": (1000, 32)} 
 
 # In the order of running. The first five share two servers and are repeated in rounds.
 SCENARIOS = ("produce", "small", "durable", "latency", "groups", "metadata", "members", "idle",
-             "start", "journal", "partitions")
+             "start", "journal", "partitions", "compact")
 # Not part of a plain `make bench`.
-ON_DEMAND = ("journal", "partitions")
+ON_DEMAND = ("journal", "partitions", "compact")
 
 FULL = {"rounds": 5, "bytes": 2_000_000_000, "seconds": 3.0, "warm": 0.5, "latency_seconds": 6.0,
         "fetch_passes": 3, "klamm_starts": 9, "kafka_starts": 3, "conns": 10_000,
@@ -474,6 +475,8 @@ class Bench:
             self.alone("journal", log_scenarios.journal)
         if self.wants("partitions"):
             self.alone("partitions", partition_scenarios.partitions)
+        if self.wants("compact"):
+            self.alone("compact", compact_scenarios.compact)
 
     def alone(self, name, scenario):
         """A scenario that has servers of its own for all of its rounds."""
