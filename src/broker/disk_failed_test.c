@@ -106,6 +106,8 @@ TEST(a_checkpoint_that_cannot_be_written_takes_its_directory_offline)
     fixture_start(&f, sets);
     CHECK_EQUAL(create(&f, "t"), KERR_NONE);
     mem_env_advance_ms(&f.m, 500);
+    struct log_dir_checkpoint values = {.log_start = 1}; /* what changed is written soon */
+    log_dir_checkpoint_set(f.broker->dirs[0], "t", 0, &values);
     f.m.fail_at = 1;
     mem_env_advance_ms(&f.m, 3000);
     CHECK_EQUAL(f.m.fail_at, 0);

@@ -124,8 +124,9 @@ struct change {
 static struct change note_change(struct log_dir *dir)
 {
     struct change change = {NULL, NULL};
-    if (!dir->is_changed)
+    if (!dir->is_told)
         change = (struct change){dir->changed, dir->changed_arg};
+    dir->is_told = true;
     dir->is_changed = true;
     return change;
 }
@@ -180,6 +181,7 @@ void log_dir_watch_checkpoints(struct log_dir *dir, void (*changed)(void *arg), 
     monitor_enter(&dir->monitor);
     dir->changed = changed;
     dir->changed_arg = arg;
+    dir->is_told = false;
     monitor_leave(&dir->monitor);
 }
 
@@ -262,6 +264,7 @@ enum err log_dir_checkpoint_write(struct log_dir *dir)
     monitor_enter(&dir->monitor);
     bool is_changed = dir->is_changed;
     dir->is_changed = false;
+    dir->is_told = false;
     if (!is_changed) {
         monitor_leave(&dir->monitor);
         return ERR_OK;

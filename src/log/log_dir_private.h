@@ -24,7 +24,8 @@ struct log_dir {
     struct disk_room room;
     struct monitor monitor; /* over what follows */
     struct map checkpoints; /* of struct checkpoint_entry, by topic and partition */
-    bool is_changed;        /* the files do not say what the map says */
+    bool is_changed;        /* the files do not say what the map says, or are not there */
+    bool is_told;           /* `changed` was called since the last writing began */
     void (*changed)(void *arg);
     void *changed_arg;
 };
