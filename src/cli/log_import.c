@@ -14,7 +14,8 @@
 
 static const char help[] =
     "usage: klamm log import DIR... --to DIR [--to DIR]... [--topic T]... [--config T:K=V]...\n"
-    "                        [--allow WHAT]... [--kraft DIR] [--dry-run] [--json]\n\n"
+    "                        [--partitions T:N]... [--allow WHAT]... [--kraft DIR] [--dry-run]\n"
+    "                        [--json]\n\n"
     "Takes over topics from the log directories of a stopped Apache Kafka 4.x into those of a "
     "stopped\n"
     "Klamm. They are copied; Kafka's directories stay as they are. Offsets, timestamps, topic "
@@ -30,6 +31,7 @@ static const char help[] =
     "  --topic T                   this topic; may be repeated; default: all, and\n"
     "                              __consumer_offsets, but no other internal ones\n"
     "  --config T:K=V              gives topic T this config instead of what Kafka has\n"
+    "  --partitions T:N            topic T has N partitions; for when no metadata log is found\n"
     "  --allow missing             partitions that are not in DIR are made anew, empty\n"
     "  --allow unclean             a Kafka that was killed: Klamm recovers at its next start\n"
     "  --allow transactions        topics with aborted or open transactions: all readers see "
@@ -269,6 +271,7 @@ int cli_log_import(int argc, char **argv)
     cli_words_free(&im.target_paths);
     cli_words_free(&im.topics);
     cli_words_free(&im.configs);
+    cli_words_free(&im.partitions);
     cli_words_free(&allowed);
     return status;
 }

@@ -75,9 +75,10 @@ struct import {
     /* How it was called. */
     struct cli_words source_paths;
     struct cli_words target_paths;
-    struct cli_words topics;  /* none: all */
-    struct cli_words configs; /* "topic:key=value" */
-    const char *kraft_path;   /* of __cluster_metadata-0; NULL: looked for */
+    struct cli_words topics;     /* none: all */
+    struct cli_words configs;    /* "topic:key=value" */
+    struct cli_words partitions; /* "topic:number" */
+    const char *kraft_path;      /* of __cluster_metadata-0; NULL: looked for */
     bool allows_missing;
     bool allows_unclean;
     bool allows_transactions;

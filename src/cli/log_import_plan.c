@@ -119,6 +119,25 @@ static void check_configs(struct import *im, const struct import_topic *topic)
     config_layers_deinit(&layers);
 }
 
+/* "topic:number", where nothing else says how many there are. */
+static void give_partitions(struct import *im, const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t count = 0;
+    if (colon == NULL || !cli_number_parse(colon + 1, &count) || count < 1 || count > INT32_MAX) {
+        import_refuse(im, "--partitions takes TOPIC:NUMBER, not \"%s\"", text);
+        return;
+    }
+    struct import_topic *topic = import_topic_find(im, text, (size_t)(colon - text));
+    if (topic == NULL)
+        import_refuse(im, "--partitions %s: there is no such topic", text);
+    else if (count < topic->partition_count || (im->has_kraft && count != topic->partition_count))
+        import_refuse(im, "--partitions %s: topic %s has %d", text, topic->name,
+                      topic->partition_count);
+    else if (import_partition_at(topic, (int32_t)count - 1) == NULL)
+        import_refuse(im, "--partitions %s: that is too many", text);
+}
+
 /* ---- where to */
 
 static void place(struct import *im, struct import_partition *partition)
@@ -172,6 +191,8 @@ void import_plan(struct import *im)
         if (import_topic_find(im, name, strlen(name)) == NULL)
             import_refuse(im, "there is no topic %s", name);
     }
+    for (int i = 0; i < im->partitions.count; i++)
+        give_partitions(im, im->partitions.items[i]);
     for (size_t i = 0; i < im->topic_count; i++)
         plan_topic(im, &im->all[i]);
     for (int i = 0; i < im->configs.count; i++)

@@ -275,6 +275,19 @@ TEST(a_gap_is_refused_unless_it_may_be_there)
     CHECK_EQUAL(im.all[0].partition_count, 4);
     import_deinit(&im);
     mem_env_deinit(&m);
+    mem_env_init(&m);
+    source(&m);
+    const char *given = "a:3"; /* the last one is not here, which nobody else would notice */
+    begin(&im, &m);
+    im.partitions = (struct cli_words){&given, 1};
+    CHECK_EQUAL(import_run(&im), ERR_INVALID);
+    import_deinit(&im);
+    given = "a:2";
+    begin(&im, &m);
+    im.partitions = (struct cli_words){&given, 1};
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    import_deinit(&im);
+    mem_env_deinit(&m);
 }
 
 TEST(each_failure_leaves_all_or_nothing)
