@@ -3,6 +3,7 @@
  * Thread: main. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -183,9 +184,17 @@ static void plan_topic(struct import *im, struct import_topic *topic)
     }
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct import_topic *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
 void import_plan(struct import *im)
 {
     ASSERT(im->image != NULL && im->target_count > 0);
+    if (im->topic_count > 0)
+        qsort(im->all, im->topic_count, sizeof(*im->all), by_name);
     for (int i = 0; i < im->topics.count; i++) {
         const char *name = im->topics.items[i];
         if (import_topic_find(im, name, strlen(name)) == NULL)

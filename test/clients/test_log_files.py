@@ -130,8 +130,9 @@ class Written:
     """A stopped Kafka, and what it said while it ran."""
 
     def __init__(self, directory):
-        self.kafka = KafkaServer({**QUICK, "offsets.topic.num.partitions": "5"}, directory=directory,
-                                 heap="512m")
+        settings = {**QUICK, "offsets.topic.num.partitions": "5",
+                    "metadata.log.max.record.bytes.between.snapshots": "1"}
+        self.kafka = KafkaServer(settings, directory=directory, heap="512m")
 
     def fill(self, binary):
         bootstrap = self.kafka.start().bootstrap
@@ -253,6 +254,24 @@ def test_what_is_not_taken_over(server, binary, written, tmp_path):
         if topic == "from-zstd":
             records = [r for r in records if r[0] == 0]
         assert read_all(broker.bootstrap, topic, PARTITIONS) == records
+
+
+def test_each_snapshot_of_kafkas_metadata_says_the_same(binary, written, tmp_path):
+    """With the records behind it."""
+    source = shutil.copytree(written.kafka.data, tmp_path / "copy")
+    kraft = source / "__cluster_metadata-0"
+    whole = import_all(binary, source, tmp_path / "none", "--dry-run")
+    assert len(whole["topics"]) == len(TOPICS) + 3
+    snapshots = sorted(kraft.glob("*.checkpoint"))
+    assert len(snapshots) > 10
+    content = {s: s.read_bytes() for s in snapshots}
+    for keep in [None, *snapshots[1::7]]:
+        for snapshot in snapshots:
+            snapshot.unlink(missing_ok=True)
+        if keep:
+            keep.write_bytes(content[keep])
+        assert import_all(binary, source, tmp_path / "none", "--dry-run") == whole, keep
+    assert not (tmp_path / "none").exists()
 
 
 def test_kafka_serves_segments_of_ours(server, binary, written):
