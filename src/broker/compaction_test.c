@@ -12,11 +12,19 @@
 #include "wire/batch_builder.h"
 #include "wire/create_topics.h"
 #include "wire/delete_topics.h"
+#include "wire/describe_log_dirs.h"
 #include "wire/incremental_alter_configs.h"
 #include "wire/kerr.h"
+#include "wire/partition_reason.h"
 #include "wire/produce.h"
 
-enum { PRODUCE = 0, CREATE_TOPICS = 19, DELETE_TOPICS = 20, ALTER_CONFIGS = 44 };
+enum {
+    PRODUCE = 0,
+    CREATE_TOPICS = 19,
+    DELETE_TOPICS = 20,
+    ALTER_CONFIGS = 44,
+    DESCRIBE_LOG_DIRS = 35
+};
 
 static void create(struct broker_fixture *f, const char *policy)
 {
@@ -231,6 +239,26 @@ TEST(a_stop_does_not_wait_for_a_slow_compaction)
     fixture_stop(&f); /* within ten seconds, with no file left open */
 }
 
+/* Of t-0, to who asks why. */
+static bool is_told_uncleanable(struct broker_fixture *f)
+{
+    int32_t index = 0;
+    struct describe_log_dirs_request_describable_log_dir_topic topic = {wire_str_of("t"),
+                                                                        {&index, 1}};
+    struct describe_log_dirs_request request = {.topics = {&topic, 1}, .include_explanation = true};
+    const struct describe_log_dirs_response *response =
+        fixture_ask(f, DESCRIBE_LOG_DIRS, 4, &request);
+    CHECK(response != NULL && response->explanation != NULL);
+    CHECK_EQUAL(response->explanation->partitions.count, 1);
+    const struct describe_log_dirs_response_reason_array *reasons =
+        &response->explanation->partitions.items[0].reasons;
+    for (int32_t i = 0; i < reasons->count; i++) {
+        if (reasons->items[i].kind == PARTITION_REASON_UNCLEANABLE)
+            return reasons->items[i].detail.len > 0 && reasons->items[i].since_ms > 0;
+    }
+    return false;
+}
+
 TEST(a_damaged_log_is_left_alone_and_that_is_said)
 {
     struct broker_fixture f;
@@ -245,5 +273,9 @@ TEST(a_damaged_log_is_left_alone_and_that_is_said)
     CHECK_EQUAL(stats_of(&f)->uncleanable, 1);
     CHECK_EQUAL(stats_of(&f)->rounds, 0);
     produce(&f, 1); /* all else goes on */
+    CHECK(is_told_uncleanable(&f));
+    set_policy(&f, "delete");
+    mem_env_run_until_idle(&f.m);
+    CHECK(!is_told_uncleanable(&f));
     fixture_stop(&f);
 }

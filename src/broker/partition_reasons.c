@@ -154,6 +154,15 @@ static void find_cut(struct reasoning *r)
         row->detail = copy(r, report->detail);
 }
 
+static void find_uncleanable(struct reasoning *r)
+{
+    if (r->facts->uncleanable_ms == 0)
+        return;
+    struct describe_log_dirs_response_reason *row =
+        add(r, PARTITION_REASON_UNCLEANABLE, r->facts->uncleanable_ms);
+    row->detail = copy(r, r->facts->uncleanable);
+}
+
 /* ---- the row */
 
 static void fill_facts(const struct partition_explanation *facts,
@@ -182,7 +191,8 @@ bool partition_reasons_fill(const struct partition_reasons_input *in, struct are
                             struct describe_log_dirs_response_explained_partition *row)
 {
     static void (*const finders[])(struct reasoning *) = {
-        find_dir_offline, find_failed, find_unopened, find_full, find_lag, find_cut,
+        find_dir_offline, find_failed,      find_unopened, find_full,
+        find_lag,         find_uncleanable, find_cut,
     };
     row->topic_name = in->topic;
     row->partition_index = in->index;

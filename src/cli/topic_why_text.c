@@ -234,6 +234,20 @@ static void tell_rot(const struct telling *t, const struct describe_log_dirs_res
                 "be in it: records may be missing here. See to the disk.\n");
 }
 
+static void tell_uncleanable(const struct telling *t,
+                             const struct describe_log_dirs_response_reason *r)
+{
+    strbuf_puts(t->out, "It is not compacted any more");
+    if (r->since_ms >= 0) {
+        strbuf_puts(t->out, ", for ");
+        add_age(t, r->since_ms);
+    }
+    add_text(t, ": ", r->detail);
+    strbuf_puts(t->out,
+                ". It takes records and gives them, and grows. The next start of the broker "
+                "tries again.\n");
+}
+
 static const struct reason_words {
     const char *word; /* in JSON */
     void (*tell)(const struct telling *t, const struct describe_log_dirs_response_reason *r);
@@ -249,6 +263,7 @@ static const struct reason_words {
     [PARTITION_REASON_ROT] = {"damaged", tell_rot},
     [PARTITION_REASON_RESERVE] = {"reserve", tell_reserve},
     [PARTITION_REASON_RETRIED] = {"tried_again", tell_retried},
+    [PARTITION_REASON_UNCLEANABLE] = {"uncleanable", tell_uncleanable},
 };
 
 static const struct reason_words *words_of(const struct describe_log_dirs_response_reason *r)

@@ -98,6 +98,17 @@ static void explain_unopened(struct partition_explanation *out)
     out->unsynced_since_ms = -1;
 }
 
+void replica_note_uncleanable(struct replica *replica, const char *why)
+{
+    char *copy = why != NULL ? mem_strdup(why) : NULL;
+    monitor_enter(&replica->set->monitor);
+    char *before = replica->uncleanable;
+    replica->uncleanable = copy;
+    replica->uncleanable_ms = env_wall_ms(replica->set->env);
+    monitor_leave(&replica->set->monitor);
+    mem_free(before);
+}
+
 static void explain_room(const struct disk_room *room, struct partition_explanation *out)
 {
     if (!disk_room_is_low(room))
@@ -120,6 +131,10 @@ bool replica_set_explain(struct replica_set *set, struct uuid topic_id, int32_t 
         if (replica->opened_ms != 0 &&
             replica->report != NULL) /* else a worker may be filling it */
             out->report = *replica->report;
+        if (replica->uncleanable != NULL) {
+            out->uncleanable_ms = replica->uncleanable_ms;
+            snprintf(out->uncleanable, sizeof(out->uncleanable), "%s", replica->uncleanable);
+        }
         out->is_tried_again = replica_set_reopen_helps(replica->error);
         if (replica->dir != SIZE_MAX)
             explain_room(log_dir_room(set->options.dirs[replica->dir]), out);

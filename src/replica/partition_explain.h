@@ -36,6 +36,8 @@ struct partition_explanation {
     struct log_open_report report; /* of opening */
     bool is_tried_again;           /* opening, by itself */
     struct log_dir_failure dir_failure;
+    int64_t uncleanable_ms;    /* since when it is compacted no more; 0: it is not so */
+    char uncleanable[256];     /* and why */
     int64_t dir_low_since_ms;  /* since when its directory takes no records; 0: it does */
     int64_t dir_reserve_bytes; /* what is kept back of its disk */
 

@@ -69,8 +69,10 @@ static void remove_entry(struct replica_cleaner *cleaner, struct replica *replic
     entry->replica = NULL;
     replica->cleaned = NULL;
     atomic_fetch_sub_explicit(&cleaner->stats.partitions, 1, memory_order_relaxed);
-    if (entry->is_uncleanable)
+    if (entry->is_uncleanable) {
         atomic_fetch_sub_explicit(&cleaner->stats.uncleanable, 1, memory_order_relaxed);
+        replica_note_uncleanable(replica, NULL);
+    }
     entry_unref(entry);
     if (list_is_empty(&cleaner->entries))
         loop_timer_stop(cleaner->set->options.loop, &cleaner->timer);
@@ -312,6 +314,7 @@ static void settle(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
     case ERR_INVALID:
     case ERR_TOO_LARGE:
         entry->is_uncleanable = true;
+        replica_note_uncleanable(replica, outcome->why);
         atomic_fetch_add_explicit(&cleaner->stats.uncleanable, 1, memory_order_relaxed);
         log_error(cleaner->set->env, "%s-%d is not compacted any more until the next start: %s",
                   replica->topic, replica->index, outcome->why);

@@ -94,6 +94,7 @@ static void replica_free(struct replica *replica)
     ASSERT(is_idle);
     partition_unref(replica->partition);
     mem_free(replica->report);
+    mem_free(replica->uncleanable);
     mem_free(replica->topic);
     mem_free(replica);
 }

@@ -32,6 +32,8 @@ struct replica {
     enum err error;
     int64_t opened_ms;             /* [monitor] wall time; 0: not yet */
     struct cleaner_entry *cleaned; /* on the loop; NULL: not compacted */
+    char *uncleanable;             /* [monitor] why it is compacted no more; NULL: it is not so */
+    int64_t uncleanable_ms;        /* [monitor] since when */
 };
 
 /* An update, or the closing of all, under way. On the loop. */
@@ -123,6 +125,9 @@ struct replica *replica_set_lookup(const struct replica_set *set, struct uuid to
 void replica_set_note_dir_failure(struct replica_set *set, size_t dir, struct partition *p);
 /* The same, where it was at something else. */
 void replica_set_note_dir_error(struct replica_set *set, size_t dir, enum err e, const char *what);
+
+/* Remembers why it is compacted no more, for who asks; NULL: that is over. */
+void replica_note_uncleanable(struct replica *replica, const char *why);
 
 /* Where a partition's directory was found at start; SIZE_MAX: nowhere. */
 size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);

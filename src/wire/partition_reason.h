@@ -25,18 +25,19 @@ enum partition_condition {
 /* Reason.Kind; what is in the other fields besides SinceMs. */
 enum partition_reason {
     PARTITION_REASON_UNKNOWN = 0,
-    PARTITION_REASON_DIR_OFFLINE = 1, /* Error, Step; Detail: the partition at which it failed */
-    PARTITION_REASON_FAILED = 2,      /* here it failed: Step, Error, File, Position */
-    PARTITION_REASON_UNOPENED = 3,    /* Error; Detail: file and position of what is bad */
-    PARTITION_REASON_NO_DIR = 4,      /* no directory is in service that could hold it */
-    PARTITION_REASON_FULL = 5,        /* no room to write: Amount: bytes that the disk has left */
-    PARTITION_REASON_SYNC_SLOW = 6,   /* a sync is under way: Amount: records that wait for it */
-    PARTITION_REASON_UNSYNCED = 7,    /* as the topic wants: Amount: records that are not synced */
-    PARTITION_REASON_CUT = 8,         /* opening cut a torn tail: Amount: bytes; Detail: where */
-    PARTITION_REASON_ROT = 9,         /* the same of damaged bytes, kept in a side file */
-    PARTITION_REASON_RESERVE = 10,    /* only the reserve is left: Amount: bytes that the disk has
-                                         left;    Position: bytes that are kept back */
-    PARTITION_REASON_RETRIED = 11,    /* as UNOPENED, and it is tried again by itself: Error */
+    PARTITION_REASON_DIR_OFFLINE = 1,  /* Error, Step; Detail: the partition at which it failed */
+    PARTITION_REASON_FAILED = 2,       /* here it failed: Step, Error, File, Position */
+    PARTITION_REASON_UNOPENED = 3,     /* Error; Detail: file and position of what is bad */
+    PARTITION_REASON_NO_DIR = 4,       /* no directory is in service that could hold it */
+    PARTITION_REASON_FULL = 5,         /* no room to write: Amount: bytes that the disk has left */
+    PARTITION_REASON_SYNC_SLOW = 6,    /* a sync is under way: Amount: records that wait for it */
+    PARTITION_REASON_UNSYNCED = 7,     /* as the topic wants: Amount: records that are not synced */
+    PARTITION_REASON_CUT = 8,          /* opening cut a torn tail: Amount: bytes; Detail: where */
+    PARTITION_REASON_ROT = 9,          /* the same of damaged bytes, kept in a side file */
+    PARTITION_REASON_RESERVE = 10,     /* only the reserve is left: Amount: bytes that the disk has
+                                          left;    Position: bytes that are kept back */
+    PARTITION_REASON_RETRIED = 11,     /* as UNOPENED, and it is tried again by itself: Error */
+    PARTITION_REASON_UNCLEANABLE = 12, /* it is not compacted any more: Detail */
     PARTITION_REASON_COUNT
 };
 

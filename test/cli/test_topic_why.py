@@ -164,6 +164,9 @@ def told_by_fake(binary, row, *reasons, directory=DIR):
      "(klamm.log.dir.reserve.bytes). So it is for 3.0 s. Producers are refused, but for internal topics; "
      "consumers are served. It takes records again by itself when there is room: delete records or topics, "
      "lower retention, or make the disk larger."),
+    ({"Kind": 12, "SinceMs": NOW - 3_000, "Detail": "0.log: bad"},
+     "uncleanable", "It is not compacted any more, for 3.0 s: 0.log: bad. It takes records and gives them, and "
+     "grows. The next start of the broker tries again."),
     ({"Kind": 11, "SinceMs": NOW - 3_000, "Error": "disk full"},
      "tried_again", "Its log could not be opened 3.0 s ago: disk full. It is tried again by itself, at latest "
      "after half a minute: there has to be room on the disk, and there have to be file descriptors."),
