@@ -115,10 +115,9 @@ static bool run_job(struct real_loop *loop, struct env_job *job)
     bool has_more = true;
     /* Asked again: the watch may have ended since the job came. It looks at the passage after it
      * has said so, and goes on when somebody is inside. */
-    if (atomic_load(&s->is_watching)) {
-        real_loop_leave_thread();
+    real_loop_leave_thread();
+    if (atomic_load(&s->is_watching))
         has_more = run_steps(job);
-    }
     bool is_ours = atomic_compare_exchange_strong(&s->passage, &inside, inside + 1);
     if (is_ours)
         real_loop_enter_thread(loop);
