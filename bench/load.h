@@ -69,4 +69,8 @@ struct batch_shape load_shape(const struct load_options *o);
  * fetch of each). Returns at once for the floor or with keep_topic. */
 void load_create_topic(const struct load_options *o);
 
+/* Waits until a Metadata answer has a leader for each of --topics topics: Kafka says "created"
+ * before its brokers lead the partitions. The connection does not block from then on. */
+void load_wait_until_led(const struct load_options *o, struct conn *c);
+
 #endif

@@ -4,7 +4,8 @@
  * with the same options; connection i reads partition i, --passes times.
  *
  * A fetch asks for a whole number of batches, so no broker is charged for a
- * partial batch that would be sent twice.
+ * partial batch that would be sent twice. With --seconds it stops then, wherever
+ * it is.
  *
  * Thread: one thread in the whole program.
  */
@@ -38,6 +39,8 @@ struct run {
     int done;
     uint64_t bytes;
     uint64_t requests;
+    uint64_t deadline; /* 0: none */
+    bool is_over;
 };
 
 static void ask(struct run *run, struct consumer *c)
@@ -102,7 +105,8 @@ static void read_all(struct run *run)
     run->done = 0;
     for (int i = 0; i < run->o->conns; i++)
         ask(run, &run->consumers[i]);
-    while (run->done < run->o->conns) {
+    while (run->done < run->o->conns && !run->is_over) {
+        run->is_over = run->deadline != 0 && now_ns() >= run->deadline;
         int n = epoll_wait(run->epoll_fd, events, EVENTS_MAX, 1000);
         if (n < 0 && errno != EINTR)
             die("epoll_wait: %s", strerror(errno));
@@ -133,12 +137,14 @@ void load_fetch(const struct load_options *o)
 
     uint64_t ticks = cpu_ticks(o->pid);
     uint64_t start = now_ns();
-    for (int pass = 0; pass < o->passes; pass++)
+    if (o->seconds > 0)
+        run.deadline = start + (uint64_t)(o->seconds * 1e9);
+    for (int pass = 0; pass < o->passes && !run.is_over; pass++)
         read_all(&run);
     double seconds = (double)(now_ns() - start) / 1e9;
     double cpu = cpu_seconds(cpu_ticks(o->pid) - ticks);
     uint64_t due = o->bytes / run.batch_bytes * run.batch_bytes * (uint64_t)o->passes;
-    if (o->bytes > 0 && run.bytes != due)
+    if (o->bytes > 0 && run.bytes != due && !run.is_over)
         die("read %llu bytes where %llu were due", (unsigned long long)run.bytes,
             (unsigned long long)due);
 

@@ -60,8 +60,7 @@ static int watch(struct conn *c)
     return epoll_fd;
 }
 
-/* Kafka says "created" before its brokers lead the partitions. */
-static void wait_until_all_led(const struct load_options *o, struct conn *c)
+void load_wait_until_led(const struct load_options *o, struct conn *c)
 {
     struct kbuf request = {0};
     uint64_t deadline = now_ns() + READY_WITHIN_SECONDS * 1000000000ull;
@@ -97,7 +96,7 @@ void load_topics(const struct load_options *o)
             die("CreateTopics %d to %d: error %d", first, first + count - 1, error);
         conn_drop(&c, size);
     }
-    wait_until_all_led(o, &c);
+    load_wait_until_led(o, &c);
     double seconds = (double)(now_ns() - start) / 1e9;
     double cpu = cpu_seconds(cpu_ticks(o->pid) - ticks);
     printf("{\"mode\":\"topics\",\"topics\":%d,\"seconds\":%.3f,\"cpu_s\":%.2f}\n", o->topics,

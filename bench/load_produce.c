@@ -169,13 +169,15 @@ void load_produce(const struct load_options *o)
     run.sent_max = o->bytes / batch_size(&shape);
     if (o->bytes > 0 && run.sent_max < (uint64_t)o->conns)
         die("--bytes is less than one request for each connection");
-    uint64_t ticks = cpu_ticks(o->pid);
+    uint64_t user, user_before, system, system_before;
+    cpu_ticks_split(o->pid, &user_before, &system_before);
     uint64_t own_ticks = cpu_ticks(getpid());
     uint64_t start = now_ns();
     run_until(&run, o->bytes > 0 ? 0 : start + (uint64_t)(o->seconds * 1e9));
     drain(&run);
     double seconds = (double)(now_ns() - start) / 1e9;
-    double cpu = cpu_seconds(cpu_ticks(o->pid) - ticks);
+    cpu_ticks_split(o->pid, &user, &system);
+    double cpu = cpu_seconds(user + system - user_before - system_before);
     double load_cpu = cpu_seconds(cpu_ticks(getpid()) - own_ticks);
 
     uint64_t bytes = run.answered * batch_size(&shape);
@@ -184,9 +186,10 @@ void load_produce(const struct load_options *o)
            o->conns, o->depth, o->acks, (unsigned long long)run.answered,
            (unsigned long long)run.answered * (unsigned long long)shape.count,
            (unsigned long long)bytes, batch_size(&shape), seconds, cpu);
-    printf("\"load_cpu_s\":%.2f,\"requests_per_s\":%.1f,\"bytes_per_s\":%.0f,\"p50_us\":%.1f,"
+    printf("\"system_s\":%.2f,\"load_cpu_s\":%.2f,\"requests_per_s\":%.1f,\"bytes_per_s\":%.0f,"
+           "\"p50_us\":%.1f,"
            "\"p99_us\":%.1f}\n",
-           load_cpu, (double)run.answered / seconds, (double)bytes / seconds,
-           samples_us(&run.latency, 500), samples_us(&run.latency, 990));
+           cpu_seconds(system - system_before), load_cpu, (double)run.answered / seconds,
+           (double)bytes / seconds, samples_us(&run.latency, 500), samples_us(&run.latency, 990));
     close_producers(&run);
 }

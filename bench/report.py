@@ -160,6 +160,34 @@ def journal_rows():
             [(None, 1.5)])]
 
 
+def cold_rows():
+    def row(title, scenario, metric, targets=(), unit="ms", digits=2):
+        return Row(title, unit, same(scenario, metric, PAIR), targets, digits=digits)
+    rows = [row("Tail at 1,000/s, durable (Kafka: page cache), nobody reads old data: p50",
+                "cold-none", key("p50_us", 0.001)),
+            row("the same: p99", "cold-none", key("p99_us", 0.001))]
+    for scenario, words in (("cold-1m", "1 MiB"), ("cold-50m", "50 MiB")):
+        rows += [
+            row(f"Tail while one reads old data, {words} a fetch: p50", scenario,
+                key("p50_us", 0.001)),
+            row("the same: p99", scenario, key("p99_us", 0.001)),
+            row("the same: p99 against nobody", scenario + "-ratio", key("p99_us"), [(None, 2)],
+                unit="x"),
+            row("the reader of old data", scenario + "-reader", key("bytes_per_s", 1e-6),
+                unit="MB/s", digits=0)]
+    return rows
+
+
+def restart_rows():
+    def row(title, unit, metric, digits=0):
+        return Row(title, unit, same("restart", metric, PAIR), BETTER, digits=digits)
+    return [row("Clean restart with 10,000 partitions: exec to first acknowledged record", "ms",
+                key("acked_ms")),
+            row("the same: until all are led", "ms", key("led_ms")),
+            row("the same: broker CPU until then", "s", key("cpu_s"), digits=2),
+            row("the clean stop before", "ms", key("stop_ms"))]
+
+
 ROWS = [
     Row("Produce, 1 KiB records in 120 KiB batches, page-cache acks: broker CPU", "s/GB",
         same("produce", per_gb), [("floor", 1.5), ("kafka", 1 / 3)]),
@@ -226,6 +254,8 @@ ROWS = [
     *journal_rows(),
     Row("Compaction of a log of which nothing was compacted", "MB/CPU s",
         same("compact", key("mb_per_cpu_s"), PAIR), [("kafka", 1)], digits=0, at_least=True),
+    *cold_rows(),
+    *restart_rows(),
 ]
 
 

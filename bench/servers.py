@@ -45,6 +45,10 @@ class Process:
     def pid(self):
         return self.process.pid
 
+    @property
+    def data_directory(self):
+        return self.directory
+
     def is_alive(self):
         return self.process is not None and self.process.poll() is None
 
@@ -149,6 +153,10 @@ class Kafka:
     @property
     def port(self):
         return self.server.port
+
+    @property
+    def data_directory(self):
+        return self.server.directory
 
     def is_alive(self):
         return self.server.process is not None and self.server.process.poll() is None

@@ -36,14 +36,23 @@ uint64_t now_ns(void)
 
 uint64_t cpu_ticks(int pid)
 {
+    uint64_t user = 0;
+    uint64_t system = 0;
+    cpu_ticks_split(pid, &user, &system);
+    return user + system;
+}
+
+void cpu_ticks_split(int pid, uint64_t *out_user, uint64_t *out_system)
+{
+    *out_user = *out_system = 0;
     char path[64];
     char line[1024];
     if (pid == 0)
-        return 0;
+        return;
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     FILE *f = fopen(path, "r");
     if (f == NULL)
-        return 0;
+        return;
     size_t n = fread(line, 1, sizeof line - 1, f);
     fclose(f);
     line[n] = '\0';
@@ -53,8 +62,9 @@ uint64_t cpu_ticks(int pid)
     unsigned long long system = 0;
     if (rest == NULL || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
                                &user, &system) != 2)
-        return 0;
-    return (uint64_t)(user + system);
+        return;
+    *out_user = user;
+    *out_system = system;
 }
 
 double cpu_seconds(uint64_t ticks)

@@ -24,6 +24,8 @@ uint64_t now_ns(void);
 /* User plus system time of all threads of a process, in clock ticks (10 ms
  * here); 0 when the process is gone or pid is 0. */
 uint64_t cpu_ticks(int pid);
+/* The two by themselves. */
+void cpu_ticks_split(int pid, uint64_t *out_user, uint64_t *out_system);
 double cpu_seconds(uint64_t ticks);
 
 void samples_add(struct samples *s, uint64_t ns);
