@@ -190,6 +190,11 @@ void env_submit(struct env *env, struct env_job *job)
     env->ops->submit(env, job);
 }
 
+bool env_is_syncing(struct env *env)
+{
+    return env->ops->is_syncing == NULL || env->ops->is_syncing(env);
+}
+
 void env_pause(struct env *env, int64_t ns)
 {
     ASSERT(ns > 0 && ns <= 1000000);

@@ -148,6 +148,9 @@ void env_submit(struct env *env, struct env_job *job);
  * step. Thread: a disk worker. */
 void env_pause(struct env *env, int64_t ns);
 
+/* Were files synced a moment ago? Then a long read makes the next sync wait. Thread: any. */
+bool env_is_syncing(struct env *env);
+
 /* ---- loops */
 
 struct loop_task {
@@ -291,6 +294,7 @@ struct env_ops {
     void (*pause)(struct env *env, int64_t ns);
     enum err (*resolve)(struct env *env, const char *host, uint16_t port, struct env_addr *out,
                         size_t *count);
+    bool (*is_syncing)(struct env *env);                                   /* NULL: always */
     void (*process_stats)(struct env *env, struct env_process_stats *out); /* may be NULL */
 };
 

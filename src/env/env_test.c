@@ -230,9 +230,9 @@ static bool wait_at_gate(struct env_job *job)
     return false;
 }
 
-/* The first background job runs and waits for an append; three more are submitted, and time is
+/* The first slow job runs and waits for an append; three more are submitted, and time is
  * given to a free worker to take one by mistake; then the append comes. */
-TEST(background_jobs_never_hold_the_last_worker)
+static void check_last_worker_is_free(enum env_queue queue)
 {
     struct logger_file *log = NULL;
     struct real_env *real = NULL;
@@ -249,7 +249,7 @@ TEST(background_jobs_never_hold_the_last_worker)
                                  .cond = &cond,
                                  .stage = &stage,
                                  .wait_for = 3}; /* main, the first job, the append */
-        gates[i].job.queue = i < 4 ? ENV_QUEUE_BACKGROUND : ENV_QUEUE_WRITE;
+        gates[i].job.queue = i < 4 ? queue : ENV_QUEUE_WRITE;
     }
     env_submit(real_env_env(real), &gates[0].job);
     raise_stage(&gates[5], 2); /* it runs */
@@ -264,6 +264,16 @@ TEST(background_jobs_never_hold_the_last_worker)
     real_env_free(real); /* runs what is submitted to its end */
     CHECK_EQUAL(stage, 6);
     logger_file_close(log);
+}
+
+TEST(background_jobs_never_hold_the_last_worker)
+{
+    check_last_worker_is_free(ENV_QUEUE_BACKGROUND);
+}
+
+TEST(cold_reads_never_hold_the_last_worker)
+{
+    check_last_worker_is_free(ENV_QUEUE_COLD);
 }
 
 enum { BURST_WORKERS = 4, BURSTS = 50 };

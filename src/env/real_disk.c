@@ -31,7 +31,6 @@
 enum {
     BACKLOG_MANY = 16, /* so many waiting jobs are worth another worker at once */
     WATCH_PERIOD_NS = 1000000,
-    SYNCED_RECENTLY_NS = 100000000,
     COLD_TURN = 4,          /* after so many other jobs it is a cold read's turn */
     WATCH_QUIET_LOOKS = 20, /* after so many without a backlog the watch ends */
 };
@@ -68,7 +67,7 @@ static bool may_take_cold(const struct real_disk *disk)
 {
     if (list_is_empty(&disk->cold) || !may_take_slow(disk))
         return false;
-    return disk->cold_count == 0 || !real_was_within(disk->synced_ns, SYNCED_RECENTLY_NS);
+    return disk->cold_count == 0 || !real_was_within(disk->synced_ns, REAL_SYNCED_RECENTLY_NS);
 }
 
 /* One worker less is for the background while cold reads want one: its steps may be long. */

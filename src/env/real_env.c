@@ -44,6 +44,12 @@ static int64_t mono_ns(struct env *env)
     return real_env_now_ns(container_of(env, struct real_env, env));
 }
 
+static bool is_syncing(struct env *env)
+{
+    const struct real_env *real = container_of(env, struct real_env, env);
+    return real_was_within(&real->synced_ns, REAL_SYNCED_RECENTLY_NS);
+}
+
 static int64_t wall_ms(struct env *env)
 {
     struct timespec t;
@@ -106,6 +112,7 @@ static const struct env_ops ops = {
     .submit = submit,
     .pause = pause_job,
     .resolve = real_resolve,
+    .is_syncing = is_syncing,
     .process_stats = real_process_stats,
 };
 
@@ -124,6 +131,7 @@ static const struct env_ops memory_ops = {
     .submit = submit,
     .pause = pause_job,
     .resolve = real_resolve,
+    .is_syncing = is_syncing,
     .process_stats = real_process_stats,
 };
 

@@ -78,6 +78,8 @@ void real_disk_stop(struct real_disk *disk);
 void real_disk_submit(struct real_disk *disk, struct env_job *job);
 
 /* real_env.c */
+enum { REAL_SYNCED_RECENTLY_NS = 100000000 };
+
 struct real_env {
     struct env env;
     struct real_disk disk;

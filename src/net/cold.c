@@ -7,7 +7,8 @@
  * So before a range is sent the page cache is asked, CACHED_BYTES_MAX ahead. Where it does not have
  * the bytes:
  *
- *   1. The connection gives a worker the next COLD_BYTES to read, into memory of its own.
+ *   1. The connection gives a worker the next piece to read, into memory of its own. It is small
+ * while files are synced: who syncs waits behind what the disk has taken on.
  *   2. The worker reads no more than these. Many connections take turns, piece by piece.
  *   3. Back on the loop the bytes are sent from that memory; what the socket does not take is
  * forgotten.
@@ -18,7 +19,7 @@
  * slow peers.
  *
  * Thread: the connection's loop; read_piece on a worker.
- * Limits: one piece of COLD_BYTES for each connection at most.
+ * Limits: one piece of COLD_BYTES_MAX for each connection at most.
  */
 #include "base/assert.h"
 #include "base/mem.h"
@@ -26,7 +27,8 @@
 
 enum {
     CACHED_BYTES_MAX = 1024 * 1024, /* a Fetch of the usual size asks once */
-    COLD_BYTES = 128 * 1024,
+    COLD_BYTES = 128 * 1024,        /* while files are synced */
+    COLD_BYTES_MAX = 512 * 1024,
 };
 
 struct net_piece {
@@ -60,6 +62,8 @@ void net_cold_drop(struct net_conn *conn)
 static bool read_piece(struct env_job *job)
 {
     struct net_piece *piece = container_of(job, struct net_piece, job);
+    if (env_is_syncing(piece->conn->server->env))
+        piece->len = MIN(piece->len, (size_t)COLD_BYTES);
     piece->data = mem_try(piece->len);
     if (piece->data == NULL)
         piece->error = ERR_NO_MEMORY;
@@ -112,7 +116,7 @@ static bool begin(struct net_conn *conn, const struct sock_part *part)
         .conn = conn,
         .file = env_file_ref(part->file),
         .pos = part->pos,
-        .len = MIN(part->len, (size_t)COLD_BYTES),
+        .len = MIN(part->len, (size_t)COLD_BYTES_MAX),
     };
     net_conn_ref(conn);
     conn->is_cold = true;
