@@ -17,6 +17,9 @@ from kafka_server import KafkaServer, java_command
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 DAY_MS = 86400000
+NOT_YET_THERE = (confluent.ck.KafkaError.NOT_LEADER_FOR_PARTITION,
+                 confluent.ck.KafkaError.LEADER_NOT_AVAILABLE,
+                 confluent.ck.KafkaError.UNKNOWN_TOPIC_OR_PART)
 NAMES = itertools.count()
 SETTINGS = {"log.cleaner.backoff.ms": "100", "log.retention.check.interval.ms": "200",
             "log.initial.task.delay.ms": "100"}
@@ -58,11 +61,23 @@ def seal(two, name, at_ms):
                          "partition": 0}])
 
 
+def end_of(client, place):
+    """Kafka's partitions may come later than its broker after a start."""
+    deadline = time.monotonic() + confluent.LIMIT_S
+    while True:
+        try:
+            return client.get_watermark_offsets(place, confluent.LIMIT_S)[1]
+        except confluent.ck.KafkaException as e:
+            if e.args[0].code() not in NOT_YET_THERE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 def read_all(broker, name):
     """(offset, key, value, timestamp) from the start to the end."""
     client = confluent.consumer(broker)
     place = confluent.ck.TopicPartition(name, 0)
-    _, end = client.get_watermark_offsets(place, confluent.LIMIT_S)
+    end = end_of(client, place)
     place.offset = confluent.ck.OFFSET_BEGINNING
     client.assign([place])
     found, deadline = [], time.monotonic() + confluent.LIMIT_S
