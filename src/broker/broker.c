@@ -113,6 +113,8 @@ static void replicas_new(struct broker *broker)
         .retention_check_ms = config->retention_check_interval_ms,
         .reserve_bytes = config->reserve_bytes,
         .checkpoint_ms = config->checkpoint_interval_ms,
+        .scrub_bytes_per_second = config->scrub_bytes_per_second,
+        .scrub_interval_ms = config->scrub_interval_ms,
         .opening_max = (uint32_t)config->recovery_threads * (uint32_t)broker->dir_count,
         .files_max = shares.files,
         .all_dirs_failed = all_dirs_failed,

@@ -176,6 +176,8 @@ static void read_numbers(struct server_config_loader *l)
     c->request_partitions_max =
         (int32_t)number_of(l, CONFIG_BROKER_MAX_REQUEST_PARTITION_SIZE_LIMIT);
     c->retention_check_interval_ms = number_of(l, CONFIG_BROKER_LOG_RETENTION_CHECK_INTERVAL_MS);
+    c->scrub_bytes_per_second = number_of(l, CONFIG_BROKER_KLAMM_SCRUB_BYTES_PER_SECOND);
+    c->scrub_interval_ms = number_of(l, CONFIG_BROKER_KLAMM_SCRUB_INTERVAL_MS);
     c->reserve_bytes = number_of(l, CONFIG_BROKER_KLAMM_LOG_DIR_RESERVE_BYTES);
     c->checkpoint_interval_ms = number_of(l, CONFIG_BROKER_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);
     load_groups(l);

@@ -61,6 +61,8 @@ struct server_config {
     int fetch_sessions_max;
     int32_t request_partitions_max; /* of a page of DescribeTopicPartitions */
     int64_t retention_check_interval_ms;
+    int64_t scrub_bytes_per_second; /* 0: never */
+    int64_t scrub_interval_ms;
     int64_t reserve_bytes; /* of a log directory; -1: see disk_room_reserve_of */
     int64_t checkpoint_interval_ms;
 

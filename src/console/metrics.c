@@ -36,6 +36,7 @@ struct page {
     const struct net_stats *net;
     const struct broker_stats *stats;
     const struct log_stats *log;
+    const struct scrub_stats *scrub;
     const struct journal_stats *journal;
     struct file_cache_stats files;
     const struct cleaner_stats *cleaner; /* NULL: there is none */
@@ -97,6 +98,7 @@ static void page_init(struct page *page, struct env *env, struct broker *broker,
     page->stats = broker_stats(broker);
     page->groups = broker_group_stats(broker);
     page->log = replica_set_log_stats(broker_replicas(broker));
+    page->scrub = replica_set_scrub_stats(broker_replicas(broker));
     page->journal = broker_journal_stats(broker);
     replica_set_file_stats(broker_replicas(broker), &page->files);
     topic_sums_init(&page->topics);
@@ -395,6 +397,12 @@ static double plain_value(const struct page *page, enum metric metric)
         return 0; /* one broker: its replica is the only one */
     case METRIC_PARTITIONS_AT_MIN_ISR:
         return (double)page->serving;
+    case METRIC_SCRUB_BYTES_TOTAL:
+        return (double)load(&page->scrub->bytes);
+    case METRIC_SCRUB_DAMAGED_TOTAL:
+        return (double)load(&page->scrub->rot);
+    case METRIC_SCRUB_ROUNDS_TOTAL:
+        return (double)load(&page->scrub->rounds);
     case METRIC_LOG_SYNCS_TOTAL:
         return (double)histogram_count(&page->log->sync_time);
     case METRIC_LOG_WRITTEN_BYTES_TOTAL:

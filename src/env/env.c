@@ -140,6 +140,13 @@ bool env_file_is_cached(struct env_file *file, int64_t pos, int64_t len)
     return file->ops->is_cached(file, pos, len);
 }
 
+void env_file_forget(struct env_file *file, int64_t pos, int64_t len)
+{
+    ASSERT(pos >= 0 && len >= 0);
+    if (file->ops->forget != NULL && len > 0)
+        file->ops->forget(file, pos, len);
+}
+
 enum err env_dir_make(struct env *env, const char *path)
 {
     monitor_assert_none();

@@ -109,6 +109,10 @@ enum err env_file_lock(struct env_file *file) MUST_USE;
 /* Is the whole range in the page cache? A hint; does not block. Thread: any, also loops. */
 bool env_file_is_cached(struct env_file *file, int64_t pos, int64_t len);
 
+/* What the page cache has of the range is not needed any more, by us. A hint. Thread: any, blocks.
+ */
+void env_file_forget(struct env_file *file, int64_t pos, int64_t len);
+
 enum err env_dir_make(struct env *env, const char *path) MUST_USE;   /* ERR_EXISTS */
 enum err env_dir_sync(struct env *env, const char *path) MUST_USE;   /* names in it are durable */
 enum err env_dir_remove(struct env *env, const char *path) MUST_USE; /* must be empty */
@@ -267,6 +271,7 @@ struct env_file_ops {
     enum err (*allocate)(struct env_file *file, int64_t pos, int64_t len);
     enum err (*lock)(struct env_file *file);
     bool (*is_cached)(struct env_file *file, int64_t pos, int64_t len);
+    void (*forget)(struct env_file *file, int64_t pos, int64_t len); /* may be NULL */
 };
 
 struct env_file {

@@ -311,6 +311,11 @@ static bool file_is_cached(struct env_file *file, int64_t pos, int64_t len)
     return len < PROBE_BYTES || is_byte_cached(file, pos + len - 1);
 }
 
+static void file_forget(struct env_file *file, int64_t pos, int64_t len)
+{
+    (void)posix_fadvise(fd_of(file), pos, len, POSIX_FADV_DONTNEED);
+}
+
 static const struct env_file_ops file_ops = {
     .close = file_close,
     .read = file_read,
@@ -321,6 +326,7 @@ static const struct env_file_ops file_ops = {
     .allocate = file_allocate,
     .lock = file_lock,
     .is_cached = file_is_cached,
+    .forget = file_forget,
 };
 
 int real_file_fd(const struct env_file *file)

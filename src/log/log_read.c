@@ -182,6 +182,10 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
     };
     if (range.len < first.size)
         range.len = whole_first ? first.size : 0;
+    int64_t sound = segment_sound_bytes(view->segment, range.pos, MAX(range.len, (int64_t)1));
+    if (sound == 0)
+        return ERR_CORRUPT; /* as the scrub found out */
+    range.len = MIN(range.len, sound);
     ASSERT(range.len >= 0 && range.pos + range.len <= end_pos);
     if (range.len == first.size && first.last_offset >= 0)
         range.next_offset = first.last_offset + 1;

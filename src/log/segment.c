@@ -74,6 +74,7 @@ void segment_unref(struct segment *seg)
     ASSERT(!list_is_linked(&seg->link));
     ASSERT(!list_is_linked(&seg->unsynced_link));
     segment_close_files(seg);
+    segment_forget_rot(seg);
     log_home_unref(seg->home);
     mem_free(seg);
 }

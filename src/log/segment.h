@@ -36,7 +36,11 @@ struct log_home *log_home_new(struct env *env, struct file_cache *files, const c
 struct log_home *log_home_ref(struct log_home *home);
 void log_home_unref(struct log_home *home); /* accepts NULL */
 
-enum { SEGMENT_FILES = FILE_SLOTS, SEGMENT_RESUMES = 4 }; /* LOG_FILE_LOG to LOG_FILE_TIMEINDEX */
+enum {
+    SEGMENT_FILES = FILE_SLOTS, /* LOG_FILE_LOG to LOG_FILE_TIMEINDEX */
+    SEGMENT_RESUMES = 4,
+    SEGMENT_ROT_MAX = 16,
+};
 
 /* Where a reader goes on who got everything before `offset`: the end of a batch that was found
  * before. pos 0: none. */
@@ -44,6 +48,13 @@ struct segment_resume {
     int64_t offset;
     uint32_t pos;
     uint32_t cuts; /* of the segment when it was found: after a cut there may be no border here */
+};
+
+/* Bytes that the scrub found to be damaged. */
+struct segment_rot {
+    struct segment_rot *next;
+    int64_t pos;
+    _Atomic int64_t end;
 };
 
 struct segment {
@@ -60,6 +71,7 @@ struct segment {
     struct segment_resume resumes[SEGMENT_RESUMES]; /* [lock] */
     uint8_t resume_next;                            /* [lock] the one to be replaced next */
     struct file_slots files;
+    _Atomic(struct segment_rot *) rot; /* NULL: none is known; grows at the front */
 };
 
 /* One reference; touches no file. */
@@ -82,6 +94,13 @@ enum err segment_file_make(struct segment *seg, enum log_file_kind kind, bool em
 /* Creates the three files or empties those that are there. Blocks; the names are not durable yet.
  * On failure some may be there: segment_unlink_all. */
 enum err segment_create(struct segment *seg) MUST_USE;
+
+/* Readers get nothing of this range from now on. At most SEGMENT_ROT_MAX are kept apart; further
+ * ones widen the newest. By one thread at a time. */
+void segment_mark_rot(struct segment *seg, int64_t pos, int64_t end);
+/* How many of `len` bytes from a batch's begin may be read; 0: it is damaged itself. */
+int64_t segment_sound_bytes(const struct segment *seg, int64_t pos, int64_t len);
+void segment_forget_rot(struct segment *seg); /* nobody reads any more */
 
 /* Closes what is open; readers keep what they hold. */
 void segment_close_files(struct segment *seg);

@@ -156,8 +156,10 @@ enum err partition_read(struct partition *p, const struct partition_read *read,
         ASSERT(mode == ENV_NOWAIT);
         return ERR_AGAIN;
     }
-    if (e != ERR_OK && e != ERR_FULL) /* no descriptors just now: nothing to send, try again */
-        found.error = KERR_KAFKA_STORAGE_ERROR;
+    /* ERR_FULL: no descriptors just now: nothing to send, try again. Of what is damaged clients can
+     * tell people, who may pass over it. */
+    if (e != ERR_OK && e != ERR_FULL)
+        found.error = e == ERR_CORRUPT ? KERR_CORRUPT_MESSAGE : KERR_KAFKA_STORAGE_ERROR;
     hide_offsets(&found);
     *result = found;
     return ERR_OK;

@@ -85,6 +85,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     set->rooms = replica_set_rooms_new(set);
     if (cleaner_is_enabled(options->layers))
         set->cleaner = replica_cleaner_new(set);
+    set->scrub = replica_set_scrub_new(set);
     return set;
 }
 
@@ -120,6 +121,7 @@ void replica_set_free(struct replica_set *set)
     replica_set_forget_found(set);
     replica_set_doomed_free(set);
     replica_set_rooms_free(set->rooms);
+    replica_set_scrub_free(set->scrub);
     config_layers_release(&set->layers);
     file_cache_unref(set->files);
     monitor_deinit(&set->monitor);
@@ -605,6 +607,7 @@ void replica_set_follow(struct replica_set *set, struct image *after,
     if (is_first) {
         replica_set_timer_start(set);
         replica_set_rooms_start(set);
+        replica_set_scrub_start(set);
     }
     if (set->follow.to_open_count > 0)
         opening_progress_begin(&set->progress, set->env, set->options.loop,
@@ -654,6 +657,11 @@ void replica_set_each(struct replica_set *set, void (*each)(void *arg, struct pa
         partition_unref(all[i]);
     }
     mem_free(all);
+}
+
+const struct scrub_stats *replica_set_scrub_stats(const struct replica_set *set)
+{
+    return &set->scrub_stats;
 }
 
 const struct log_stats *replica_set_log_stats(const struct replica_set *set)

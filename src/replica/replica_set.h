@@ -20,6 +20,7 @@
 #include "metadata/image.h"
 #include "replica/partition.h"
 #include "replica/replica_cleaner.h"
+#include "replica/replica_set_scrub.h"
 
 struct replica_set;
 
@@ -32,8 +33,10 @@ struct replica_set_options {
     int64_t retention_check_ms;         /* between two rounds of upkeep, at most */
     int64_t checkpoint_ms; /* the same; and the least between two writings of checkpoints */
     int64_t reserve_bytes; /* see disk_room.h */
-    uint32_t opening_max;  /* partitions that are opened at a time */
-    uint32_t files_max;    /* files of segments that stay open */
+    int64_t scrub_bytes_per_second;     /* 0: never */
+    int64_t scrub_interval_ms;          /* from the begin of a round to the next */
+    uint32_t opening_max;               /* partitions that are opened at a time */
+    uint32_t files_max;                 /* files of segments that stay open */
     void (*all_dirs_failed)(void *arg); /* no directory is left to serve from; on the loop */
     /* A partition that was offline since it was to be opened serves now; on the loop. May be NULL.
      */
@@ -93,6 +96,7 @@ struct replica_set_counts {
 void replica_set_counts(struct replica_set *set, struct replica_set_counts *out);
 
 /* Borrowed for the set's life. */
+const struct scrub_stats *replica_set_scrub_stats(const struct replica_set *set);
 const struct log_stats *replica_set_log_stats(const struct replica_set *set);
 
 /* The open files of its partitions' segments. Thread: any. */

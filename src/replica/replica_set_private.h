@@ -115,6 +115,8 @@ struct replica_set {
     struct replica_set_reopening reopening;
     atomic_bool waits_for_epochs; /* see replica_set_wait_for_epochs */
     struct replica_set_rooms *rooms;
+    struct replica_set_scrub *scrub;
+    struct scrub_stats scrub_stats;
 };
 
 /* [monitor] NULL: none. */

@@ -446,9 +446,10 @@ static bool write_stop(struct env_job *job)
 void replica_set_finish_stop(struct replica_set *set)
 {
     ASSERT(set->follow.is_stopping);
+    bool looks = !replica_set_rooms_stop(set);
+    bool scrubs = !replica_set_scrub_stop(set);
     if (set->checkpoint_is_busy || set->idle_is_busy || set->doomed_is_busy ||
-        replica_cleaner_is_busy(set->cleaner) || set->stop_is_written ||
-        !replica_set_rooms_stop(set))
+        replica_cleaner_is_busy(set->cleaner) || set->stop_is_written || looks || scrubs)
         return; /* its end comes back here */
     if (!set->journals_are_closed) {
         replica_set_close_journals(set);

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/* scrub: see scrub.h. Thread: see there. */
+#include "log/scrub.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "log/partition_log_private.h"
+#include "log/segment_walk.h"
+
+enum { BUFFER_BYTES = 64 * 1024 };
+
+bool partition_log_scrub_next(const struct partition_log *log, int64_t from_offset,
+                              struct scrub_target *out)
+{
+    int64_t synced = partition_log_recovery_point(log);
+    uint32_t i =
+        from_offset > log->segments[0]->base_offset ? log_segment_index(log, from_offset) : 0;
+    if (log->segments[i]->base_offset < from_offset)
+        i++;
+    for (; i + 1 < log->segment_count; i++) {
+        struct segment *seg = log->segments[i];
+        int64_t next = log->segments[i + 1]->base_offset;
+        if (next > synced)
+            return false;
+        if (seg->tail.size == 0 || next <= log->log_start)
+            continue; /* nothing to lose there */
+        *out = (struct scrub_target){
+            .segment = segment_ref(seg),
+            .end = seg->tail.size,
+            .next_offset = next,
+            .cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed),
+        };
+        return true;
+    }
+    return false;
+}
+
+bool partition_log_scrub_is_current(const struct partition_log *log,
+                                    const struct scrub_target *target)
+{
+    uint32_t i = log_segment_index(log, target->segment->base_offset);
+    return log->segments[i] == target->segment &&
+           atomic_load_explicit(&target->segment->cuts, memory_order_relaxed) == target->cuts;
+}
+
+void scrub_begin(struct scrub *s, const struct scrub_target *take_target)
+{
+    ASSERT(s->target.segment == NULL && take_target->segment != NULL);
+    *s = (struct scrub){.target = *take_target, .last_offset = -1};
+}
+
+void scrub_end(struct scrub *s)
+{
+    env_file_unref(s->file);
+    segment_unref(s->target.segment);
+    mem_free(s->buffer);
+    *s = (struct scrub){0};
+}
+
+static bool make_path(const struct scrub *s, char *out, size_t size)
+{
+    struct log_file_name name = {.offset = s->target.segment->base_offset, .kind = LOG_FILE_LOG};
+    char text[LOG_NAME_SIZE];
+    int len = snprintf(out, size, "%s/%s", s->target.segment->home->dir,
+                       log_file_name_format(text, &name));
+    return len > 0 && (size_t)len < size;
+}
+
+static bool is_cut(const struct scrub *s)
+{
+    return atomic_load(&s->target.segment->cuts) != s->target.cuts;
+}
+
+/* ---- one batch */
+
+static void walk_from(const struct scrub *s, struct segment_walk *walk, int64_t pos)
+{
+    segment_walk_init(walk, s->file, pos, s->target.end, ENV_WAIT);
+    walk->reads_all = true;
+    segment_walk_use(walk, s->buffer, BUFFER_BYTES);
+}
+
+/* ERR_NOT_FOUND: at the end. */
+static enum err check_next(const struct scrub *s, struct segment_walk *walk,
+                           struct batch_header *header)
+{
+    int64_t pos;
+    uint32_t crc = 0;
+    enum err e = segment_walk_next(walk, header, &pos);
+    if (e == ERR_OK)
+        e = segment_walk_crc(walk, pos, header, &crc);
+    if (e == ERR_OK && (crc != header->crc || header->base_offset <= s->last_offset))
+        e = ERR_CORRUPT;
+    return e == ERR_RANGE ? ERR_CORRUPT : e; /* the file has become shorter */
+}
+
+/* Where the batch at s->pos ends, if what is there can be believed; -1. */
+static int64_t size_of_bad(const struct scrub *s)
+{
+    struct segment_walk walk;
+    struct batch_header bad, next;
+    int64_t pos;
+    walk_from(s, &walk, s->pos);
+    if (segment_walk_next(&walk, &bad, &pos) != ERR_OK)
+        return -1;
+    int64_t size = (int64_t)batch_size(&bad);
+    if (s->pos + size == s->target.end)
+        return size;
+    return segment_walk_next(&walk, &next, &pos) == ERR_OK && next.base_offset > s->last_offset
+               ? size
+               : -1;
+}
+
+/* The batch at s->pos is bad: once more, from the disk; then it is marked. False: it is not. */
+static bool judge_bad(struct scrub *s, enum err e, struct scrub_find *found)
+{
+    struct segment_walk walk;
+    struct batch_header header;
+    env_file_forget(s->file, 0, s->target.end);
+    walk_from(s, &walk, s->pos);
+    enum err again = check_next(s, &walk, &header);
+    if (again == ERR_OK || is_cut(s))
+        return false;
+    *found = (struct scrub_find){.error = again == ERR_CORRUPT ? ERR_CORRUPT : e, .pos = s->pos};
+    found->size = size_of_bad(s);
+    found->offset = s->last_offset >= 0 ? s->last_offset + 1 : s->target.segment->base_offset;
+    if (!make_path(s, found->path, sizeof(found->path)))
+        found->path[0] = '\0';
+    found->is_known = segment_sound_bytes(s->target.segment, s->pos, 1) == 0;
+    segment_mark_rot(s->target.segment, s->pos,
+                     found->size >= 0 ? s->pos + found->size : s->target.end);
+    return true;
+}
+
+/* Behind what is bad. */
+static void pass_bad(struct scrub *s, const struct scrub_find *found)
+{
+    s->pos = found->size >= 0 ? s->pos + found->size : s->target.end;
+}
+
+/* ---- a piece */
+
+static enum err open_file(struct scrub *s, struct env *env)
+{
+    char path[LOG_PATH_SIZE];
+    if (!make_path(s, path, sizeof(path)))
+        return ERR_TOO_LARGE;
+    s->buffer = mem_try(BUFFER_BYTES);
+    if (s->buffer == NULL)
+        return ERR_NO_MEMORY;
+    return env_file_open(env, path, ENV_READ, &s->file);
+}
+
+static enum scrub_result read_piece(struct scrub *s, int64_t bytes_max, struct scrub_find *found)
+{
+    struct segment_walk walk;
+    struct batch_header header;
+    int64_t from = s->pos;
+    walk_from(s, &walk, s->pos);
+    while (s->pos - from < bytes_max) {
+        enum err e = check_next(s, &walk, &header);
+        if (e == ERR_NOT_FOUND || is_cut(s))
+            return SCRUB_DONE;
+        if (e != ERR_OK && judge_bad(s, e, found)) {
+            pass_bad(s, found);
+            return SCRUB_ROT;
+        }
+        if (e != ERR_OK) { /* a reading of the moment: that batch again */
+            walk_from(s, &walk, s->pos);
+            if (check_next(s, &walk, &header) != ERR_OK)
+                return SCRUB_DONE; /* or the segment is going: another time */
+        }
+        s->last_offset = batch_last_offset(&header);
+        s->pos = walk.pos;
+    }
+    return SCRUB_MORE;
+}
+
+enum scrub_result scrub_step(struct scrub *s, struct env *env, int64_t bytes_max,
+                             int64_t *read_bytes, struct scrub_find *found)
+{
+    ASSERT(s->target.segment != NULL && bytes_max > 0);
+    *read_bytes = 0;
+    if (s->file == NULL && open_file(s, env) != ERR_OK)
+        return SCRUB_DONE; /* retention or compaction was quicker, or it is not the time for it */
+    int64_t from = s->pos;
+    bool was_cached = env_file_is_cached(s->file, from, MIN(bytes_max, s->target.end - from));
+    enum scrub_result result = read_piece(s, bytes_max, found);
+    *read_bytes = s->pos - from;
+    if (!was_cached)
+        env_file_forget(s->file, from, s->pos - from);
+    return result;
+}
