@@ -79,7 +79,7 @@ static struct partition *partition_blank(struct env *env, const struct partition
     p->state = PARTITION_LEADING;
     p->leader_epoch = options->leader_epoch;
     if (options->was_offline)
-        refused_batches_strict(&p->refused, env_wall_ms(env));
+        refused_batches_strict(&p->refused, env_mono_ns(env) / 1000000);
     p->append_epoch_min = options->leader_epoch + options->waits_for_epoch;
     p->retired_due_ms = INT64_MAX;
     p->flush_due_ms = INT64_MAX;

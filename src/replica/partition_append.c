@@ -74,17 +74,24 @@ static enum kerr append_new(struct partition *p, struct partition_append *append
     return KERR_NONE;
 }
 
+/* Not by the calendar, which may jump. */
+static int64_t now_ms(const struct partition *p)
+{
+    return env_mono_ns(p->env) / 1000000;
+}
+
 /* What is left of a nearly full disk is for what gives it room again, and for groups. */
 static enum kerr refuse_for_room(struct partition *p, struct partition_append *append,
-                                 bool is_unknown, int64_t now_ms)
+                                 bool is_unknown)
 {
     const struct batch_header *batch = &append->log.header;
-    if (!refused_batches_allow(&p->refused, batch, is_unknown, now_ms))
+    if (!refused_batches_is_empty(&p->refused) &&
+        !refused_batches_allow(&p->refused, batch, is_unknown, now_ms(p)))
         return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     append->found_low = append->spares_reserve && disk_room_is_low(log_dir_room(p->dir));
     if (!append->found_low && p->leader_epoch >= p->append_epoch_min)
         return KERR_NONE;
-    refused_batches_note(&p->refused, batch, now_ms);
+    refused_batches_note(&p->refused, batch, now_ms(p));
     return KERR_KAFKA_STORAGE_ERROR;
 }
 
@@ -110,7 +117,7 @@ void partition_append(struct partition *p, struct partition_append *append, int6
         error = kerr_of_verdict(check.verdict);
     }
     if (error == KERR_NONE && check.verdict == PRODUCER_NEW)
-        error = refuse_for_room(p, append, check.is_unknown, now_wall_ms);
+        error = refuse_for_room(p, append, check.is_unknown);
     if (error == KERR_NONE) {
         if (check.verdict == PRODUCER_REPEAT)
             append_repeat(p, append, &check);

@@ -75,7 +75,7 @@ static void note_refused(struct partition *p)
 {
     LIST_FOR_EACH (node, &p->commit.appends) {
         const struct log_append *append = container_of(node, struct log_append, link);
-        refused_batches_note(&p->refused, &append->header, env_wall_ms(p->env));
+        refused_batches_note(&p->refused, &append->header, env_mono_ns(p->env) / 1000000);
     }
 }
 

@@ -35,7 +35,13 @@ struct refused_batches {
 
 void refused_batches_deinit(struct refused_batches *refused);
 
-/* Of one epoch the earliest is kept. Without a producer id: nothing. */
+/* Nobody was refused, and it is not strict: all may be taken. */
+static inline bool refused_batches_is_empty(const struct refused_batches *refused)
+{
+    return refused->count == 0 && refused->strict_until_ms == 0;
+}
+
+/* Times are monotonic. Of one epoch the earliest is kept. Without a producer id: nothing. */
 void refused_batches_note(struct refused_batches *refused, const struct batch_header *batch,
                           int64_t now_ms);
 
