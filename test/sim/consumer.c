@@ -307,6 +307,7 @@ static enum fetch_outcome take_error(struct consumer *c, struct consumer_partiti
     case KERR_LEADER_NOT_AVAILABLE:
     case KERR_UNKNOWN_TOPIC_OR_PARTITION:
     case KERR_KAFKA_STORAGE_ERROR:
+    case KERR_CORRUPT_MESSAGE: /* what is there is no batch */
     case KERR_OFFSET_NOT_AVAILABLE:
         return FETCH_WAITS;
     default:
