@@ -444,6 +444,13 @@ void journal_rotate(struct journal *j)
         env_submit(j->env, &j->job);
 }
 
+void journal_keep_all(struct journal *j)
+{
+    monitor_enter(&j->monitor);
+    j->keeps_all = true;
+    monitor_leave(&j->monitor);
+}
+
 void journal_fail(struct journal *j)
 {
     monitor_enter(&j->monitor);

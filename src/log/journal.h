@@ -150,6 +150,10 @@ bool journal_has_entries(const struct journal *j);
 /* The log directory failed: no more commits. */
 void journal_fail(struct journal *j);
 
+/* It alone has what a partition could not sync (at a stop, with a full disk): nothing of it becomes
+ * void any more. It goes on taking commits as long as there is room. */
+void journal_keep_all(struct journal *j);
+
 /* A small commit synced its segment: the files are made when there were enough of them. */
 void journal_note_small(struct journal *j);
 

@@ -48,7 +48,7 @@ static struct env_job *next_job(struct journal *j)
 /* [monitor] All that it covers is synced: then a half may be filled again. */
 static void put_void(struct journal *j)
 {
-    if (j->void_due == 0)
+    if (j->void_due == 0 || j->keeps_all)
         return;
     struct journal_half *half = &j->halves[j->current];
     /* In the room that is kept for it, when there is no other. */
@@ -178,7 +178,8 @@ static struct journal_half *cleaned_half(struct journal *j)
 static struct journal_client *next_to_ask(struct journal *j)
 {
     struct journal_half *half = cleaned_half(j);
-    if (half == NULL || j->asked >= LIMIT_JOURNAL_FLUSHES || list_is_empty(&half->unsynced))
+    if (half == NULL || j->keeps_all || j->asked >= LIMIT_JOURNAL_FLUSHES ||
+        list_is_empty(&half->unsynced))
         return NULL;
     struct journal_cover *cover = container_of(half->unsynced.next, struct journal_cover, link);
     if (cover->is_asked)
@@ -194,7 +195,8 @@ static struct journal_client *next_to_ask(struct journal *j)
 static bool wants_asking(struct journal *j)
 {
     struct journal_half *half = cleaned_half(j);
-    return half != NULL && j->asked < LIMIT_JOURNAL_FLUSHES && !list_is_empty(&half->unsynced) &&
+    return half != NULL && !j->keeps_all && j->asked < LIMIT_JOURNAL_FLUSHES &&
+           !list_is_empty(&half->unsynced) &&
            !container_of(half->unsynced.next, struct journal_cover, link)->is_asked;
 }
 
@@ -242,6 +244,8 @@ static enum err prepare_close(struct journal *j)
 {
     if (!j->close_is_clean)
         return ERR_OK;
+    if (j->keeps_all)
+        return ERR_IO;
     if (j->left.count > 0)
         return ERR_BUSY;
     switch (journal_state(j)) {

@@ -251,6 +251,25 @@ TEST(an_old_half_is_left_when_it_is_asked_and_nothing_is_then_replayed)
     end(&s);
 }
 
+/* A partition that could not be closed: its last commits are in the journal alone. */
+TEST(a_journal_that_shall_keep_all_has_nothing_void)
+{
+    struct place s;
+    begin(&s, 2);
+    journal_keep_all(s.b.journal);
+    journal_rotate(s.b.journal);
+    bench_run(&s.b);
+    CHECK_EQUAL(s.b.members[1].covers, 1);
+    CHECK_EQUAL(member_put(&s.b.members[0], 1, 10), WAY_JOURNAL); /* it goes on */
+    CHECK_EQUAL(bench_close(&s.b), ERR_IO);
+    bench_drop(&s.b);
+    CHECK_EQUAL(bench_open(&s.b), ERR_OK);
+    CHECK_EQUAL(s.b.members[1].covers, 1); /* it is replayed */
+    bench_run(&s.b);
+    CHECK_EQUAL(s.b.members[1].covers, 0);
+    end(&s);
+}
+
 /* ---- cuts */
 
 TEST(a_cut_waits_for_room_and_is_forgotten_with_the_last_entry)

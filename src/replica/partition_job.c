@@ -387,9 +387,9 @@ static void close_log(struct partition *p)
     p->is_job_busy = false;
     partition_leave_and_fire(p, &fire);
     if (is_lost)
-        journal_fail(p->journal); /* it alone has what was not synced: nothing may become void */
+        journal_keep_all(p->journal);
     if (wants_flush)
-        journal_flushed(p->journal, &p->journal_client, INT64_MAX);
+        journal_flushed(p->journal, &p->journal_client, is_lost ? -1 : INT64_MAX);
     done(arg, e);
 }
 
