@@ -75,7 +75,7 @@ struct journal {
     uint64_t groups_synced; /* the same */
     bool replay_has_ended;  /* its void entry is due, or written */
     bool is_making;         /* make_job is on its way */
-    bool keeps_all; /* nothing becomes void any more */
+    bool keeps_all;         /* nothing becomes void any more */
     bool wants_rotation;
     bool wants_close;
     bool close_is_clean;
