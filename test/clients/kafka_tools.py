@@ -54,8 +54,10 @@ class Tools:
 
     def table(self, *args):
         """The rows of kafka-consumer-groups --describe, by the names in its head."""
-        lines = [line.split() for line in self.run(*args).splitlines() if line.strip()]
-        at = next(i for i, line in enumerate(lines) if line[0] == "GROUP")
+        said = self.run(*args)
+        lines = [line.split() for line in said.splitlines() if line.strip()]
+        at = next((i for i, line in enumerate(lines) if line[0] == "GROUP"), None)
+        assert at is not None, said
         return [dict(zip(lines[at], line)) for line in lines[at + 1:]]
 
 

@@ -380,6 +380,9 @@ def test_validated_configs_of_brokers_change_nothing(peers, node):
 VALUES = {
     "compression.gzip.level": (5, 6), "compression.lz4.level": (5, 6),
     "compression.type": ("lz4", "zstd"), "compression.zstd.level": (-5, 6),
+    "log.cleaner.delete.retention.ms": (5000, 6000),
+    "log.cleaner.max.compaction.lag.ms": (50000000, 60000000),
+    "log.cleaner.min.cleanable.ratio": (0.3, 0.4), "log.cleaner.min.compaction.lag.ms": (5, 6),
     "log.cleanup.policy": ("compact", "compact,delete"),
     "log.flush.interval.messages": (50, 60), "log.flush.interval.ms": (5000, 6000),
     "log.index.interval.bytes": (5000, 6000), "log.index.size.max.bytes": (50000, 60000),
@@ -396,7 +399,9 @@ VALUES = {
 # Kafka sets the first at its start, for its eligible leader replicas; klamm.ack is ours alone.
 OURS_ALONE = {"min.insync.replicas": (2, 3), "klamm.ack": ("cache", "disk")}
 AT_START = {"listeners", "listener.security.protocol.map", "num.io.threads", "num.network.threads",
-            "num.recovery.threads.per.data.dir"}
+            "num.recovery.threads.per.data.dir", "log.cleaner.backoff.ms", "log.cleaner.threads",
+            "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor",
+            "log.cleaner.io.buffer.size", "log.cleaner.io.max.bytes.per.second"}
 
 
 def dynamic_keys():
@@ -771,9 +776,9 @@ def test_names_of_what_has_configs(peers):
 @pytest.mark.parametrize("kind,name", [(TOPIC, "first"), (BROKER, "1"), (GROUP, "g")])
 def test_every_config_has_its_documentation(peers, kind, name):
     """As in Kafka; where a key has no effect here, the text says so."""
-    standing = {"log.cleaner.threads": "(without effect in this build)", "process.roles": "(means nothing to this broker)",
+    standing = {"process.roles": "(means nothing to this broker)",
                 "ssl.keystore.location": "the default the broker does not start)",
-                "min.cleanable.dirty.ratio": "(kept, without effect yet)", "share.session.timeout.ms": "(kept, without effect yet)"}
+                "local.retention.ms": "(kept, without effect yet)", "share.session.timeout.ms": "(kept, without effect yet)"}
     for peer in peers:
         rows = documented(peer, kind, name)
         assert len(rows) > 20

@@ -15,7 +15,7 @@ import batch as b
 from confluent import create
 from wire import Wire
 
-OK, STORAGE_ERROR = 0, 56
+OK, CORRUPT_MESSAGE, STORAGE_ERROR = 0, 2, 56
 MAGIC = 16
 FIRST_COUNT, MORE_COUNT = 60, 10
 SEGMENT = "00000000000000000000"
@@ -358,7 +358,7 @@ def test_what_rots_below_the_recovery_point_is_never_served_as_good(broker_of):
         code, found = fetch(wire, body, 0)
         assert code == OK and [base for base, fits, _ in found if not fits] == [bad[0]], found
         code, found = fetch(wire, middle, bad[1])
-        assert (code, found) == (STORAGE_ERROR, [])
+        assert (code, found) == (CORRUPT_MESSAGE, [])
         for topic, number in zip((body, middle), bad):
             code, found = fetch(wire, topic, number + 1)
             assert code == OK and found[0] == (number + 1, True, value(number + 1)), found
