@@ -363,14 +363,21 @@ void put_delete_topic(struct kbuf *b, const char *name)
     end_frame(b, start);
 }
 
-void put_produce_many(struct kbuf *b, const struct produce_many *produce)
+/* Up to the number of partitions. */
+static size_t begin_produce(struct kbuf *b, int16_t acks, const char *topic)
 {
     size_t start = begin_frame(b, API_PRODUCE, 9, true);
     put_uvarint(b, 0); /* no transactional id */
-    put_i16(b, produce->acks);
+    put_i16(b, acks);
     put_i32(b, 30000);
     put_uvarint(b, 2); /* one topic */
-    put_compact_string(b, produce->topic);
+    put_compact_string(b, topic);
+    return start;
+}
+
+void put_produce_many(struct kbuf *b, const struct produce_many *produce)
+{
+    size_t start = begin_produce(b, produce->acks, produce->topic);
     put_uvarint(b, (uint32_t)produce->count + 1);
     for (int i = 0; i < produce->count; i++) {
         put_i32(b, produce->partitions[i]);
@@ -385,12 +392,7 @@ void put_produce_many(struct kbuf *b, const struct produce_many *produce)
 
 size_t put_produce(struct kbuf *b, const struct produce_spec *produce)
 {
-    size_t start = begin_frame(b, API_PRODUCE, 9, true);
-    put_uvarint(b, 0); /* no transactional id */
-    put_i16(b, produce->acks);
-    put_i32(b, 30000);
-    put_uvarint(b, 2); /* one topic */
-    put_compact_string(b, produce->topic);
+    size_t start = begin_produce(b, produce->acks, produce->topic);
     put_uvarint(b, 2); /* one partition */
     size_t partition_pos = b->size;
     put_i32(b, produce->partition);

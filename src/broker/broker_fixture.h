@@ -11,6 +11,7 @@
 #include "broker/broker.h"
 #include "env/mem_env.h"
 #include "wire/message_header.h"
+#include "wire/record.h"
 
 enum { FIXTURE_SETS_MAX = 16 };
 
@@ -43,6 +44,10 @@ void *fixture_ask(struct broker_fixture *f, int16_t key, int16_t version, const 
 /* The same in two steps; the answer may come later. `peer` stays the caller's. */
 void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *request);
 void *fixture_receive(struct broker_fixture *f, struct sock *peer, int16_t key, int16_t version);
+
+/* Sends a Produce of a batch with just this record for partition 0 of "t"; the batch's size. The
+ * answer, of version 12, is the caller's to receive. */
+size_t fixture_say_produce(struct sock *peer, const struct record *record, int16_t acks);
 
 /* The bytes that fixture_send sends, in a writer that the caller deinits. */
 void fixture_write(struct wire_writer *w, int16_t key, int16_t version, const void *request);

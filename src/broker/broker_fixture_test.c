@@ -6,11 +6,13 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "wire/batch_builder.h"
 #include "wire/codec.h"
 #include "wire/create_topics.h"
 #include "wire/kerr.h"
+#include "wire/produce.h"
 
-enum { CREATE_TOPICS_KEY = 19, FIXTURE_PORT = 9092, CORRELATION_ID = 77 };
+enum { PRODUCE_KEY = 0, CREATE_TOPICS_KEY = 19, FIXTURE_PORT = 9092, CORRELATION_ID = 77 };
 
 static void on_ready(void *arg)
 {
@@ -125,6 +127,31 @@ void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *r
     fixture_write(&w, key, version, request);
     mem_sock_say(peer, w.data, w.size);
     wire_writer_deinit(&w);
+}
+
+size_t fixture_say_produce(struct sock *peer, const struct record *record, int16_t acks)
+{
+    struct batch_builder b;
+    struct batch_buffer batch;
+    struct batch_options options = batch_options_default();
+    batch_buffer_init(&batch, INT32_MAX);
+    batch_builder_init(&b);
+    batch_builder_start(&b, &options);
+    CHECK_EQUAL(batch_builder_add(&b, record), ERR_OK);
+    CHECK_EQUAL(batch_builder_finish(&b, &batch), ERR_OK);
+    struct produce_request_partition_produce_data partition = {
+        .index = 0, .records = {.data = batch.data, .len = (int32_t)batch.len}};
+    struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
+                                                       .partition_data = {&partition, 1}};
+    struct produce_request request = {.transactional_id = wire_str_of(NULL),
+                                      .acks = acks,
+                                      .timeout_ms = 1000,
+                                      .topic_data = {&topic, 1}};
+    fixture_send(peer, PRODUCE_KEY, 12, &request);
+    size_t size = batch.len;
+    batch_builder_deinit(&b);
+    batch_buffer_deinit(&batch);
+    return size;
 }
 
 /* All that is here of the next answer. */

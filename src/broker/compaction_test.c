@@ -9,7 +9,6 @@
 #include "broker/broker_fixture.h"
 #include "broker/broker_stats.h"
 #include "replica/replica_set.h"
-#include "wire/batch_builder.h"
 #include "wire/create_topics.h"
 #include "wire/delete_topics.h"
 #include "wire/describe_log_dirs.h"
@@ -44,33 +43,17 @@ static void create(struct broker_fixture *f, const char *policy)
 
 static void produce(struct broker_fixture *f, int number)
 {
-    struct batch_options options = batch_options_default();
-    struct batch_buffer batch;
-    struct batch_builder b;
-    batch_buffer_init(&batch, INT32_MAX);
-    batch_builder_init(&b);
-    batch_builder_start(&b, &options);
     char key[16];
     char value[64];
     struct record r = {.timestamp = env_wall_ms(&f->m.env)};
     r.key = (struct record_bytes){(uint8_t *)key, snprintf(key, sizeof(key), "k%d", number % 5)};
     r.value =
         (struct record_bytes){(uint8_t *)value, snprintf(value, sizeof(value), "value %d", number)};
-    CHECK_EQUAL(batch_builder_add(&b, &r), ERR_OK);
-    CHECK_EQUAL(batch_builder_finish(&b, &batch), ERR_OK);
-    struct produce_request_partition_produce_data partition = {
-        .index = 0, .records = {.data = batch.data, .len = (int32_t)batch.len}};
-    struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
-                                                       .partition_data = {&partition, 1}};
-    struct produce_request request = {.transactional_id = wire_str_of(NULL),
-                                      .acks = -1,
-                                      .timeout_ms = 1000,
-                                      .topic_data = {&topic, 1}};
-    const struct produce_response *response = fixture_ask(f, PRODUCE, 12, &request);
+    fixture_say_produce(f->peer, &r, -1);
+    mem_env_run_until_idle(&f->m);
+    const struct produce_response *response = fixture_receive(f, f->peer, PRODUCE, 12);
     CHECK(response != NULL);
     CHECK_EQUAL(response->responses.items[0].partition_responses.items[0].error_code, KERR_NONE);
-    batch_builder_deinit(&b);
-    batch_buffer_deinit(&batch);
 }
 
 static void begin(struct broker_fixture *f, const char *const *sets, const char *policy)

@@ -4,7 +4,6 @@
 #include "base/macros.h"
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
-#include "wire/batch_builder.h"
 #include "wire/codec.h"
 #include "wire/create_topics.h"
 #include "wire/delete_records.h"
@@ -221,28 +220,10 @@ static const char *const with_reserve[] = {"klamm.log.dir.reserve.bytes=100000",
 
 static void say_produce(struct broker_fixture *f, struct sock *peer, int16_t acks)
 {
-    struct batch_builder b;
-    struct batch_buffer batch;
-    struct batch_options options = batch_options_default();
     static const uint8_t value[VALUE_BYTES];
-    batch_buffer_init(&batch, INT32_MAX);
-    batch_builder_init(&b);
-    batch_builder_start(&b, &options);
     struct record r = {
         .timestamp = env_wall_ms(&f->m.env), .key = {NULL, -1}, .value = {value, sizeof(value)}};
-    CHECK_EQUAL(batch_builder_add(&b, &r), ERR_OK);
-    CHECK_EQUAL(batch_builder_finish(&b, &batch), ERR_OK);
-    struct produce_request_partition_produce_data partition = {
-        .index = 0, .records = {.data = batch.data, .len = (int32_t)batch.len}};
-    struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
-                                                       .partition_data = {&partition, 1}};
-    struct produce_request request = {.transactional_id = wire_str_of(NULL),
-                                      .acks = acks,
-                                      .timeout_ms = 1000,
-                                      .topic_data = {&topic, 1}};
-    fixture_send(peer, PRODUCE, 12, &request);
-    batch_builder_deinit(&b);
-    batch_buffer_deinit(&batch);
+    fixture_say_produce(peer, &r, acks);
     mem_env_run_until_idle(&f->m);
 }
 

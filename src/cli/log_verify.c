@@ -49,28 +49,35 @@ void verify_say(struct verify *v, struct verify_faults *list, const char *path, 
     list->items[list->count++] = (struct verify_fault){mem_strdup(path), pos, mem_strdup(text)};
 }
 
-void verify_fault(struct verify *v, const char *path, int64_t pos, const char *format, ...)
+/* mem_alloc'ed. */
+static char *formatted(const char *format, va_list args)
 {
     struct strbuf text;
-    va_list args;
     strbuf_init(&text);
-    va_start(args, format);
     strbuf_vprintf(&text, format, args);
-    va_end(args);
-    verify_say(v, &v->faults, path, pos, strbuf_text(&text));
+    char *copy = mem_strdup(strbuf_text(&text));
     strbuf_deinit(&text);
+    return copy;
+}
+
+void verify_fault(struct verify *v, const char *path, int64_t pos, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = formatted(format, args);
+    va_end(args);
+    verify_say(v, &v->faults, path, pos, text);
+    mem_free(text);
 }
 
 void verify_note(struct verify *v, const char *path, int64_t pos, const char *format, ...)
 {
-    struct strbuf text;
     va_list args;
-    strbuf_init(&text);
     va_start(args, format);
-    strbuf_vprintf(&text, format, args);
+    char *text = formatted(format, args);
     va_end(args);
-    verify_say(v, &v->notes, path, pos, strbuf_text(&text));
-    strbuf_deinit(&text);
+    verify_say(v, &v->notes, path, pos, text);
+    mem_free(text);
 }
 
 void verify_faults_free(struct verify_faults *list)

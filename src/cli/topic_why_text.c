@@ -95,8 +95,7 @@ static void tell_failed(const struct telling *t, const struct describe_log_dirs_
     strbuf_puts(t->out, ".\n");
 }
 
-static void tell_unopened(const struct telling *t,
-                          const struct describe_log_dirs_response_reason *r)
+static void add_unopened(const struct telling *t, const struct describe_log_dirs_response_reason *r)
 {
     strbuf_puts(t->out, "Its log could not be opened");
     if (r->since_ms >= 0)
@@ -104,6 +103,12 @@ static void tell_unopened(const struct telling *t,
     add_ago(t, r->since_ms);
     add_text(t, ": ", r->error);
     add_text(t, ": ", r->detail);
+}
+
+static void tell_unopened(const struct telling *t,
+                          const struct describe_log_dirs_response_reason *r)
+{
+    add_unopened(t, r);
     strbuf_puts(t->out,
                 ". Its files were left as they are. Put sound ones in their place and start "
                 "the broker again, or delete the topic; the others serve.\n");
@@ -111,12 +116,7 @@ static void tell_unopened(const struct telling *t,
 
 static void tell_retried(const struct telling *t, const struct describe_log_dirs_response_reason *r)
 {
-    strbuf_puts(t->out, "Its log could not be opened");
-    if (r->since_ms >= 0)
-        strbuf_putc(t->out, ' ');
-    add_ago(t, r->since_ms);
-    add_text(t, ": ", r->error);
-    add_text(t, ": ", r->detail);
+    add_unopened(t, r);
     strbuf_puts(t->out,
                 ". It is tried again by itself, at latest after half a minute: there has to "
                 "be room on the disk, and there have to be file descriptors.\n");
