@@ -28,9 +28,6 @@ struct log_swap {
     bool is_published;
 };
 
-/* [writer] Called right before the first rename of a swap whose segments end at `end_offset`. */
-enum err partition_log_before_swap(struct partition_log *log, int64_t end_offset) MUST_USE;
-
 /* [lock] Are the old segments still what the log has? False: the swap is off. */
 bool partition_log_swap_is_valid(const struct partition_log *log, const struct log_swap *swap);
 
