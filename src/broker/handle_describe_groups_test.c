@@ -69,6 +69,57 @@ TEST(who_asks_why_is_told_and_nobody_else)
     fixture_stop(&f);
 }
 
+static void say_find_coordinator(struct sock *peer)
+{
+    struct find_coordinator_request request;
+    wire_defaults(&find_coordinator_request_layout, &request);
+    request.key = wire_str_of("orders");
+    fixture_send(peer, FIND_COORDINATOR, 3, &request);
+}
+
+/* One asks first and waits; another comes at every step of the topic's making, and is either told
+ * to come again or finds the coordinator that it was told of. */
+TEST(who_is_told_of_a_coordinator_finds_it)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    struct sock *first = mem_env_connect(&f.m, 9092, NULL);
+    struct sock *second = mem_env_connect(&f.m, 9092, NULL);
+    struct wire_str name = wire_str_of("orders");
+    struct describe_groups_request describe_request = {.groups = {&name, 1}};
+    uint32_t too_early = 0;
+    bool is_found = false;
+    say_find_coordinator(first);
+    mem_env_run_loops(&f.m);
+    while (!is_found) {
+        say_find_coordinator(second);
+        fixture_send(f.peer, DESCRIBE_GROUPS, LAST_VERSION, &describe_request);
+        mem_env_run_loops(&f.m);
+        const struct find_coordinator_response *told =
+            fixture_receive(&f, second, FIND_COORDINATOR, 3);
+        const struct describe_groups_response *found =
+            fixture_receive(&f, f.peer, DESCRIBE_GROUPS, LAST_VERSION);
+        if (told != NULL && told->error_code == KERR_NONE) {
+            is_found = true;
+            CHECK(found != NULL);
+            CHECK(found->groups.items[0].error_code != KERR_NOT_COORDINATOR);
+        } else if (told != NULL) {
+            CHECK_EQUAL(told->error_code, KERR_COORDINATOR_NOT_AVAILABLE);
+            too_early++;
+        }
+        if (!mem_env_run_one_job_step(&f.m) && !is_found)
+            mem_env_run_until_idle(&f.m);
+    }
+    mem_env_run_until_idle(&f.m);
+    CHECK(too_early > 0);
+    const struct find_coordinator_response *response =
+        fixture_receive(&f, first, FIND_COORDINATOR, 3);
+    CHECK(response != NULL && response->error_code == KERR_NONE);
+    sock_close(first);
+    sock_close(second);
+    fixture_stop(&f);
+}
+
 TEST(a_full_disk_under_the_coordinator_is_told)
 {
     struct broker_fixture f;

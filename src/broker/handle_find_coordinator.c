@@ -65,6 +65,9 @@ static struct answer find_group(struct request *rq, struct wire_str group_id)
     const struct partition_image *partition =
         topic_partition(topic, groups_partition_of(group_id, topic_partition_count(topic)));
     const struct broker_image *leader = image_broker(request_image(rq), partition->leader);
+    /* Made just now, for somebody else: it would say NOT_COORDINATOR to who comes at once. */
+    if (partition->leader == rq->broker->node_id && groups_shard_count(rq->broker) == 0)
+        return refusal(KERR_COORDINATOR_NOT_AVAILABLE, "the offsets topic is being opened");
     struct answer answer = {.error = KERR_NONE, .node_id = partition->leader};
     if (leader == NULL || !endpoint_of(rq, leader, &rq->net->arena, &answer.endpoint))
         return refusal(KERR_COORDINATOR_NOT_AVAILABLE,
