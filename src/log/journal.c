@@ -170,8 +170,7 @@ static enum err take_files(struct journal *j)
         e = ERR_NOT_FOUND;
     }
     if (e == ERR_OK)
-        e = journal_scan(j); /* for generations */
-    journal_forget_left(j);
+        e = journal_scan(j, false); /* for generations */
     if (e != ERR_NOT_FOUND)
         return e;
     /* One that is new beside one that is old would be read as a whole after a crash. */
@@ -249,7 +248,7 @@ static enum err open_left(struct journal *j)
     if (e == ERR_NOT_FOUND)
         return ERR_OK;
     if (e == ERR_OK)
-        e = journal_scan(j);
+        e = journal_scan(j, true);
     if (e == ERR_OK && j->left.count > 0)
         e = journal_make_buffers(j);
     if (e != ERR_OK)

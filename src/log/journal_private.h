@@ -129,8 +129,9 @@ bool journal_path(const char *dir, unsigned half, char out[LOG_PATH_SIZE]);
 enum err journal_open_files(struct journal *j) MUST_USE;
 void journal_close_files(struct journal *j);
 
-/* Reads both halves into j->left, and sets generations and positions. Blocks. */
-enum err journal_scan(struct journal *j) MUST_USE;
+/* Reads both halves, and sets generations and positions. `keeps`: what is to be replayed goes into
+ * j->left; while partitions may be opened it must not. Blocks. */
+enum err journal_scan(struct journal *j, bool keeps) MUST_USE;
 void journal_forget_left(struct journal *j);
 
 /* [monitor] NULL: none. It stays until journal_replayed. */

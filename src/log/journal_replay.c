@@ -127,6 +127,7 @@ static void left_void_other(struct journal *j, unsigned half)
 struct half_scan {
     struct journal *j;
     unsigned index;
+    bool keeps;      /* what it finds */
     uint8_t *buffer; /* LIMIT_JOURNAL_GROUP_BYTES */
     int64_t pos;
     uint64_t generation; /* 0: no group yet */
@@ -154,7 +155,6 @@ static enum err apply_item(struct half_scan *scan, const struct journal_item *it
     case JOURNAL_VOID:
         break;
     }
-    scan->voided = MAX(scan->voided, (uint64_t)item->first);
     if ((uint64_t)item->first >= scan->generation)
         journal_forget_left(j); /* the end of a replay, or a clean stop */
     else
@@ -173,7 +173,9 @@ static enum err apply_group(struct half_scan *scan, const struct journal_group_h
             return ERR_OK; /* its checksum was right: of a later version */
         }
         at += JOURNAL_ENTRY_HEADER_BYTES;
-        enum err e = apply_item(scan, &item, scan->pos + (int64_t)at);
+        if (item.kind == JOURNAL_VOID)
+            scan->voided = MAX(scan->voided, (uint64_t)item.first);
+        enum err e = scan->keeps ? apply_item(scan, &item, scan->pos + (int64_t)at) : ERR_OK;
         if (e != ERR_OK)
             return e;
         at += item.size;
@@ -294,7 +296,7 @@ static enum err look_for_lost(struct half_scan *scan, uint64_t voided)
     return ERR_OK;
 }
 
-enum err journal_scan(struct journal *j)
+enum err journal_scan(struct journal *j, bool keeps)
 {
     uint8_t *buffer = mem_try(LIMIT_JOURNAL_GROUP_BYTES);
     if (buffer == NULL)
@@ -309,6 +311,7 @@ enum err journal_scan(struct journal *j)
         struct half_scan *scan = &scans[n];
         *scan = (struct half_scan){.j = j,
                                    .index = n == 0 ? older : 1 - older,
+                                   .keeps = keeps,
                                    .buffer = buffer,
                                    .pos = JOURNAL_PAGE_BYTES};
         e = scan_half(scan);
