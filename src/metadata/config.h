@@ -77,7 +77,8 @@ struct config_def {
     enum config_update update; /* broker keys only */
     enum config_rule rule;
     uint8_t synonym_count;
-    bool is_internal; /* not listed unless it is set */
+    bool is_internal;     /* not listed unless it is set */
+    bool is_dynamic_only; /* Kafka has it only where it was set while running */
 };
 
 /* By enum config_broker_key and so on; also in order of their names. */

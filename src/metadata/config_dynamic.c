@@ -14,6 +14,7 @@ static const int own_keys[] = {
     CONFIG_BROKER_MAX_CONNECTIONS,
     CONFIG_BROKER_MAX_CONNECTIONS_PER_IP,
     CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS,
+    CONFIG_BROKER_REPLICA_ALTER_LOG_DIRS_IO_MAX_BYTES_PER_SECOND,
 };
 
 bool config_broker_is_dynamic(int broker_key)

@@ -318,7 +318,7 @@ enum err config_broker_describe(const struct config_layers *layers, int broker_k
     enum err e = config_show(def, &found, arena, &described.text);
     if (e != ERR_OK)
         return e;
-    config_described_add_layers(&described, layers, broker_key, true);
+    config_described_add_layers(&described, layers, broker_key, !def->is_dynamic_only);
     if (found.text != NULL)
         add_weaker_synonyms(layers, broker_key, &described);
     *out = described;

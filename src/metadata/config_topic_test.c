@@ -249,6 +249,28 @@ TEST(config_describe_names_the_value_in_force_first)
     config_layers_deinit(&layers);
 }
 
+/* As Kafka, which has no definition of such a key among its broker's. */
+TEST(config_describe_shows_no_default_of_a_key_that_is_only_dynamic)
+{
+    const int key = CONFIG_BROKER_REPLICA_ALTER_LOG_DIRS_IO_MAX_BYTES_PER_SECOND;
+    struct config_layers layers;
+    struct arena arena;
+    struct config_described d;
+    config_layers_init(&layers);
+    arena_init(&arena, SIZE_MAX);
+    CHECK_EQUAL(config_layers_long(&layers, key), INT64_MAX);
+    CHECK(config_broker_describe(&layers, key, &arena, &d) == ERR_OK);
+    CHECK(d.source == CONFIG_SOURCE_DEFAULT && d.def->is_internal && d.synonym_count == 0);
+    put(&layers.broker_default, key, "77");
+    put(&layers.broker, key, "5");
+    CHECK(config_broker_describe(&layers, key, &arena, &d) == ERR_OK);
+    CHECK_TEXT(d.text, "5");
+    CHECK_EQUAL(d.synonym_count, 2);
+    CHECK_TEXT(d.synonyms[1].text, "77");
+    arena_deinit(&arena);
+    config_layers_deinit(&layers);
+}
+
 TEST(config_describe_hides_secrets_and_fails_when_the_arena_is_full)
 {
     struct config_layers layers;

@@ -4,6 +4,7 @@
  *
  *   error  <code> <name> <retriable>
  *   broker <name> <type> <default> <dynamic mode> <internal> <validator>
+ *   dynamic <name> <type> <default> <validator>   what a broker takes only while it runs
  *   topic  <name> <type> <default> <internal> <validator> <server key:function,...>
  *   group  <name> <type> <default> <internal> <validator> <server key:1>
  *
@@ -32,6 +33,7 @@ import org.apache.kafka.coordinator.group.GroupCoordinatorConfig;
 import org.apache.kafka.coordinator.group.modern.share.ShareGroupConfig;
 import org.apache.kafka.server.config.ConfigSynonym;
 import org.apache.kafka.server.config.DynamicBrokerConfig;
+import org.apache.kafka.server.config.QuotaConfig;
 import org.apache.kafka.server.config.ServerTopicConfigSynonyms;
 import org.apache.kafka.storage.internals.log.LogConfig;
 
@@ -85,6 +87,12 @@ public final class KafkaFacts {
         for (ConfigDef.ConfigKey key : new TreeMap<>(def.configKeys()).values()) {
             line("broker", key.name, key.type, key.defaultValue, modes.getOrDefault(key.name, "read-only"),
                 key.internalConfig, key.validator);
+        }
+    }
+
+    private static void dynamic() {
+        for (ConfigDef.ConfigKey key : new TreeMap<>(QuotaConfig.brokerQuotaConfigs().configKeys()).values()) {
+            line("dynamic", key.name, key.type, key.defaultValue, key.validator);
         }
     }
 
@@ -146,6 +154,7 @@ public final class KafkaFacts {
         }
         errors();
         broker();
+        dynamic();
         topic();
         group();
     }

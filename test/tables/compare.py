@@ -89,6 +89,14 @@ def compare_broker(c, configs, facts):
             c.expect(f"{name} set how", MODES[ours[name].mode], mode)
 
 
+def compare_dynamic(c, configs, facts):
+    """Those that we have."""
+    kafkas = {f[0]: f[1:] for f in facts}
+    for ours in (x for x in configs if x.section == "dynamic"):
+        kind, default, rule = kafkas.get(ours.name, ("-", "-", "-"))
+        compare_config(c, ours, kind, default, "true", rule)
+
+
 def compare_with_synonyms(c, what, configs, facts):
     """Keys of topics or groups."""
     ours = {x.name: x for x in configs if x.section == "kafka"}
@@ -100,7 +108,7 @@ def compare_with_synonyms(c, what, configs, facts):
 
 
 def compare_facts(path):
-    facts = {"error": [], "broker": [], "topic": [], "group": []}
+    facts = {"error": [], "broker": [], "dynamic": [], "topic": [], "group": []}
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             kind, *fields = line.rstrip("\n").split("\t")
@@ -108,6 +116,7 @@ def compare_facts(path):
     c, t = Comparison(), tables.Tables(SCHEMA)
     compare_errors(c, t.errors, facts["error"])
     compare_broker(c, t.broker, facts["broker"])
+    compare_dynamic(c, t.broker, facts["dynamic"])
     compare_with_synonyms(c, "topic", t.topic, facts["topic"])
     compare_with_synonyms(c, "group", t.group, facts["group"])
     for failure in c.failures:

@@ -149,8 +149,9 @@ class Config:
         self.rule = Rule(row, self.type, valid)
         self.what = doc
         self.doc = doc + STANDING.get((kind, self.status), "")
-        # Keys that this Kafka does not have by itself are told only where a file still sets them.
-        self.is_internal = "internal" in mode.split() or row.section in ("authorizer", "gone")
+        # Keys that this Kafka does not have by itself are told only where they are set.
+        self.is_internal = "internal" in mode.split() or row.section in ("dynamic", "authorizer", "gone")
+        self.is_dynamic_only = row.section == "dynamic"
         self.mode = mode.replace("internal", "").strip() or "-"
         self.synonyms = [] if kind == "broker" else self.read_synonyms()
 
@@ -176,7 +177,7 @@ class Config:
 
 
 def load_configs(schema):
-    sections = ("kafka", "authorizer", "gone", "klamm")
+    sections = ("kafka", "dynamic", "authorizer", "gone", "klamm")
     broker = [Config(r, "broker") for r in read_table(f"{schema}/configs.table", 7, sections)]
     topic = [Config(r, "topic") for r in read_table(f"{schema}/topic-configs.table", 7, ("kafka", "klamm"))]
     group = [Config(r, "group") for r in read_table(f"{schema}/group-configs.table", 7, ("kafka",))]
@@ -300,6 +301,8 @@ def config_initialiser(config, words):
         lines.append(f".synonym_count = {len(config.synonyms)}")
     if config.is_internal:
         lines.append(".is_internal = true")
+    if config.is_dynamic_only:
+        lines.append(".is_dynamic_only = true")
     return "    {" + ",\n     ".join(lines) + "},\n"
 
 
@@ -435,10 +438,10 @@ def key_list(configs):
 def make_configs_md(tables):
     out = doc_head("Configuration", "configs.table, topic-configs.table and group-configs.table", CONFIGS_LEAD)
     works = [c for c in tables.broker if c.status == "works"]
-    for title, section in (("Klamm's own keys", "klamm"), ("Kafka's keys that work", "kafka")):
+    for title, *sections in (("Klamm's own keys", "klamm"), ("Kafka's keys that work", "kafka", "dynamic")):
         out += f"\n## {title}\n" + md_table("key", "type", "default", "valid", "what it does")
         for c in works:
-            if c.section == section:
+            if c.section in sections:
                 out += md_row(f"`{c.name}`", c.type, show_default(c), show_rule(c), c.what)
     out += "\n## Topic keys that work\n\nSet per topic; the broker's keys stand in where a topic has no value of its own.\n"
     out += md_table("key", "type", "default", "valid", "broker keys", "what it does")
