@@ -288,6 +288,14 @@ static bool has_covers(const struct journal_client *client)
     return has;
 }
 
+bool journal_has_client(struct journal *j, const struct journal_client *client)
+{
+    monitor_enter(&j->monitor);
+    bool has = has_covers(client) || list_is_linked(&client->notice_link);
+    monitor_leave(&j->monitor);
+    return has;
+}
+
 /* [monitor] The next whose cover ends; NULL: none. What waits to be said of a client goes with its
  * last entries, and so may the client. */
 static struct journal_cover *pop_cover(struct list *covers)

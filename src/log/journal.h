@@ -133,6 +133,10 @@ void journal_cut(struct journal *j, struct journal_client *client, int64_t end_o
  * next group that has room. */
 void journal_gone(struct journal *j, struct journal_client *client);
 
+/* Would a replay find anything of this client, or is there something to be said of it yet? Where it
+ * adds no more that ends with a change of halves (journal_rotate). */
+bool journal_has_client(struct journal *j, const struct journal_client *client);
+
 /* Is it durable what the last journal_cut or journal_gone of this client said? */
 bool journal_is_noticed(struct journal *j, const struct journal_client *client);
 

@@ -320,6 +320,38 @@ enum err log_dir_list(struct log_dir *dir,
     return e;
 }
 
+/* The part of the name before ".<id>-future". */
+static bool parse_future(const char *name, char *topic, size_t size, int32_t *partition)
+{
+    char own[CHECKPOINT_TOPIC_SIZE + 16];
+    size_t len = strlen(name);
+    size_t suffix_len = sizeof(LOG_DIR_FUTURE_SUFFIX) - 1;
+    const char *dot = strrchr(name, '.');
+    if (len <= suffix_len || strcmp(name + len - suffix_len, LOG_DIR_FUTURE_SUFFIX) != 0 ||
+        dot == NULL || (size_t)(dot - name) >= sizeof(own))
+        return false;
+    memcpy(own, name, (size_t)(dot - name));
+    own[dot - name] = '\0';
+    return log_dir_parse_partition(own, topic, size, partition);
+}
+
+enum err log_dir_list_futures(struct log_dir *dir,
+                              void (*each)(void *arg, const char *name, const char *topic,
+                                           int32_t partition),
+                              void *arg)
+{
+    struct dir_names list = {0};
+    enum err e = env_dir_list(dir->env, dir->path, gather_dir, &list);
+    for (size_t i = 0; i < list.count && e == ERR_OK; i++) {
+        char topic[CHECKPOINT_TOPIC_SIZE];
+        int32_t partition;
+        if (parse_future(list.names[i], topic, sizeof(topic), &partition))
+            each(arg, list.names[i], topic, partition);
+    }
+    dir_names_free(&list);
+    return e;
+}
+
 enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t partition)
 {
     ASSERT(dir->lock != NULL);

@@ -95,6 +95,14 @@ enum err log_dir_list(struct log_dir *dir,
                       void (*each)(void *arg, const char *topic, int32_t partition), void *arg)
     MUST_USE;
 
+/* Calls `each` for every "topic-partition.<id>-future": a copy that moves a partition here, and did
+ * not end (KIP-113). */
+#define LOG_DIR_FUTURE_SUFFIX "-future"
+enum err log_dir_list_futures(struct log_dir *dir,
+                              void (*each)(void *arg, const char *name, const char *topic,
+                                           int32_t partition),
+                              void *arg) MUST_USE;
+
 /* Renames a partition directory that the metadata does not know to "...-stray", never deletes it.
  */
 enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t partition) MUST_USE;

@@ -71,7 +71,7 @@ static struct partition *partition_blank(struct env *env, const struct partition
     atomic_init(&p->refs, 1);
     p->env = env;
     p->owner = *options->owner;
-    p->dir = options->dir;
+    atomic_init(&p->dir, options->dir);
     p->topic = mem_strdup(options->topic);
     p->topic_id = options->topic_id;
     p->index = options->index;
@@ -198,7 +198,7 @@ void partition_unref(struct partition *p)
     ASSERT(!p->is_job_busy);
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
     ASSERT(list_is_empty(&p->watches) && list_is_empty(&p->watches_follower));
-    ASSERT(list_is_empty(&p->trims) && p->swap == NULL);
+    ASSERT(list_is_empty(&p->trims) && p->swap == NULL && p->dir_switch == NULL);
     refused_batches_deinit(&p->refused);
     ASSERT(!heap_contains(&p->due.exact) && !heap_contains(&p->due.dated));
     ASSERT(!list_is_linked(&p->due.link));

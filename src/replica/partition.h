@@ -68,7 +68,7 @@ struct partition_options {
     const char *topic;
     struct uuid topic_id;
     int32_t index;
-    struct log_dir *dir;      /* borrowed for the partition's life */
+    struct log_dir *dir;      /* borrowed for the partition's life, as all to which it moves */
     struct file_cache *files; /* its open files count there; NULL: no bound */
     const struct topic_config *config;
     int32_t leader_epoch;
@@ -93,7 +93,7 @@ void partition_unref(struct partition *p); /* accepts NULL; the last one frees t
 const char *partition_topic(const struct partition *p);
 struct uuid partition_topic_id(const struct partition *p);
 int32_t partition_index(const struct partition *p);
-struct log_dir *partition_dir(const struct partition *p);
+struct log_dir *partition_dir(const struct partition *p); /* where it lives just now */
 
 void partition_set_config(struct partition *p, const struct topic_config *config);
 void partition_topic_config(struct partition *p, struct topic_config *out);

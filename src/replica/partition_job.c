@@ -152,7 +152,7 @@ bool partition_has_duty(const struct partition *p)
 {
     return p->state == PARTITION_OFFLINE || !list_is_empty(&p->trims) ||
            partition_log_has_pending(p->log) || p->wants_flush || p->wants_close ||
-           p->wants_housekeeping || p->swap != NULL;
+           p->wants_housekeeping || p->swap != NULL || p->dir_switch != NULL;
 }
 
 /* `generation`: of the journal's half, 0: the segment was synced. `rests`, where it is asked: the
@@ -401,6 +401,7 @@ enum job_duty {
     DUTY_FLUSH,
     DUTY_HOUSE,
     DUTY_SWAP,
+    DUTY_SWITCH,
     DUTY_CLOSE,
     DUTY_NONE,
 };
@@ -427,7 +428,9 @@ static enum job_duty next_duty(struct partition *p)
     if (p->state == PARTITION_OFFLINE)
         give_up_pending(p, &fire);
     bool wants_sync = partition_trims_want_sync(p);
-    if (partition_trims_are_ready(p)) {
+    if (p->dir_switch != NULL) { /* first: under load something is always pending */
+        duty = DUTY_SWITCH;
+    } else if (partition_trims_are_ready(p)) {
         duty = DUTY_TRIM;
     } else if ((partition_log_has_pending(p->log) || wants_sync) && p->state != PARTITION_OFFLINE) {
         duty = DUTY_COMMIT;
@@ -485,6 +488,9 @@ static enum after_step begin_next(struct partition *p)
     case DUTY_SWAP:
         set_step(p, PARTITION_STEP_SWAP);
         return STEP_FOLLOWS;
+    case DUTY_SWITCH:
+        set_step(p, PARTITION_STEP_SWITCH);
+        return STEP_FOLLOWS;
     case DUTY_CLOSE:
         set_step(p, PARTITION_STEP_CLOSE);
         return STEP_FOLLOWS;
@@ -518,6 +524,9 @@ bool partition_job_run(struct env_job *job)
         break;
     case PARTITION_STEP_SWAP:
         partition_swap_run(p);
+        break;
+    case PARTITION_STEP_SWITCH:
+        partition_switch_run(p);
         break;
     case PARTITION_STEP_CLOSE:
         close_log(p);

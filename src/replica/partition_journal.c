@@ -44,7 +44,8 @@ static void on_done(struct journal_entry *entry, enum err e)
 bool partition_journal_add(struct partition *p)
 {
     bool begins_cover = false;
-    if (p->journal == NULL || !partition_log_may_journal(p->log, &p->commit))
+    if (p->journal == NULL || atomic_load(&p->leaves_journal) ||
+        !partition_log_may_journal(p->log, &p->commit))
         return false;
     if (!journal_add(p->journal, &p->journal_entry, &p->commit, &begins_cover)) {
         journal_note_small(p->journal);
@@ -132,6 +133,7 @@ static void on_released(struct journal_client *client, uint64_t generation)
 void partition_journal_init(struct partition *p)
 {
     p->journal = log_dir_journal(p->dir);
+    atomic_store(&p->leaves_journal, false);
     p->journal_client = (struct journal_client){
         .topic_id = p->topic_id, .partition = p->index, .flush = on_flush, .released = on_released};
     journal_client_init(&p->journal_client);

@@ -30,18 +30,19 @@ enum partition_step {
     PARTITION_STEP_FLUSH, /* for the journal */
     PARTITION_STEP_HOUSE,
     PARTITION_STEP_SWAP,
+    PARTITION_STEP_SWITCH,
     PARTITION_STEP_CLOSE,
 };
 
 struct partition {
     struct monitor monitor;
     atomic_uint refs;
-    struct env *env;              /* [fixed] */
-    struct partition_owner owner; /* [fixed] */
-    struct log_dir *dir;          /* [fixed] */
-    char *topic;                  /* [fixed] */
-    struct uuid topic_id;         /* [fixed] */
-    int32_t index;                /* [fixed] */
+    struct env *env;               /* [fixed] */
+    struct partition_owner owner;  /* [fixed] */
+    _Atomic(struct log_dir *) dir; /* changed by the job, under the monitor */
+    char *topic;                   /* [fixed] */
+    struct uuid topic_id;          /* [fixed] */
+    int32_t index;                 /* [fixed] */
     struct topic_config config;
     _Atomic uint64_t records_in;
     _Atomic uint64_t bytes_in;
@@ -60,14 +61,16 @@ struct partition {
     struct list watches_follower;
     struct list trims; /* partition_trim.link, not yet with the owner */
     struct refused_batches refused;
-    struct partition_swap *swap; /* a compacted segment wants its place; NULL: none */
-    int64_t saving_start;        /* the highest that the owner was given to save; 0: none */
+    struct partition_swap *swap;         /* a compacted segment wants its place; NULL: none */
+    struct partition_switch *dir_switch; /* it is to live in another directory; NULL: none */
+    int64_t saving_start;                /* the highest that the owner was given to save; 0: none */
 
     struct env_job job;
     bool is_job_busy;
-    enum partition_step step; /* [job] */
-    struct log_commit commit; /* [job] */
-    struct journal *journal;  /* [fixed] of its log directory; NULL: none */
+    enum partition_step step;   /* [job] */
+    struct log_commit commit;   /* [job] */
+    struct journal *journal;    /* of its log directory; NULL: none. As `dir` */
+    atomic_bool leaves_journal; /* nothing is added to it any more */
     struct journal_client journal_client;
     struct journal_entry journal_entry; /* [job] of the commit */
     bool is_journaling;                 /* [job] the commit is in the journal */
@@ -163,6 +166,9 @@ void partition_note_sync_ended(struct partition *p, bool is_done);
 
 /* [job] Puts the compacted segment in place. */
 void partition_swap_run(struct partition *p);
+
+/* [job] Goes to live in another directory. */
+void partition_switch_run(struct partition *p);
 
 bool partition_job_run(struct env_job *job);
 

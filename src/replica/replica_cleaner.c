@@ -187,6 +187,29 @@ bool replica_cleaner_release(struct replica_cleaner *cleaner, struct replica *re
     return false;
 }
 
+/* ---- moving */
+
+bool replica_cleaner_pause(struct replica_cleaner *cleaner, struct replica *replica)
+{
+    if (cleaner == NULL || replica->cleaned == NULL || replica->cleaned->run == NULL)
+        return true;
+    cleaner_run_stop(replica->cleaned->run);
+    return false;
+}
+
+void replica_cleaner_moved(struct replica_cleaner *cleaner, struct replica *replica, size_t from)
+{
+    if (cleaner == NULL)
+        return;
+    struct cleaner_checkpoint *left = &cleaner->checkpoints[from];
+    int64_t first_dirty = cleaner_checkpoint_of(left, replica->topic, replica->index);
+    cleaner_checkpoint_drop(left, replica->topic, replica->index);
+    if (first_dirty > 0)
+        cleaner_checkpoint_set(checkpoint_of(cleaner, replica), replica->topic, replica->index,
+                               first_dirty);
+    save(cleaner);
+}
+
 /* ---- whom to compact */
 
 static bool look_at(struct cleaner_candidate *candidate, int64_t now_ms)
@@ -246,7 +269,8 @@ static void look(struct replica_cleaner *cleaner)
     int64_t now_ns = env_mono_ns(cleaner->set->env);
     LIST_FOR_EACH (node, &cleaner->entries) {
         struct cleaner_entry *entry = container_of(node, struct cleaner_entry, link);
-        if (entry->run != NULL || entry->is_uncleanable || entry->not_before_ns > now_ns)
+        if (entry->run != NULL || entry->is_uncleanable || entry->not_before_ns > now_ns ||
+            entry->replica->move != NULL)
             continue;
         ASSERT(cleaner->candidate_count < count);
         entry->refs++;
@@ -273,7 +297,8 @@ static void looked(struct loop_task *task)
         struct cleaner_candidate *candidate = &cleaner->candidates[i];
         struct cleaner_entry *entry = candidate->entry;
         bool may_begin = candidate->is_wanted && entry->replica != NULL && entry->run == NULL &&
-                         !set->is_closed && cleaner->run_count < runs_max(cleaner);
+                         entry->replica->move == NULL && !set->is_closed &&
+                         cleaner->run_count < runs_max(cleaner);
         if (may_begin) {
             found_any = true;
             cleaner->run_count++;
@@ -343,6 +368,7 @@ void replica_cleaner_run_ended(struct replica_cleaner *cleaner, struct cleaner_e
     } else if (entry->wants_out) {
         remove_entry(cleaner, replica);
     }
+    replica_set_moves_cleaned(cleaner->set);
     if (outcome->error == ERR_OK)
         look(cleaner);
     else if (!cleaner->set->is_closed)

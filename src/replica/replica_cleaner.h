@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct replica;
@@ -48,6 +49,12 @@ void replica_cleaner_follow(struct replica_cleaner *cleaner, struct replica *rep
  * replica_set_close_released is called when it may be. */
 bool replica_cleaner_release(struct replica_cleaner *cleaner, struct replica *replica,
                              bool for_good);
+
+/* The replica moves to another directory (replica->move): is no worker at it? None will be until
+ * then. False: replica_set_moves_cleaned is called when it is so. */
+bool replica_cleaner_pause(struct replica_cleaner *cleaner, struct replica *replica);
+/* It lives in replica->dir now. */
+void replica_cleaner_moved(struct replica_cleaner *cleaner, struct replica *replica, size_t from);
 
 /* Is something of it still on a worker? Its end goes on with the update under way. */
 bool replica_cleaner_is_busy(const struct replica_cleaner *cleaner);

@@ -81,6 +81,7 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     replica_set_journals_init(set);
     for (size_t i = 0; i < options->dir_count; i++)
         log_dir_watch_checkpoints(options->dirs[i], replica_checkpoints_changed, set);
+    set->moves = replica_set_moves_new();
     replica_set_scan(set);
     set->rooms = replica_set_rooms_new(set);
     if (cleaner_is_enabled(options->layers))
@@ -117,6 +118,7 @@ void replica_set_free(struct replica_set *set)
     due_queue_deinit(&set->due);
     for (size_t i = 0; i < set->options.dir_count; i++)
         log_dir_watch_checkpoints(set->options.dirs[i], NULL, NULL);
+    replica_set_moves_free(set->moves);
     replica_cleaner_free(set->cleaner);
     replica_set_forget_found(set);
     replica_set_doomed_free(set);
@@ -309,6 +311,8 @@ static void start_opening(struct replica_set *set, struct replica *replica)
      * anew elsewhere. */
     replica->is_placed = replica->dir == SIZE_MAX && !(set->follow.is_first && set->has_lost_dir);
     if (replica->is_placed)
+        replica->dir = replica_set_take_preferred_dir(set, replica->topic, replica->index);
+    if (replica->is_placed && replica->dir == SIZE_MAX)
         replica->dir = replica_set_pick_dir(set);
     if (replica->dir != SIZE_MAX && replica_set_dir_is_offline(set, replica->dir))
         replica->dir = SIZE_MAX;
@@ -401,13 +405,14 @@ void replica_set_close_released(struct replica_set *set, struct replica *replica
 static void start_closing(struct replica_set *set, struct replica *replica)
 {
     set->follow.closing++;
-    if (!replica_reopen_give_up(replica))
+    if (!replica_reopen_give_up(replica) ||
+        !replica_move_release(replica, !set->follow.is_stopping))
         return;
     if (replica_cleaner_release(set->cleaner, replica, !set->follow.is_stopping))
         replica_set_close_released(set, replica);
 }
 
-void replica_set_close_reopened(struct replica_set *set, struct replica *replica)
+void replica_set_close_now(struct replica_set *set, struct replica *replica)
 {
     ASSERT(set->follow.closing > 0);
     set->follow.closing--;
@@ -422,6 +427,8 @@ void replica_set_follow_end(struct replica_set *set)
     set->follow = (struct follow){0};
     set->is_following = false;
     opening_progress_end(&set->progress);
+    if (follow.is_first)
+        replica_set_moves_resume(set, follow.after);
     image_unref(follow.after);
     if (follow.is_stopping)
         follow.closed(follow.arg, follow.error);
@@ -552,6 +559,7 @@ static void follow_layers(struct replica_set *set, const struct image *after)
     config_layers_release(&set->layers);
     set->layers = layers;
     replica_set_doomed_arm(set);
+    replica_set_moves_follow(set);
 }
 
 const struct config_layers *replica_set_layers(const struct replica_set *set)

@@ -67,12 +67,20 @@ void replica_set_journals_init(struct replica_set *set)
 
 /* ---- after a start */
 
-/* Also of one that could not be opened: its entries stay. */
+struct settling {
+    struct replica_set *set;
+    struct log_dir *dir;
+};
+
+/* Also of one that could not be opened: its entries stay. Not of one that has moved to another
+ * directory, with all that was in this journal. */
 static bool is_known(void *arg, struct uuid topic_id, int32_t partition)
 {
+    const struct settling *settling = arg;
     enum kerr error;
-    struct partition *found = replica_set_find(arg, topic_id, partition, &error);
-    bool is_known = found != NULL || error == KERR_KAFKA_STORAGE_ERROR;
+    struct partition *found = replica_set_find(settling->set, topic_id, partition, &error);
+    bool is_known =
+        found != NULL ? partition_dir(found) == settling->dir : error == KERR_KAFKA_STORAGE_ERROR;
     partition_unref(found);
     return is_known;
 }
@@ -81,7 +89,8 @@ void replica_set_settle_journals(struct replica_set *set)
 {
     for (size_t i = 0; i < set->options.dir_count; i++) {
         if (journal_of(set, i) != NULL)
-            journal_settle(journal_of(set, i), is_known, set);
+            journal_settle(journal_of(set, i), is_known,
+                           &(struct settling){set, set->options.dirs[i]});
     }
 }
 

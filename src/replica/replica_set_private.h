@@ -31,6 +31,7 @@ struct replica {
     struct log_open_report *report; /* [monitor] NULL: nothing to tell of its opening */
     enum err error;
     int64_t opened_ms;             /* [monitor] wall time; 0: not yet */
+    struct replica_move *move;     /* on the loop; NULL: it stays where it is */
     struct cleaner_entry *cleaned; /* on the loop; NULL: not compacted */
     char *uncleanable;             /* [monitor] why it is compacted no more; NULL: it is not so */
     int64_t uncleanable_ms;        /* [monitor] since when */
@@ -70,7 +71,7 @@ struct replica_set {
     int64_t cut_bytes;
     struct log_stats stats;
     struct list found;    /* struct found_dir: what the directories held at start */
-    struct map found_map; /* the same by topic and index; of two alike the first one */
+    struct map found_map; /* the same by topic and index */
     uint64_t found_seed;
     struct follow follow;
     struct opening_progress progress;
@@ -114,6 +115,7 @@ struct replica_set {
     atomic_bool failed_is_posted;
     struct replica_set_reopening reopening;
     atomic_bool waits_for_epochs; /* see replica_set_wait_for_epochs */
+    struct replica_set_moves *moves;
     struct replica_set_rooms *rooms;
     struct replica_set_scrub *scrub;
     struct scrub_stats scrub_stats;
@@ -144,8 +146,9 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
                       int32_t leader_epoch, struct log_open_report *report, struct partition **out)
     MUST_USE;
 
-/* A replica that was to be closed while a worker tried to open it. On the loop. */
-void replica_set_close_reopened(struct replica_set *set, struct replica *replica);
+/* A replica that was to be closed, and had to wait for a worker that tried to open it, or for its
+ * move to end. On the loop. */
+void replica_set_close_now(struct replica_set *set, struct replica *replica);
 
 /* What the cleaner had of it is given back: it is closed now. On the loop. */
 void replica_set_close_released(struct replica_set *set, struct replica *replica);
@@ -183,6 +186,33 @@ void replica_set_doomed_hurry(struct replica_set *set); /* room is needed: they 
 void replica_set_doomed_arm(struct replica_set *set);   /* the delay is another one now */
 void replica_set_doomed_stop(struct replica_set *set);
 void replica_set_doomed_free(struct replica_set *set);
+
+/* Moves between directories: replica_set_move.c and replica_set_placing.c, on the loop. The replica
+ * is to be closed, and out of the table; `removes`: what was copied goes. False:
+ * replica_set_close_now follows. */
+bool replica_move_release(struct replica *replica, bool removes);
+/* A cleaner's round of some replica has ended. */
+void replica_set_moves_cleaned(struct replica_set *set);
+/* Around the writing of checkpoints: is one wanted, one begins, it was written (set->dir_saved). */
+bool replica_set_moves_are_announced(const struct replica_set *set);
+void replica_set_moves_saving(struct replica_set *set);
+void replica_set_moves_saved(struct replica_set *set);
+void replica_set_moves_follow(struct replica_set *set); /* the configuration is another one */
+/* Where this new partition was asked to be made; SIZE_MAX: anywhere. */
+size_t replica_set_take_preferred_dir(struct replica_set *set, const char *topic, int32_t index);
+/* At the start; blocks: a copy that did not end; a partition with two directories: the one that
+ * counts, while the other is removed. */
+void replica_set_found_copy(struct replica_set *set, size_t dir, const char *name,
+                            const char *topic, int32_t index);
+size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int32_t index,
+                                size_t first, size_t second);
+/* The first update was followed: copies that were found begin anew, or go. */
+void replica_set_moves_resume(struct replica_set *set, const struct image *image);
+struct replica_set_moves *replica_set_moves_new(void);
+void replica_set_moves_free(struct replica_set_moves *moves);
+
+/* The checkpoints are to be written now. On the loop. */
+void replica_set_checkpoint_now(struct replica_set *set);
 
 void replica_set_timer_start(struct replica_set *set);
 void replica_set_timer_stop(struct replica_set *set);

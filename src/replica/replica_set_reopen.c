@@ -136,7 +136,7 @@ static void close_instead(struct replica_set *set, struct replica_reopen *reopen
     replica->partition = reopen->partition;
     replica->error = reopen->error;
     reopen_free(reopen);
-    replica_set_close_reopened(set, replica);
+    replica_set_close_now(set, replica);
 }
 
 static void tried(struct loop_task *task)

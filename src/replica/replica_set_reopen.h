@@ -40,7 +40,7 @@ void replica_reopen_config(struct replica *replica, const struct topic_config *c
 void replica_reopen_lead(struct replica *replica, int32_t leader_epoch);
 
 /* It is to be closed, and out of the table. False: a worker has it just now; then
- * replica_set_close_reopened follows. */
+ * replica_set_close_now follows. */
 bool replica_reopen_give_up(struct replica *replica);
 
 /* There may be room: the next round is now. */

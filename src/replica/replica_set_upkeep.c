@@ -40,12 +40,11 @@ static uint64_t found_hash(const struct replica_set *set, const char *topic, int
     return hash_bytes(set->found_seed, topic, strlen(topic)) ^ hash_u64((uint64_t)index);
 }
 
-static const struct found_dir *found_find(const struct replica_set *set, const char *topic,
-                                          int32_t index)
+static struct found_dir *found_find(const struct replica_set *set, const char *topic, int32_t index)
 {
     struct map_node *node = map_first(&set->found_map, found_hash(set, topic, index));
     for (; node != NULL; node = map_next_same(node)) {
-        const struct found_dir *found = container_of(node, struct found_dir, node);
+        struct found_dir *found = container_of(node, struct found_dir, node);
         if (found->index == index && strcmp(found->topic, topic) == 0)
             return found;
     }
@@ -57,13 +56,23 @@ static void scan_found(void *arg, const char *topic, int32_t partition)
     struct scan *scan = arg;
     struct replica_set *set = scan->set;
     size_t size = strlen(topic) + 1;
+    struct found_dir *twin = found_find(set, topic, partition);
+    if (twin != NULL) {
+        twin->dir = replica_set_settle_twins(set, topic, partition, twin->dir, scan->dir);
+        return;
+    }
     struct found_dir *found = mem_alloc(sizeof(*found) + size);
     found->dir = scan->dir;
     found->index = partition;
     memcpy(found->topic, topic, size);
     list_push_back(&set->found, &found->link);
-    if (found_find(set, found->topic, partition) == NULL)
-        map_insert(&set->found_map, &found->node, found_hash(set, found->topic, partition));
+    map_insert(&set->found_map, &found->node, found_hash(set, found->topic, partition));
+}
+
+static void scan_future(void *arg, const char *name, const char *topic, int32_t partition)
+{
+    struct scan *scan = arg;
+    replica_set_found_copy(scan->set, scan->dir, name, topic, partition);
 }
 
 void replica_set_scan(struct replica_set *set)
@@ -74,6 +83,8 @@ void replica_set_scan(struct replica_set *set)
         if (log_dir_has_failed(set->options.dirs[i]))
             continue;
         enum err e = log_dir_list(set->options.dirs[i], scan_found, &scan);
+        if (e == ERR_OK)
+            e = log_dir_list_futures(set->options.dirs[i], scan_future, &scan);
         if (e != ERR_OK)
             log_error(set->env, "log directory %s cannot be listed: %s",
                       log_dir_path(set->options.dirs[i]), err_text(e));
@@ -221,7 +232,7 @@ static bool has_more_to_save(struct replica_set *set)
     monitor_enter(&set->monitor);
     bool has_more = !list_is_empty(&set->saving);
     monitor_leave(&set->monitor);
-    return has_more;
+    return has_more || replica_set_moves_are_announced(set);
 }
 
 static void checkpoint_written(struct loop_task *task)
@@ -229,6 +240,7 @@ static void checkpoint_written(struct loop_task *task)
     struct replica_set *set = container_of(task, struct replica_set, checkpoint_task);
     set->checkpoint_is_busy = false;
     tell_saved(set);
+    replica_set_moves_saved(set);
     if (set->stop_is_written)
         replica_set_follow_end(set);
     else if (has_more_to_save(set))
@@ -247,6 +259,7 @@ static void begin_checkpoint(struct replica_set *set, bool (*write)(struct env_j
     monitor_enter(&set->monitor);
     list_splice_back(&set->saving_now, &set->saving);
     monitor_leave(&set->monitor);
+    replica_set_moves_saving(set);
     set->checkpoint_task = (struct loop_task){.run = checkpoint_written};
     set->checkpoint_job = (struct env_job){.run = write, .queue = queue};
     env_submit(set->env, &set->checkpoint_job);
@@ -279,6 +292,11 @@ static void start_checkpoints(struct replica_set *set)
         return; /* its end looks again */
     begin_checkpoint(set, write_checkpoints,
                      has_more_to_save(set) ? ENV_QUEUE_WRITE : ENV_QUEUE_BACKGROUND);
+}
+
+void replica_set_checkpoint_now(struct replica_set *set)
+{
+    start_checkpoints(set);
 }
 
 static void save_wanted(struct loop_task *task)

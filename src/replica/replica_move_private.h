@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* replica_move_private: what replica_set_move.c and replica_set_placing.c share. Thread: the set's
+ * loop. */
+#ifndef REPLICA_REPLICA_MOVE_PRIVATE_H
+#define REPLICA_REPLICA_MOVE_PRIVATE_H
+
+#include "replica/replica_set_move.h"
+#include "replica/replica_set_private.h"
+
+struct replica_set_moves {
+    struct list all; /* [set->monitor] of struct replica_move, as they came */
+    uint32_t running;
+    _Atomic int64_t paid_until_ns; /* what was copied is worth the time until then */
+    _Atomic int64_t bytes_per_second;
+    struct map preferred; /* of struct preferred_dir */
+    struct list found;    /* of struct found_copy */
+};
+
+/* The replica has a partition, and no move. `found_path`: where a copy was begun before the start;
+ * NULL: a new place. */
+void replica_move_start(struct replica_set *set, struct replica *replica, size_t to,
+                        const char *found_path);
+
+/* Where this partition is to be made once its topic is there. */
+void replica_set_prefer_dir(struct replica_set *set, const char *topic, int32_t index, size_t dir);
+
+#endif
