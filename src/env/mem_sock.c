@@ -23,6 +23,7 @@ struct mem_sock {
     struct env_addr local;
     struct env_addr remote;
     uint8_t *inbox;
+    size_t inbox_start; /* what is before it was received */
     size_t inbox_used;
     size_t inbox_capacity;
     size_t room;  /* of the inbox */
@@ -183,26 +184,39 @@ static enum err sock_receive(struct sock *base, void *out, size_t len, size_t *g
     size_t n = MIN(len, s->inbox_used);
     if (s->peer != NULL)
         n = MIN(n, s->peer->chunk);
-    memcpy(out, s->inbox, n);
-    memmove(s->inbox, s->inbox + n, s->inbox_used - n);
+    memcpy(out, s->inbox + s->inbox_start, n);
+    s->inbox_start += n;
     s->inbox_used -= n;
     if (s->inbox_used == 0) {
         mem_free(s->inbox);
         s->inbox = NULL;
+        s->inbox_start = 0;
         s->inbox_capacity = 0;
     }
     *got = n;
     return ERR_OK;
 }
 
-static void inbox_add(struct mem_sock *s, const void *data, size_t len)
+/* Moves what is there only when as much can be added or taken before the next time. */
+static void inbox_make_room(struct mem_sock *s, size_t len)
 {
-    if (len > s->inbox_capacity - s->inbox_used) {
-        s->inbox_capacity = MAX(s->inbox_capacity * 2, s->inbox_used + len);
+    size_t needed = s->inbox_used + len;
+    if (s->inbox_start + needed <= s->inbox_capacity)
+        return;
+    if (s->inbox_start > 0)
+        memmove(s->inbox, s->inbox + s->inbox_start, s->inbox_used);
+    s->inbox_start = 0;
+    if (needed > s->inbox_capacity / 2) {
+        s->inbox_capacity = needed * 2;
         s->inbox = mem_realloc(s->inbox, s->inbox_capacity);
     }
+}
+
+static void inbox_add(struct mem_sock *s, const void *data, size_t len)
+{
+    inbox_make_room(s, len);
     if (len > 0)
-        memcpy(s->inbox + s->inbox_used, data, len);
+        memcpy(s->inbox + s->inbox_start + s->inbox_used, data, len);
     s->inbox_used += len;
 }
 
