@@ -48,6 +48,9 @@ void *fixture_receive(struct broker_fixture *f, struct sock *peer, int16_t key, 
 /* Sends a Produce of a batch with just this record for partition 0 of "t"; the batch's size. The
  * answer, of version 12, is the caller's to receive. */
 size_t fixture_say_produce(struct sock *peer, const struct record *record, int16_t acks);
+/* The same for another partition. */
+size_t fixture_say_produce_to(struct sock *peer, int32_t index, const struct record *record,
+                              int16_t acks);
 
 /* The bytes that fixture_send sends, in a writer that the caller deinits. */
 void fixture_write(struct wire_writer *w, int16_t key, int16_t version, const void *request);

@@ -131,6 +131,12 @@ void fixture_send(struct sock *peer, int16_t key, int16_t version, const void *r
 
 size_t fixture_say_produce(struct sock *peer, const struct record *record, int16_t acks)
 {
+    return fixture_say_produce_to(peer, 0, record, acks);
+}
+
+size_t fixture_say_produce_to(struct sock *peer, int32_t index, const struct record *record,
+                              int16_t acks)
+{
     struct batch_builder b;
     struct batch_buffer batch;
     struct batch_options options = batch_options_default();
@@ -140,7 +146,7 @@ size_t fixture_say_produce(struct sock *peer, const struct record *record, int16
     CHECK_EQUAL(batch_builder_add(&b, record), ERR_OK);
     CHECK_EQUAL(batch_builder_finish(&b, &batch), ERR_OK);
     struct produce_request_partition_produce_data partition = {
-        .index = 0, .records = {.data = batch.data, .len = (int32_t)batch.len}};
+        .index = index, .records = {.data = batch.data, .len = (int32_t)batch.len}};
     struct produce_request_topic_produce_data topic = {.name = wire_str_of("t"),
                                                        .partition_data = {&partition, 1}};
     struct produce_request request = {.transactional_id = wire_str_of(NULL),

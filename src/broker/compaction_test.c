@@ -25,14 +25,14 @@ enum {
     DESCRIBE_LOG_DIRS = 35
 };
 
-static void create(struct broker_fixture *f, const char *policy)
+static void create_partitions(struct broker_fixture *f, const char *policy, int32_t partitions)
 {
     struct create_topics_request_creatable_topic_config configs[] = {
         {wire_str_of("cleanup.policy"), wire_str_of(policy)},
         {wire_str_of("internal.segment.bytes"), wire_str_of("1000")},
     };
     struct create_topics_request_creatable_topic topic = {.name = wire_str_of("t"),
-                                                          .num_partitions = 1,
+                                                          .num_partitions = partitions,
                                                           .replication_factor = 1,
                                                           .configs = {configs, 2}};
     struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
@@ -41,7 +41,12 @@ static void create(struct broker_fixture *f, const char *policy)
     CHECK_EQUAL(response->topics.items[0].error_code, KERR_NONE);
 }
 
-static void produce(struct broker_fixture *f, int number)
+static void create(struct broker_fixture *f, const char *policy)
+{
+    create_partitions(f, policy, 1);
+}
+
+static void produce_to(struct broker_fixture *f, int32_t partition, int number)
 {
     char key[16];
     char value[64];
@@ -49,11 +54,16 @@ static void produce(struct broker_fixture *f, int number)
     r.key = (struct record_bytes){(uint8_t *)key, snprintf(key, sizeof(key), "k%d", number % 5)};
     r.value =
         (struct record_bytes){(uint8_t *)value, snprintf(value, sizeof(value), "value %d", number)};
-    fixture_say_produce(f->peer, &r, -1);
+    fixture_say_produce_to(f->peer, partition, &r, -1);
     mem_env_run_until_idle(&f->m);
     const struct produce_response *response = fixture_receive(f, f->peer, PRODUCE, 12);
     CHECK(response != NULL);
     CHECK_EQUAL(response->responses.items[0].partition_responses.items[0].error_code, KERR_NONE);
+}
+
+static void produce(struct broker_fixture *f, int number)
+{
+    produce_to(f, 0, number);
 }
 
 static void begin(struct broker_fixture *f, const char *const *sets, const char *policy)
@@ -182,17 +192,86 @@ TEST(a_topic_can_be_deleted_while_it_is_compacted_and_made_again)
     fixture_stop(&f);
 }
 
-static void set_policy(struct broker_fixture *f, const char *policy)
+enum { OF_TOPIC = 2, OF_BROKER = 4 };
+
+static void set_config(struct broker_fixture *f, int8_t type, const char *of, const char *name,
+                       const char *value)
 {
     struct incremental_alter_configs_request_alterable_config config = {
-        .name = wire_str_of("cleanup.policy"), .value = wire_str_of(policy)};
+        .name = wire_str_of(name), .value = wire_str_of(value)};
     struct incremental_alter_configs_request_alter_configs_resource resource = {
-        .resource_type = 2, .resource_name = wire_str_of("t"), .configs = {&config, 1}};
+        .resource_type = type, .resource_name = wire_str_of(of), .configs = {&config, 1}};
     struct incremental_alter_configs_request request = {.resources = {&resource, 1}};
     const struct incremental_alter_configs_response *response =
         fixture_ask(f, ALTER_CONFIGS, 1, &request);
     CHECK(response != NULL);
     CHECK_EQUAL(response->responses.items[0].error_code, KERR_NONE);
+}
+
+static void set_policy(struct broker_fixture *f, const char *policy)
+{
+    set_config(f, OF_TOPIC, "t", "cleanup.policy", policy);
+}
+
+static const char rate[] = "log.cleaner.io.max.bytes.per.second";
+
+TEST(a_compaction_under_way_takes_a_new_rate_at_once)
+{
+    struct broker_fixture f;
+    begin(&f, slow, "compact");
+    mem_env_advance_ms(&f.m, 16000);
+    uint64_t read = stats_of(&f)->read_bytes;
+    CHECK(read > 0);
+    set_config(&f, OF_BROKER, "1", rate, "1");
+    mem_env_advance_ms(&f.m, 300000); /* by the old rate it would have ended long ago */
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    CHECK(stats_of(&f)->read_bytes + stats_of(&f)->written_bytes < read + 4000);
+    set_config(&f, OF_BROKER, "1", rate, "1e9");
+    mem_env_advance_ms(&f.m, 1000);
+    CHECK(stats_of(&f)->rounds >= 1);
+    fixture_stop(&f);
+}
+
+TEST(a_shorter_backoff_of_the_cleaner_counts_at_once)
+{
+    struct broker_fixture f;
+    static const char *const hour[] = {"log.cleaner.backoff.ms=3600000", NULL};
+    begin(&f, hour, "compact");
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK_EQUAL(stats_of(&f)->rounds, 0);
+    set_config(&f, OF_BROKER, "", "log.cleaner.backoff.ms", "1000");
+    mem_env_run_until_idle(&f.m);
+    uint64_t rounds = stats_of(&f)->rounds;
+    CHECK(rounds >= 1);
+    for (int i = 0; i < 100; i++)
+        produce(&f, i);
+    mem_env_advance_ms(&f.m, 1500);
+    CHECK(stats_of(&f)->rounds > rounds);
+    fixture_stop(&f);
+}
+
+/* Each reads a segment, and waits for long. */
+TEST(more_threads_of_the_cleaner_compact_more_logs_at_once)
+{
+    struct broker_fixture f;
+    static const char *const slower[] = {"log.cleaner.io.max.bytes.per.second=1", NULL};
+    fixture_start(&f, slower);
+    create_partitions(&f, "compact", 3);
+    for (int32_t partition = 0; partition < 3; partition++) {
+        for (int i = 0; i < 100; i++)
+            produce_to(&f, partition, i);
+    }
+    mem_env_advance_ms(&f.m, 18000);
+    uint64_t read = stats_of(&f)->read_bytes;
+    CHECK(read > 0);
+    set_config(&f, OF_BROKER, "1", "log.cleaner.threads", "2");
+    mem_env_run_until_idle(&f.m);
+    CHECK_EQUAL(stats_of(&f)->read_bytes, 2 * read);
+    set_config(&f, OF_BROKER, "1", "log.cleaner.threads", "1");
+    set_config(&f, OF_BROKER, "1", rate, "1e9");
+    mem_env_advance_ms(&f.m, 60000);
+    CHECK(stats_of(&f)->rounds >= 3);
+    fixture_stop(&f);
 }
 
 TEST(another_policy_ends_compaction_and_begins_it)

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "broker/server_config_private.h"
+#include "metadata/config_dynamic.h"
 
 enum { ARENA_BYTES_MAX = 4 * LIMIT_PROPERTIES_FILE_BYTES };
 
@@ -267,14 +268,17 @@ static enum err check_limits(struct server_config_loader *l)
     return ERR_OK;
 }
 
-/* The topics' defaults must go together, too. */
-static enum err check_topics(struct server_config_loader *l)
+/* The topics' defaults must go together, too, and what the log cleaner is told. */
+static enum err check_layers(struct server_config_loader *l)
 {
     struct strbuf why;
     strbuf_init(&why);
     enum err e = config_topic_check(NULL, &l->config->layers, &why);
+    const char *whose = e != ERR_OK ? "topic defaults: " : "";
+    if (e == ERR_OK)
+        e = config_cleaner_check(&l->config->layers, &why);
     if (e != ERR_OK)
-        e = server_config_refuse(l, "topic defaults: %s", strbuf_text(&why));
+        e = server_config_refuse(l, "%s%s", whose, strbuf_text(&why));
     strbuf_deinit(&why);
     return e;
 }
@@ -303,7 +307,7 @@ static enum err read_values(struct server_config_loader *l)
     e = check_limits(l);
     if (e == ERR_OK)
         e = check_journal(l);
-    return e == ERR_OK ? check_topics(l) : e;
+    return e == ERR_OK ? check_layers(l) : e;
 }
 
 /* ---- the whole */

@@ -277,6 +277,9 @@ TEST(server_config_refuses_values_that_do_not_go_together)
     check_refused("max.connections.per.ip=0", "max.connections.per.ip=0 would let nobody in");
     check_refused("log.cleaner.min.compaction.lag.ms=9\nlog.cleaner.max.compaction.lag.ms=8",
                   "topic defaults: min.compaction.lag.ms=9 is above max.compaction.lag.ms=8");
+    check_refused("log.cleaner.threads=4\nlog.cleaner.dedupe.buffer.size=4194304",
+                  "log.cleaner.dedupe.buffer.size=4194304 is not more than 1 MiB for each of "
+                  "log.cleaner.threads=4");
     check_refused("klamm.ack=maybe", "f:1: klamm.ack=maybe is not one of: disk, cache");
     check_refused("a=\\u12", "f:1: \\u needs four hexadecimal digits");
 }

@@ -284,7 +284,7 @@ static enum err check_all(const struct alteration *a, struct strbuf *why)
         layers.broker = a->wanted;
     else
         layers.broker_default = a->wanted;
-    return config_broker_check(&layers, why);
+    return config_broker_check(a->d->layers, &layers, why);
 }
 
 static struct verdict alteration_end(struct alteration *a, bool validate_only)

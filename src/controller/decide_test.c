@@ -747,6 +747,55 @@ TEST(alter_configs_of_one_broker_and_of_all)
     cluster_close(&c);
 }
 
+/* As far as Kafka lets them in one change: from half to double, at least one. */
+TEST(threads_of_the_cleaner_change_by_steps)
+{
+    static const char key[] = "log.cleaner.threads";
+    static const struct {
+        const char *from;
+        const char *to;
+        int code;
+    } cases[] = {
+        {"1", "0", KERR_INVALID_REQUEST},
+        {"1", "1", KERR_NONE},
+        {"1", "2", KERR_NONE},
+        {"1", "3", KERR_INVALID_REQUEST},
+        {"3", "1", KERR_NONE},
+        {"4", "1", KERR_INVALID_REQUEST},
+        {"4", "2", KERR_NONE},
+        {"4", "8", KERR_NONE},
+        {"4", "9", KERR_INVALID_REQUEST},
+        {"0", "1", KERR_INVALID_REQUEST},
+        {"0", "0", KERR_NONE},
+    };
+    struct cluster c;
+    cluster_open(&c, 1);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        set_broker_config(&c, CONFIG_BROKER_LOG_CLEANER_THREADS, cases[i].from);
+        CHECK_EQUAL(alter_broker(&c, "1", key, SET, cases[i].to), cases[i].code);
+        CHECK_EQUAL(alter_broker(&c, "", key, SET, cases[i].to), cases[i].code);
+        CHECK_EQUAL(alter_broker(&c, "1", key, DELETE, NULL), KERR_NONE);
+        CHECK_EQUAL(alter_broker(&c, "", key, DELETE, NULL), KERR_NONE);
+    }
+    set_broker_config(&c, CONFIG_BROKER_LOG_CLEANER_ENABLE, "false");
+    CHECK_EQUAL(alter_broker(&c, "1", key, SET, "5"), KERR_NONE);
+    cluster_close(&c);
+}
+
+TEST(each_thread_of_the_cleaner_has_more_than_a_mebibyte)
+{
+    static const char key[] = "log.cleaner.dedupe.buffer.size";
+    struct cluster c;
+    cluster_open(&c, 1);
+    CHECK_EQUAL(alter_broker(&c, "1", key, SET, "1048576"), KERR_INVALID_REQUEST);
+    CHECK_EQUAL(alter_broker(&c, "1", key, SET, "1048577"), KERR_NONE);
+    set_broker_config(&c, CONFIG_BROKER_LOG_CLEANER_THREADS, "2");
+    CHECK_EQUAL(alter_broker(&c, "", key, SET, "2097153"),
+                KERR_INVALID_REQUEST); /* divided first */
+    CHECK_EQUAL(alter_broker(&c, "", key, SET, "2097154"), KERR_NONE);
+    cluster_close(&c);
+}
+
 TEST(alter_configs_of_brokers_says_what_is_wrong)
 {
     struct cluster c;

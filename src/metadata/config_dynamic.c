@@ -11,6 +11,12 @@
 /* Keys of the broker's own that take effect while it runs. Of the others that Kafka lets be
  * changed, listeners and numbers of threads are settled at the start here. */
 static const int own_keys[] = {
+    CONFIG_BROKER_LOG_CLEANER_BACKOFF_MS,
+    CONFIG_BROKER_LOG_CLEANER_DEDUPE_BUFFER_SIZE,
+    CONFIG_BROKER_LOG_CLEANER_IO_BUFFER_LOAD_FACTOR,
+    CONFIG_BROKER_LOG_CLEANER_IO_BUFFER_SIZE,
+    CONFIG_BROKER_LOG_CLEANER_IO_MAX_BYTES_PER_SECOND,
+    CONFIG_BROKER_LOG_CLEANER_THREADS,
     CONFIG_BROKER_MAX_CONNECTIONS,
     CONFIG_BROKER_MAX_CONNECTIONS_PER_IP,
     CONFIG_BROKER_PRODUCER_ID_EXPIRATION_MS,
@@ -125,7 +131,47 @@ static enum err check_least(const struct config_layers *layers, int key, int64_t
     return ERR_INVALID;
 }
 
-enum err config_broker_check(const struct config_layers *layers, struct strbuf *why)
+enum err config_cleaner_check(const struct config_layers *layers, struct strbuf *why)
+{
+    enum { MIB = 1 << 20 };
+    int64_t threads = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_THREADS);
+    int64_t size = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_DEDUPE_BUFFER_SIZE);
+    if (threads < 1 || size / threads > MIB)
+        return ERR_OK;
+    strbuf_printf(why,
+                  "log.cleaner.dedupe.buffer.size=%lld is not more than 1 MiB for each of "
+                  "log.cleaner.threads=%lld",
+                  (long long)size, (long long)threads);
+    return ERR_INVALID;
+}
+
+/* By the steps that Kafka allows: to half of what it is at least, to double at most. */
+static enum err check_cleaner_threads(const struct config_layers *now,
+                                      const struct config_layers *wanted, struct strbuf *why)
+{
+    bool is_enabled = true;
+    enum err e = config_parse_bool(config_layers_get(now, CONFIG_BROKER_LOG_CLEANER_ENABLE, NULL),
+                                   &is_enabled);
+    int64_t before = config_layers_long(now, CONFIG_BROKER_LOG_CLEANER_THREADS);
+    int64_t after = config_layers_long(wanted, CONFIG_BROKER_LOG_CLEANER_THREADS);
+    ASSERT(e == ERR_OK);
+    if (after == before || !is_enabled)
+        return ERR_OK;
+    if (after < 1)
+        strbuf_puts(why, "log.cleaner.threads must be at least 1");
+    else if (after < before / 2)
+        strbuf_printf(why, "log.cleaner.threads cannot become less than half of what it is, %lld",
+                      (long long)before);
+    else if (after > before * 2)
+        strbuf_printf(why, "log.cleaner.threads cannot become more than double of what it is, %lld",
+                      (long long)before);
+    else
+        return ERR_OK;
+    return ERR_INVALID;
+}
+
+enum err config_broker_check(const struct config_layers *now, const struct config_layers *layers,
+                             struct strbuf *why)
 {
     const char *retention = config_layers_get(layers, CONFIG_BROKER_LOG_RETENTION_MS, NULL);
     int64_t value = -1;
@@ -141,5 +187,9 @@ enum err config_broker_check(const struct config_layers *layers, struct strbuf *
         e = check_least(layers, CONFIG_BROKER_MAX_CONNECTIONS, 1, why);
     if (e == ERR_OK)
         e = check_least(layers, CONFIG_BROKER_MAX_CONNECTIONS_PER_IP, 1, why);
+    if (e == ERR_OK)
+        e = check_cleaner_threads(now, layers, why);
+    if (e == ERR_OK)
+        e = config_cleaner_check(layers, why);
     return e == ERR_OK ? config_topic_check(NULL, layers, why) : e;
 }

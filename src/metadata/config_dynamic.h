@@ -3,8 +3,9 @@
  * config_dynamic: the broker's configuration where it may be set while it runs: which keys, what
  * was set by the image, and whether a new value is good.
  *
- * Such are the keys that stand in for a topic's own values: a change reaches every partition at
- * once. What else Kafka lets be changed is fixed at the start here.
+ * Such are the keys that stand in for a topic's own values, where a change reaches every partition
+ * at once, and some of the broker's own, the log cleaner's among them. What else Kafka lets be
+ * changed is fixed at the start here.
  *
  * Thread: any.
  */
@@ -41,7 +42,12 @@ void config_layers_release(struct config_layers *layers);
 enum err config_broker_put(struct config_set *set, const char *name, size_t name_len,
                            const char *text, size_t len, struct strbuf *why) MUST_USE;
 
-/* Do all values go together? ERR_INVALID: `why` has gained one line. */
-enum err config_broker_check(const struct config_layers *layers, struct strbuf *why) MUST_USE;
+/* Do all values go together, and may they follow those of `now`? ERR_INVALID: `why` has gained one
+ * line. */
+enum err config_broker_check(const struct config_layers *now, const struct config_layers *layers,
+                             struct strbuf *why) MUST_USE;
+
+/* The part of it that says whether the log cleaner's threads have memory enough. */
+enum err config_cleaner_check(const struct config_layers *layers, struct strbuf *why) MUST_USE;
 
 #endif

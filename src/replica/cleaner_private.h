@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "log/cleaner_checkpoint.h"
+#include "log/log_cleaning.h"
 #include "replica/replica_cleaner.h"
 #include "replica/replica_set_private.h"
 
@@ -18,7 +19,8 @@ struct cleaner_entry {
     struct replica *replica; /* NULL: it is gone */
     struct cleaner_run *run; /* NULL: it is not being compacted */
     int64_t first_dirty;
-    int64_t not_before_ns;
+    int64_t gave_up_ns; /* the last round came to nothing: another after log.cleaner.backoff.ms; or
+                           INT64_MIN */
     bool is_uncleanable;
     bool wants_out;   /* its topic is not compacted any more */
     bool wants_close; /* its replica waits for the round to end */
@@ -27,8 +29,17 @@ struct cleaner_entry {
 
 struct cleaner_candidate;
 
+/* log.cleaner.*, which may change at any time. */
+struct cleaner_settings {
+    int64_t backoff_ns;
+    uint32_t runs_max;
+    int64_t bytes_per_second;
+    struct log_cleaning_options cleaning; /* of one run that begins now */
+};
+
 struct replica_cleaner {
     struct replica_set *set;
+    struct cleaner_settings settings;
     struct list entries;
     struct loop_timer timer;
     uint32_t run_count;
@@ -44,9 +55,9 @@ struct replica_cleaner {
     struct strbuf
         *texts;          /* by directory; the worker's while it is busy; empty: not to be written */
     struct list closing; /* replica.link: wait for the next save */
-    struct list closing_now;       /* for the one under way */
-    _Atomic int64_t paid_until_ns; /* log.cleaner.io.max.bytes.per.second: what was read and written
-                                      is worth the time until then */
+    struct list closing_now; /* for the one under way */
+    _Atomic int64_t bytes_per_second;
+    _Atomic int64_t paid_until_ns; /* what was read and written is worth the time until then */
     struct cleaner_stats stats;
 };
 
@@ -60,6 +71,9 @@ void cleaner_run_start(struct replica_cleaner *cleaner, struct cleaner_entry *en
 
 /* It ends soon, in whatever way. */
 void cleaner_run_stop(struct cleaner_run *run);
+
+/* paid_until_ns is another now. */
+void cleaner_run_paid(struct cleaner_run *run);
 
 /* Called once by each run. */
 void replica_cleaner_run_ended(struct replica_cleaner *cleaner, struct cleaner_entry *entry,

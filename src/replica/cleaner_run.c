@@ -26,9 +26,8 @@ struct cleaner_run {
     struct loop_timer timer;
     struct partition_swap swap;
     struct log_cleaning *cleaning;
-    struct log_cleaning_options options;
-    struct log_cleaning_stats counted; /* what the stats have of it */
-    double bytes_per_second;
+    struct log_cleaning_options options; /* as they were when it began */
+    struct log_cleaning_stats counted;   /* what the stats have of it */
     int64_t first_dirty;
     bool is_swapping; /* the job comes back with swap.result */
     bool is_paused;
@@ -59,7 +58,7 @@ static void count(struct cleaner_run *run)
 static int64_t owed_ns(struct cleaner_run *run, int64_t bytes)
 {
     int64_t now_ns = env_mono_ns(run->cleaner->set->env);
-    double cost = (double)bytes * 1e9 / run->bytes_per_second;
+    double cost = (double)bytes * 1e9 / (double)atomic_load(&run->cleaner->bytes_per_second);
     int64_t cost_ns = cost < 1e18 ? (int64_t)cost : (int64_t)1e18;
     _Atomic int64_t *paid = &run->cleaner->paid_until_ns;
     int64_t until = atomic_load(paid);
@@ -150,6 +149,12 @@ static void resume(struct loop_timer *timer)
     env_submit(run->cleaner->set->env, &run->job);
 }
 
+static void wait_until_paid(struct cleaner_run *run)
+{
+    loop_timer_start(run->cleaner->set->options.loop, &run->timer,
+                     atomic_load(&run->cleaner->paid_until_ns));
+}
+
 static void pause_on_loop(struct loop_task *task)
 {
     struct cleaner_run *run = container_of(task, struct cleaner_run, paused);
@@ -158,8 +163,13 @@ static void pause_on_loop(struct loop_task *task)
         return;
     }
     run->is_paused = true;
-    loop_timer_start(run->cleaner->set->options.loop, &run->timer,
-                     atomic_load(&run->cleaner->paid_until_ns));
+    wait_until_paid(run);
+}
+
+void cleaner_run_paid(struct cleaner_run *run)
+{
+    if (run->is_paused)
+        wait_until_paid(run);
 }
 
 void cleaner_run_stop(struct cleaner_run *run)
@@ -196,24 +206,9 @@ static void ended_on_loop(struct loop_task *task)
     mem_free(run);
 }
 
-static double layer_double(const struct config_layers *layers, int key)
-{
-    double value = 0;
-    const char *text = config_layers_get(layers, key, NULL);
-    enum err e = text != NULL ? config_parse_double(text, &value) : ERR_INVALID;
-    ASSERT(e == ERR_OK); /* checked where it was set */
-    return value;
-}
-
 void cleaner_run_start(struct replica_cleaner *cleaner, struct cleaner_entry *entry)
 {
-    const struct config_layers *layers = &cleaner->set->layers;
     ASSERT(entry->run == NULL && entry->replica != NULL);
-    int64_t threads = MAX(config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_THREADS), 1);
-    int64_t map = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_DEDUPE_BUFFER_SIZE);
-    int64_t io = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_IO_BUFFER_SIZE);
-    double load = layer_double(layers, CONFIG_BROKER_LOG_CLEANER_IO_BUFFER_LOAD_FACTOR);
-    double rate = layer_double(layers, CONFIG_BROKER_LOG_CLEANER_IO_MAX_BYTES_PER_SECOND);
     struct cleaner_run *run = mem_alloc(sizeof(*run));
     run->cleaner = cleaner;
     run->entry = entry;
@@ -223,12 +218,7 @@ void cleaner_run_start(struct replica_cleaner *cleaner, struct cleaner_entry *en
     run->paused = (struct loop_task){.run = pause_on_loop};
     run->ended = (struct loop_task){.run = ended_on_loop};
     run->timer = (struct loop_timer){.fire = resume};
-    run->bytes_per_second = MAX(rate, 1);
-    run->options = (struct log_cleaning_options){
-        .map_bytes_max = (size_t)MAX(map / threads, (int64_t)(1 << 20)),
-        .map_load = load > 0 ? MIN(load, 1) : 0.9,
-        .io_bytes = (size_t)MAX(io / threads / 2, (int64_t)(16 << 10)),
-    };
+    run->options = cleaner->settings.cleaning;
     atomic_init(&run->wants_stop, false);
     entry->run = run;
     env_submit(cleaner->set->env, &run->job);

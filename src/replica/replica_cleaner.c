@@ -39,11 +39,8 @@ static void arm(struct replica_cleaner *cleaner)
 {
     if (list_is_empty(&cleaner->entries))
         return;
-    int64_t backoff_ms =
-        config_layers_long(&cleaner->set->layers, CONFIG_BROKER_LOG_CLEANER_BACKOFF_MS);
-    backoff_ms = MIN(MAX(backoff_ms, (int64_t)1), (int64_t)INT32_MAX);
     loop_timer_start(cleaner->set->options.loop, &cleaner->timer,
-                     env_mono_ns(cleaner->set->env) + backoff_ms * 1000000);
+                     env_mono_ns(cleaner->set->env) + cleaner->settings.backoff_ns);
 }
 
 static void add_entry(struct replica_cleaner *cleaner, struct replica *replica)
@@ -51,6 +48,7 @@ static void add_entry(struct replica_cleaner *cleaner, struct replica *replica)
     struct cleaner_entry *entry = mem_alloc(sizeof(*entry));
     entry->refs = 1;
     entry->replica = replica;
+    entry->gave_up_ns = INT64_MIN;
     entry->first_dirty =
         cleaner_checkpoint_of(checkpoint_of(cleaner, replica), replica->topic, replica->index);
     bool was_empty = list_is_empty(&cleaner->entries);
@@ -252,24 +250,18 @@ static int dirtiest_first(const void *a, const void *b)
     return (first->ratio < second->ratio) - (first->ratio > second->ratio);
 }
 
-static uint32_t runs_max(const struct replica_cleaner *cleaner)
-{
-    int64_t threads = config_layers_long(&cleaner->set->layers, CONFIG_BROKER_LOG_CLEANER_THREADS);
-    return (uint32_t)MIN(MAX(threads, (int64_t)0), (int64_t)LIMIT_CLEANER_RUNS);
-}
-
 static void look(struct replica_cleaner *cleaner)
 {
     if (cleaner->look_is_busy || cleaner->set->is_closed ||
-        cleaner->run_count >= runs_max(cleaner) || list_is_empty(&cleaner->entries))
+        cleaner->run_count >= cleaner->settings.runs_max || list_is_empty(&cleaner->entries))
         return;
     size_t count = (size_t)atomic_load_explicit(&cleaner->stats.partitions, memory_order_relaxed);
     cleaner->candidates = mem_alloc(count * sizeof(*cleaner->candidates));
     cleaner->candidate_count = 0;
-    int64_t now_ns = env_mono_ns(cleaner->set->env);
+    int64_t gave_up_before_ns = env_mono_ns(cleaner->set->env) - cleaner->settings.backoff_ns;
     LIST_FOR_EACH (node, &cleaner->entries) {
         struct cleaner_entry *entry = container_of(node, struct cleaner_entry, link);
-        if (entry->run != NULL || entry->is_uncleanable || entry->not_before_ns > now_ns ||
+        if (entry->run != NULL || entry->is_uncleanable || entry->gave_up_ns > gave_up_before_ns ||
             entry->replica->move != NULL)
             continue;
         ASSERT(cleaner->candidate_count < count);
@@ -298,7 +290,7 @@ static void looked(struct loop_task *task)
         struct cleaner_entry *entry = candidate->entry;
         bool may_begin = candidate->is_wanted && entry->replica != NULL && entry->run == NULL &&
                          entry->replica->move == NULL && !set->is_closed &&
-                         cleaner->run_count < runs_max(cleaner);
+                         cleaner->run_count < cleaner->settings.runs_max;
         if (may_begin) {
             found_any = true;
             cleaner->run_count++;
@@ -326,8 +318,6 @@ static void settle(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
                    const struct cleaner_outcome *outcome)
 {
     struct replica *replica = entry->replica;
-    int64_t backoff_ms =
-        config_layers_long(&cleaner->set->layers, CONFIG_BROKER_LOG_CLEANER_BACKOFF_MS);
     switch (outcome->error) {
     case ERR_OK:
         entry->first_dirty = outcome->end;
@@ -348,8 +338,7 @@ static void settle(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
         replica_storage_failed(cleaner->set, replica->partition, ERR_IO);
         break;
     default: /* no memory, no room on the disk, retention was quicker: another time */
-        entry->not_before_ns =
-            env_mono_ns(cleaner->set->env) + MIN(backoff_ms, (int64_t)INT32_MAX) * 1000000;
+        entry->gave_up_ns = env_mono_ns(cleaner->set->env);
         log_debug(cleaner->set->env, "%s-%d: a compaction did not end: %s", replica->topic,
                   replica->index, err_text(outcome->error));
     }
@@ -374,6 +363,69 @@ void replica_cleaner_run_ended(struct replica_cleaner *cleaner, struct cleaner_e
     else if (!cleaner->set->is_closed)
         arm(cleaner);
     go_on(cleaner);
+}
+
+/* ---- configuration */
+
+static double layer_double(const struct config_layers *layers, int key)
+{
+    double value = 0;
+    const char *text = config_layers_get(layers, key, NULL);
+    enum err e = text != NULL ? config_parse_double(text, &value) : ERR_INVALID;
+    ASSERT(e == ERR_OK); /* checked where it was set */
+    return value;
+}
+
+static struct cleaner_settings settings_of(const struct config_layers *layers)
+{
+    int64_t backoff_ms = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_BACKOFF_MS);
+    int64_t threads = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_THREADS);
+    int64_t map = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_DEDUPE_BUFFER_SIZE);
+    int64_t io = config_layers_long(layers, CONFIG_BROKER_LOG_CLEANER_IO_BUFFER_SIZE);
+    double load = layer_double(layers, CONFIG_BROKER_LOG_CLEANER_IO_BUFFER_LOAD_FACTOR);
+    double rate = layer_double(layers, CONFIG_BROKER_LOG_CLEANER_IO_MAX_BYTES_PER_SECOND);
+    int64_t shares = MAX(threads, (int64_t)1);
+    return (struct cleaner_settings){
+        .backoff_ns = MIN(MAX(backoff_ms, (int64_t)1), (int64_t)INT32_MAX) * 1000000,
+        .runs_max = (uint32_t)MIN(MAX(threads, (int64_t)0), (int64_t)LIMIT_CLEANER_RUNS),
+        .bytes_per_second = rate < 1e18 ? (int64_t)MAX(rate, 1) : (int64_t)1e18,
+        .cleaning = {.map_bytes_max = (size_t)MAX(map / shares, (int64_t)(1 << 20)),
+                     .map_load = load > 0 ? MIN(load, 1) : 0.9,
+                     .io_bytes = (size_t)MAX(io / shares / 2, (int64_t)(16 << 10))},
+    };
+}
+
+/* What is owed was reckoned by another rate. */
+static void set_rate(struct replica_cleaner *cleaner, int64_t bytes_per_second)
+{
+    int64_t before = atomic_exchange(&cleaner->bytes_per_second, bytes_per_second);
+    if (before == bytes_per_second)
+        return;
+    int64_t now_ns = env_mono_ns(cleaner->set->env);
+    int64_t until = atomic_load(&cleaner->paid_until_ns);
+    int64_t next;
+    do {
+        double owed_ns =
+            (double)MAX(until - now_ns, (int64_t)0) * (double)before / (double)bytes_per_second;
+        next = now_ns + (owed_ns < 1e18 ? (int64_t)owed_ns : (int64_t)1e18);
+    } while (!atomic_compare_exchange_weak(&cleaner->paid_until_ns, &until, next));
+    LIST_FOR_EACH (node, &cleaner->entries) {
+        struct cleaner_entry *entry = container_of(node, struct cleaner_entry, link);
+        if (entry->run != NULL)
+            cleaner_run_paid(entry->run);
+    }
+}
+
+void replica_cleaner_configure(struct replica_cleaner *cleaner)
+{
+    if (cleaner == NULL)
+        return;
+    struct cleaner_settings before = cleaner->settings;
+    cleaner->settings = settings_of(&cleaner->set->layers);
+    set_rate(cleaner, cleaner->settings.bytes_per_second);
+    if (cleaner->settings.backoff_ns != before.backoff_ns ||
+        cleaner->settings.runs_max != before.runs_max)
+        look(cleaner);
 }
 
 /* ---- life */
@@ -403,6 +455,8 @@ struct replica_cleaner *replica_cleaner_new(struct replica_set *set)
     cleaner->saved = (struct loop_task){.run = saved};
     cleaner->checkpoints = mem_alloc(set->options.dir_count * sizeof(*cleaner->checkpoints));
     cleaner->texts = mem_alloc(set->options.dir_count * sizeof(*cleaner->texts));
+    cleaner->settings = settings_of(&set->layers);
+    atomic_init(&cleaner->bytes_per_second, cleaner->settings.bytes_per_second);
     load_checkpoints(cleaner);
     return cleaner;
 }

@@ -9,7 +9,8 @@
  * is damaged is left alone until the next start.
  *
  * Thread: the set's loop, but for the stats. The work is done on disk workers.
- * Limits: log.cleaner.threads, .dedupe.buffer.size, .io.buffer.size, .io.max.bytes.per.second.
+ * Limits: log.cleaner.threads, .dedupe.buffer.size, .io.buffer.size, .io.max.bytes.per.second,
+ * which may change at any time.
  */
 #ifndef REPLICA_REPLICA_CLEANER_H
 #define REPLICA_REPLICA_CLEANER_H
@@ -39,6 +40,10 @@ struct cleaner_stats {
 /* Blocks: reads the checkpoints. */
 struct replica_cleaner *replica_cleaner_new(struct replica_set *set);
 void replica_cleaner_free(struct replica_cleaner *cleaner);
+
+/* The set's layers are others now. A run under way is as fast as the new rate lets it; all else
+ * holds for those that begin later, and whether one may begin is looked at now. */
+void replica_cleaner_configure(struct replica_cleaner *cleaner);
 
 /* The replica was opened, or its topic's configuration is another. `is_new`: its directory was made
  * just now. */

@@ -560,6 +560,7 @@ static void follow_layers(struct replica_set *set, const struct image *after)
     set->layers = layers;
     replica_set_doomed_arm(set);
     replica_set_moves_follow(set);
+    replica_cleaner_configure(set->cleaner);
 }
 
 const struct config_layers *replica_set_layers(const struct replica_set *set)

@@ -384,9 +384,14 @@ def test_validated_configs_of_brokers_change_nothing(peers, node):
 VALUES = {
     "compression.gzip.level": (5, 6), "compression.lz4.level": (5, 6),
     "compression.type": ("lz4", "zstd"), "compression.zstd.level": (-5, 6),
+    "log.cleaner.backoff.ms": (5000, 6000),
+    "log.cleaner.dedupe.buffer.size": (50000000, 60000000),
     "log.cleaner.delete.retention.ms": (5000, 6000),
+    "log.cleaner.io.buffer.load.factor": (0.7, 0.8), "log.cleaner.io.buffer.size": (50000, 60000),
+    "log.cleaner.io.max.bytes.per.second": (5000000.0, 6000000.0),
     "log.cleaner.max.compaction.lag.ms": (50000000, 60000000),
     "log.cleaner.min.cleanable.ratio": (0.3, 0.4), "log.cleaner.min.compaction.lag.ms": (5, 6),
+    "log.cleaner.threads": (2, 1),
     "log.cleanup.policy": ("compact", "compact,delete"),
     "log.flush.interval.messages": (50, 60), "log.flush.interval.ms": (5000, 6000),
     "log.index.interval.bytes": (5000, 6000), "log.index.size.max.bytes": (50000, 60000),
@@ -405,9 +410,7 @@ NOT_TOLD_UNSET = {"replica.alter.log.dirs.io.max.bytes.per.second"}
 # Kafka sets the first at its start, for its eligible leader replicas; klamm.ack is ours alone.
 OURS_ALONE = {"min.insync.replicas": (2, 3), "klamm.ack": ("cache", "disk")}
 AT_START = {"listeners", "listener.security.protocol.map", "num.io.threads", "num.network.threads",
-            "num.recovery.threads.per.data.dir", "log.cleaner.backoff.ms", "log.cleaner.threads",
-            "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor",
-            "log.cleaner.io.buffer.size", "log.cleaner.io.max.bytes.per.second"}
+            "num.recovery.threads.per.data.dir"}
 
 
 def dynamic_keys():
@@ -454,6 +457,40 @@ def test_every_dynamic_config(peers):
             assert now == {k: (str(v[0]), 2) for k, v in VALUES.items()}
         else:
             assert now == first
+
+
+CLEANER = sorted(key for key in VALUES if key.startswith("log.cleaner."))
+
+
+def test_configs_of_the_cleaner(peers):
+    """What goes together and what may follow what is Kafka's to say: threads from half to double."""
+    threads, memory, rate = ("log.cleaner.threads", "log.cleaner.dedupe.buffer.size",
+                             "log.cleaner.io.max.bytes.per.second")
+    steps = [
+        ("", threads, 0, 42), ("", threads, 3, 42), ("", threads, 2, 0), ("1", threads, 4, 0),
+        ("1", threads, 9, 42), ("1", threads, 1, 42), ("1", threads, -1, 42), ("1", threads, "x", 42),
+        ("", threads, 99, 0), ("", threads, 2, 0),  # of which nothing comes for broker 1
+        ("1", threads, 3, 0), ("1", threads, None, 0), ("1", threads, 4, 0), ("", threads, None, 0),
+        ("1", threads, None, 42),  # back from four to one
+        ("1", memory, 4194304 + 3, 42), ("1", memory, 4194304 + 4, 0), ("", memory, 9, 0),
+        ("1", threads, 5, 42), ("1", memory, None, 42), ("", memory, None, 0), ("1", memory, None, 0),
+        ("1", threads, 2, 0), ("1", threads, None, 0),
+        ("", rate, "fast", 42), ("", rate, "1e3", 0), ("1", rate, 0, 0), ("1", rate, None, 0),
+        ("", rate, None, 0), ("", "log.cleaner.backoff.ms", -1, 42),
+        ("1", "log.cleaner.io.buffer.size", -1, 42), ("1", "log.cleaner.enable", "false", 42),
+    ]
+    for node, key, value, code in steps:
+        for only in (True, False):
+            answer = same(peers, "IncrementalAlterConfigs", 1, ValidateOnly=only, Resources=[
+                changed(BROKER, node, (key, DELETE if value is None else SET, str(value)))])
+            assert answer["Responses"][0]["ErrorCode"] == code, (node, key, value)
+        same_told(peers, BROKER, "1", CLEANER)
+        same_told(peers, BROKER, "")
+    for configs in ([(threads, "2"), (memory, "2097152")], [(threads, "3"), (memory, "9000000")],
+                    [(threads, "2"), (memory, "2097154")], []):
+        same(peers, "AlterConfigs", 2, Resources=[replaced(BROKER, "1", *configs)])
+        same_told(peers, BROKER, "1", CLEANER)
+    assert told(peers[0], BROKER, "") == {}
 
 
 def test_dynamic_configs_of_ours_alone(peers):

@@ -14,6 +14,7 @@ import pytest
 import confluent
 from conftest import one_broker
 from kafka_server import KafkaServer, java_command
+from wire import Wire
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 DAY_MS = 86400000
@@ -111,6 +112,35 @@ def wait_for(two, name, wanted, what):
             assert time.monotonic() < deadline, \
                 f"{broker}: {len(found)} and not {len(wanted)}: {found[:9]} {wanted[:9]}"
             time.sleep(0.05)
+
+
+def alter(two, of, name, value):
+    """Of a broker, or of all (""), which confluent-kafka does not know."""
+    broker_type, set_to = 4, 0
+    for broker in two:
+        with Wire(broker.bootstrap) as wire:
+            answer = wire.ask("IncrementalAlterConfigs", 1, Resources=[{
+                "ResourceType": broker_type, "ResourceName": of,
+                "Configs": [{"Name": name, "ConfigOperation": set_to, "Value": value}]}])
+            assert answer["Responses"][0]["ErrorCode"] == 0, answer
+
+
+@pytest.mark.parametrize("key,first,then", [
+    ("log.cleaner.backoff.ms", "36000000", "100"),
+    ("log.cleaner.io.max.bytes.per.second", "2000", "1e9")])
+@pytest.mark.parametrize("of", ["1", ""])
+def test_a_cleaner_that_would_take_long_is_made_quick(request, tmp_path, key, first, then, of):
+    settings = {**SETTINGS, key: first, "log.cleaner.io.buffer.size": "16384"}  # Kafka sleeps after each
+    with one_broker(request, tmp_path / "first", settings) as one, \
+            KafkaServer(settings, directory=tmp_path / "second", heap="512m") as other:
+        two, now_ms = (one, other), int(time.time() * 1000)
+        name = new_topic(two)
+        records = draw(7, 5000, 20, now_ms)
+        produce(two, name, records)
+        seal(two, name, now_ms + 100000)
+        assert all(len(read_all(broker, name)) > len(records) for broker in two)
+        alter(two, of, key, then)
+        wait_for(two, name, last_of_each(records), lambda found: found[:-1])
 
 
 def test_the_same_records_survive(two):

@@ -470,7 +470,13 @@ is not on this page stops the start, and the message names the nearest key that 
 
 Two defaults differ from Kafka's: data goes to `./data`, and `node.id` may be left out (an empty directory becomes node 1, and
 the number is kept there). Listeners named in `controller.listener.names` are not opened: there is no KRaft quorum here. A topic's
-source in DescribeConfigs is that of the value in force, also where it comes from `log.retention.hours` and the like."""
+source in DescribeConfigs is that of the value in force, also where it comes from `log.retention.hours` and the like.
+
+These can also be set while the broker runs, for one broker or for all (AlterConfigs, `kafka-configs`), and are in force at once: the keys that stand in
+for a topic's (the table of topic keys names them), `max.connections`, `max.connections.per.ip`, `producer.id.expiration.ms`, and how the
+log cleaner works: `log.cleaner.backoff.ms`, `.threads` (from half of what it is to double at a time), `.dedupe.buffer.size` (more than 1 MiB for each
+thread), `.io.buffer.size`, `.io.buffer.load.factor`, `.io.max.bytes.per.second`. A compaction under way takes a new rate at once; the memory of the
+others is that of the next one. Unlike Kafka's, it is not begun anew."""
 
 GROUP_CONFIGS_LEAD = """
 ## Group keys
