@@ -15,7 +15,7 @@ struct reasoning {
     const struct partition_reasons_input *in;
     const struct partition_explanation *facts;
     struct arena *arena;
-    struct describe_log_dirs_response_reason rows[PARTITION_REASON_COUNT];
+    struct describe_log_dirs_response_reason rows[PARTITION_REASON_COUNT + PARTITION_ROT_TOLD];
     int32_t count;
     bool is_out_of_memory;
 };
@@ -24,7 +24,7 @@ struct reasoning {
 static struct describe_log_dirs_response_reason *add(struct reasoning *r,
                                                      enum partition_reason kind, int64_t since_ms)
 {
-    ASSERT(r->count < PARTITION_REASON_COUNT);
+    ASSERT((size_t)r->count < ARRAY_COUNT(r->rows));
     struct describe_log_dirs_response_reason *row = &r->rows[r->count++];
     wire_defaults(&describe_log_dirs_response_reason_layout, row);
     row->kind = (int16_t)kind;
@@ -51,13 +51,13 @@ static int8_t step_number(enum log_step step)
 }
 
 /* The path of the segment. */
-static void set_file(struct reasoning *r, const struct log_position *at,
+static void set_file(struct reasoning *r, int64_t segment_base, int64_t pos,
                      struct describe_log_dirs_response_reason *row)
 {
     char dir[LOG_PATH_SIZE], path[LOG_PATH_SIZE], name[LOG_NAME_SIZE];
     char topic[PARTITION_TOPIC_NAME_SIZE];
-    const struct log_file_name file = {.offset = at->segment_base, .kind = LOG_FILE_LOG};
-    if (r->facts->dir == SIZE_MAX || at->segment_base < 0)
+    const struct log_file_name file = {.offset = segment_base, .kind = LOG_FILE_LOG};
+    if (r->facts->dir == SIZE_MAX || segment_base < 0)
         return;
     snprintf(topic, sizeof(topic), "%.*s", (int)r->in->topic.len, r->in->topic.data);
     if (!log_dir_partition_path(r->in->broker->dirs[r->facts->dir], topic, r->in->index, dir,
@@ -65,7 +65,7 @@ static void set_file(struct reasoning *r, const struct log_position *at,
         !log_file_path(path, dir, log_file_name_format(name, &file)))
         return;
     row->file = copy(r, path);
-    row->position = at->pos;
+    row->position = pos;
 }
 
 /* ---- what can be the matter: the most serious first */
@@ -125,7 +125,7 @@ static void find_failed(struct reasoning *r)
     struct describe_log_dirs_response_reason *row = add(r, PARTITION_REASON_FAILED, failure->at_ms);
     row->error = wire_str_of(err_text(failure->error));
     row->step = step_number(failure->step);
-    set_file(r, &failure->at, row);
+    set_file(r, failure->at.segment_base, failure->at.pos, row);
 }
 
 static void find_lag(struct reasoning *r)
@@ -163,6 +163,28 @@ static void find_uncleanable(struct reasoning *r)
     row->detail = copy(r, r->facts->uncleanable);
 }
 
+/* A row for each place, and in the last of them how many more there are. */
+static void find_scrubbed(struct reasoning *r)
+{
+    size_t count = MIN(r->facts->rot_count, (size_t)PARTITION_ROT_TOLD);
+    for (size_t i = 0; i < count; i++) {
+        const struct segment_rot *rot = &r->facts->rot[i].place;
+        struct describe_log_dirs_response_reason *row =
+            add(r, PARTITION_REASON_SCRUB, rot->found_ms);
+        row->error = wire_str_of(err_text(rot->error));
+        row->amount = rot->end - rot->pos;
+        row->offset = rot->offset;
+        row->end_offset = rot->end_offset;
+        set_file(r, r->facts->rot[i].segment_base, rot->pos, row);
+        if (i + 1 == count && r->facts->rot_count > count) {
+            char more[64];
+            size_t rest = r->facts->rot_count - count;
+            snprintf(more, sizeof(more), "%zu more place%s", rest, rest == 1 ? "" : "s");
+            row->detail = copy(r, more);
+        }
+    }
+}
+
 /* ---- the row */
 
 static void fill_facts(const struct partition_explanation *facts,
@@ -192,7 +214,7 @@ bool partition_reasons_fill(const struct partition_reasons_input *in, struct are
 {
     static void (*const finders[])(struct reasoning *) = {
         find_dir_offline, find_failed,      find_unopened, find_full,
-        find_lag,         find_uncleanable, find_cut,
+        find_lag,         find_uncleanable, find_cut,      find_scrubbed,
     };
     row->topic_name = in->topic;
     row->partition_index = in->index;

@@ -7,9 +7,12 @@
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
 #include "wire/create_topics.h"
+#include "wire/delete_records.h"
 #include "wire/delete_topics.h"
+#include "wire/describe_log_dirs.h"
 #include "wire/fetch.h"
 #include "wire/kerr.h"
+#include "wire/partition_reason.h"
 #include "wire/produce.h"
 
 enum {
@@ -17,6 +20,8 @@ enum {
     FETCH = 1,
     CREATE_TOPICS = 19,
     DELETE_TOPICS = 20,
+    DELETE_RECORDS = 21,
+    DESCRIBE_LOG_DIRS = 35,
     BATCHES = 20, /* three to a segment */
     VALUE_BYTES = 5000,
     ROUND_MS = 1000,
@@ -126,6 +131,73 @@ TEST(a_batch_that_rots_is_found_and_costs_only_itself)
     fixture_stop(&f);
 }
 
+/* ---- who asks why */
+
+static const struct describe_log_dirs_response_reason_array *reasons(struct broker_fixture *f)
+{
+    int32_t index = 0;
+    struct describe_log_dirs_request_describable_log_dir_topic topic = {wire_str_of("t"),
+                                                                        {&index, 1}};
+    struct describe_log_dirs_request request = {.topics = {&topic, 1}, .include_explanation = true};
+    const struct describe_log_dirs_response *response =
+        fixture_ask(f, DESCRIBE_LOG_DIRS, 4, &request);
+    CHECK(response != NULL && response->explanation != NULL);
+    CHECK_EQUAL(response->explanation->partitions.count, 1);
+    return &response->explanation->partitions.items[0].reasons;
+}
+
+static void delete_before(struct broker_fixture *f, int64_t offset)
+{
+    struct delete_records_request_delete_records_partition partition = {.offset = offset};
+    struct delete_records_request_delete_records_topic topic = {wire_str_of("t"), {&partition, 1}};
+    struct delete_records_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct delete_records_response *response = fixture_ask(f, DELETE_RECORDS, 2, &request);
+    CHECK(response != NULL);
+    CHECK_EQUAL(response->topics.items[0].partitions.items[0].error_code, KERR_NONE);
+}
+
+TEST(what_is_damaged_is_told_until_it_is_given_up)
+{
+    struct broker_fixture f;
+    size_t size = start(&f);
+    mem_env_advance_ms(&f.m, ROUND_MS);
+    CHECK_EQUAL(reasons(&f)->count, 0);
+    damage(&f, 3, size + 100);
+    int64_t damaged_ms = env_wall_ms(&f.m.env);
+    mem_env_advance_ms(&f.m, 3 * ROUND_MS);
+    int64_t found_ms = env_wall_ms(&f.m.env);
+    CHECK_EQUAL(reasons(&f)->count, 1);
+    mem_env_advance_ms(&f.m, 5 * ROUND_MS);
+    CHECK_EQUAL(reasons(&f)->count, 1);
+    const struct describe_log_dirs_response_reason *r = reasons(&f)->items;
+    CHECK_EQUAL(r->kind, PARTITION_REASON_SCRUB);
+    CHECK(wire_str_is(r->file, "data/t-0/00000000000000000003.log"));
+    CHECK(r->position == (int64_t)size && r->amount == (int64_t)size);
+    CHECK(r->offset == 4 && r->end_offset == 5);
+    CHECK(r->since_ms >= damaged_ms && r->since_ms <= found_ms); /* the first time */
+    CHECK(wire_str_is(r->error, "damaged data") && r->detail.len < 0);
+    delete_before(&f, 4);
+    CHECK_EQUAL(reasons(&f)->count, 1);
+    delete_before(&f, 5);
+    CHECK_EQUAL(reasons(&f)->count, 0);
+    fixture_stop(&f);
+}
+
+TEST(of_many_damaged_places_the_first_are_told)
+{
+    struct broker_fixture f;
+    size_t size = start(&f);
+    for (int64_t offset = 0; offset < 10; offset++)
+        damage(&f, offset - offset % 3, (size_t)(offset % 3) * size + 100);
+    mem_env_advance_ms(&f.m, 4 * ROUND_MS);
+    CHECK_EQUAL(found(&f), 10);
+    CHECK_EQUAL(reasons(&f)->count, 8);
+    for (int32_t i = 0; i < 8; i++)
+        CHECK_EQUAL(reasons(&f)->items[i].offset, i);
+    CHECK(wire_str_is(reasons(&f)->items[7].detail, "2 more places"));
+    fixture_stop(&f);
+}
+
 TEST(a_length_that_rots_costs_the_rest_of_its_segment)
 {
     struct broker_fixture f;
@@ -133,6 +205,8 @@ TEST(a_length_that_rots_costs_the_rest_of_its_segment)
     damage(&f, 6, size + 9); /* by 2^18 */
     mem_env_advance_ms(&f.m, 3 * ROUND_MS);
     CHECK_EQUAL(found(&f), 1);
+    const struct describe_log_dirs_response_reason *r = reasons(&f)->items;
+    CHECK(r->offset == 7 && r->end_offset == 9 && r->amount == 2 * (int64_t)size);
     CHECK_EQUAL(fetch_error(&f, 6), KERR_NONE);
     CHECK_EQUAL(fetch_error(&f, 7), KERR_CORRUPT_MESSAGE);
     CHECK_EQUAL(fetch_error(&f, 8), KERR_CORRUPT_MESSAGE);

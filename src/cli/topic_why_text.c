@@ -248,6 +248,33 @@ static void tell_uncleanable(const struct telling *t,
                 "tries again.\n");
 }
 
+static void tell_scrub(const struct telling *t, const struct describe_log_dirs_response_reason *r)
+{
+    strbuf_puts(t->out, "The scrub found ");
+    add_count(t, MAX(r->amount, (int64_t)0), "damaged byte");
+    if (r->since_ms >= 0)
+        strbuf_putc(t->out, ' ');
+    add_ago(t, r->since_ms);
+    add_text(t, ": ", r->file);
+    if (r->position >= 0)
+        strbuf_printf(t->out, " from position %" PRId64 " on", r->position);
+    add_text(t, " (", r->error);
+    strbuf_puts(t->out, r->error.len > 0 ? ")." : ".");
+    if (r->offset >= 0 && r->end_offset > r->offset) {
+        strbuf_printf(t->out,
+                      " Offsets %" PRId64 " to %" PRId64
+                      " cannot be read (CORRUPT_MESSAGE), all others can. There is no other copy "
+                      "here to repair them from: let consumers seek to %" PRId64
+                      ", or give up what lies before it (klamm topic delete-records ",
+                      r->offset, r->end_offset - 1, r->end_offset);
+        table_text(t->out, t->topic);
+        strbuf_printf(t->out, ":%d --before %" PRId64 "), and see to the disk.", t->index,
+                      r->end_offset);
+    }
+    add_text(t, " And ", r->detail);
+    strbuf_puts(t->out, r->detail.len > 0 ? ".\n" : "\n");
+}
+
 static const struct reason_words {
     const char *word; /* in JSON */
     void (*tell)(const struct telling *t, const struct describe_log_dirs_response_reason *r);
@@ -264,6 +291,7 @@ static const struct reason_words {
     [PARTITION_REASON_RESERVE] = {"reserve", tell_reserve},
     [PARTITION_REASON_RETRIED] = {"tried_again", tell_retried},
     [PARTITION_REASON_UNCLEANABLE] = {"uncleanable", tell_uncleanable},
+    [PARTITION_REASON_SCRUB] = {"scrub", tell_scrub},
 };
 
 static const struct reason_words *words_of(const struct describe_log_dirs_response_reason *r)
@@ -432,6 +460,8 @@ static json_t *reason_json(const struct describe_log_dirs_response_reason *r)
     json_out_set(object, "position", json_out_number(r->position));
     json_out_set(object, "amount", json_out_number(r->amount));
     json_out_set(object, "detail", json_out_str(r->detail));
+    json_out_set(object, "offset", json_out_number(r->offset));
+    json_out_set(object, "end_offset", json_out_number(r->end_offset));
     return object;
 }
 

@@ -45,10 +45,28 @@ bool partition_log_scrub_is_current(const struct partition_log *log,
            atomic_load_explicit(&target->segment->cuts, memory_order_relaxed) == target->cuts;
 }
 
-void scrub_begin(struct scrub *s, const struct scrub_target *take_target)
+size_t partition_log_list_rot(const struct partition_log *log, struct log_rot *out, size_t max)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < log->segment_count; i++) {
+        struct segment_rot places[SEGMENT_ROT_MAX + 1];
+        size_t here = segment_list_rot(log->segments[i], places, ARRAY_COUNT(places));
+        for (size_t k = 0; k < MIN(here, ARRAY_COUNT(places)); k++) {
+            if (places[k].end_offset <= log->log_start)
+                continue;
+            if (count < max)
+                out[count] = (struct log_rot){log->segments[i]->base_offset, places[k]};
+            count++;
+        }
+    }
+    return count;
+}
+
+void scrub_begin(struct scrub *s, struct env *env, const struct scrub_target *take_target)
 {
     ASSERT(s->target.segment == NULL && take_target->segment != NULL);
-    *s = (struct scrub){.target = *take_target, .last_offset = -1};
+    *s = (struct scrub){
+        .env = env, .target = *take_target, .last_offset = take_target->segment->base_offset - 1};
 }
 
 void scrub_end(struct scrub *s)
@@ -96,21 +114,24 @@ static enum err check_next(const struct scrub *s, struct segment_walk *walk,
     return e == ERR_RANGE ? ERR_CORRUPT : e; /* the file has become shorter */
 }
 
-/* Where the batch at s->pos ends, if what is there can be believed; -1. */
-static int64_t size_of_bad(const struct scrub *s)
+/* Where the batch at s->pos ends, if what is there can be believed. False: nobody knows. */
+static bool find_end(const struct scrub *s, struct segment_rot *rot)
 {
     struct segment_walk walk;
     struct batch_header bad, next;
     int64_t pos;
     walk_from(s, &walk, s->pos);
     if (segment_walk_next(&walk, &bad, &pos) != ERR_OK)
-        return -1;
-    int64_t size = (int64_t)batch_size(&bad);
-    if (s->pos + size == s->target.end)
-        return size;
-    return segment_walk_next(&walk, &next, &pos) == ERR_OK && next.base_offset > s->last_offset
-               ? size
-               : -1;
+        return false;
+    int64_t end = s->pos + (int64_t)batch_size(&bad);
+    if (end == s->target.end)
+        return true;
+    if (segment_walk_next(&walk, &next, &pos) != ERR_OK || next.base_offset <= rot->offset ||
+        next.base_offset >= rot->end_offset)
+        return false;
+    rot->end = end;
+    rot->end_offset = next.base_offset;
+    return true;
 }
 
 /* The batch at s->pos is bad: once more, from the disk; then it is marked. False: it is not. */
@@ -123,26 +144,26 @@ static bool judge_bad(struct scrub *s, enum err e, struct scrub_find *found)
     enum err again = check_next(s, &walk, &header);
     if (again == ERR_OK || is_cut(s))
         return false;
-    *found = (struct scrub_find){.error = again == ERR_CORRUPT ? ERR_CORRUPT : e, .pos = s->pos};
-    found->size = size_of_bad(s);
-    found->offset = s->last_offset >= 0 ? s->last_offset + 1 : s->target.segment->base_offset;
+    int64_t offset = MAX(s->last_offset + 1, s->lost_end);
+    *found = (struct scrub_find){
+        .rot = {.pos = s->pos,
+                .end = s->target.end,
+                .offset = offset,
+                .end_offset = MAX(s->target.next_offset, offset + 1),
+                .found_ms = env_wall_ms(s->env),
+                .error = again == ERR_CORRUPT ? ERR_CORRUPT : e},
+    };
+    found->is_to_end = !find_end(s, &found->rot);
     if (!make_path(s, found->path, sizeof(found->path)))
         found->path[0] = '\0';
     found->is_known = segment_sound_bytes(s->target.segment, s->pos, 1) == 0;
-    segment_mark_rot(s->target.segment, s->pos,
-                     found->size >= 0 ? s->pos + found->size : s->target.end);
+    segment_mark_rot(s->target.segment, &found->rot);
     return true;
-}
-
-/* Behind what is bad. */
-static void pass_bad(struct scrub *s, const struct scrub_find *found)
-{
-    s->pos = found->size >= 0 ? s->pos + found->size : s->target.end;
 }
 
 /* ---- a piece */
 
-static enum err open_file(struct scrub *s, struct env *env)
+static enum err open_file(struct scrub *s)
 {
     char path[LOG_PATH_SIZE];
     if (!make_path(s, path, sizeof(path)))
@@ -150,7 +171,7 @@ static enum err open_file(struct scrub *s, struct env *env)
     s->buffer = mem_try(BUFFER_BYTES);
     if (s->buffer == NULL)
         return ERR_NO_MEMORY;
-    return env_file_open(env, path, ENV_READ, &s->file);
+    return env_file_open(s->env, path, ENV_READ, &s->file);
 }
 
 static enum scrub_result read_piece(struct scrub *s, int64_t bytes_max, struct scrub_find *found)
@@ -164,7 +185,8 @@ static enum scrub_result read_piece(struct scrub *s, int64_t bytes_max, struct s
         if (e == ERR_NOT_FOUND || is_cut(s))
             return SCRUB_DONE;
         if (e != ERR_OK && judge_bad(s, e, found)) {
-            pass_bad(s, found);
+            s->pos = found->rot.end;
+            s->lost_end = found->rot.end_offset;
             return SCRUB_ROT;
         }
         if (e != ERR_OK) { /* a reading of the moment: that batch again */
@@ -178,12 +200,12 @@ static enum scrub_result read_piece(struct scrub *s, int64_t bytes_max, struct s
     return SCRUB_MORE;
 }
 
-enum scrub_result scrub_step(struct scrub *s, struct env *env, int64_t bytes_max,
-                             int64_t *read_bytes, struct scrub_find *found)
+enum scrub_result scrub_step(struct scrub *s, int64_t bytes_max, int64_t *read_bytes,
+                             struct scrub_find *found)
 {
     ASSERT(s->target.segment != NULL && bytes_max > 0);
     *read_bytes = 0;
-    if (s->file == NULL && open_file(s, env) != ERR_OK)
+    if (s->file == NULL && open_file(s) != ERR_OK)
         return SCRUB_DONE; /* retention or compaction was quicker, or it is not the time for it */
     int64_t from = s->pos;
     bool was_cached = env_file_is_cached(s->file, from, MIN(bytes_max, s->target.end - from));

@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "log/partition_log.h"
+#include "log/segment.h"
 
 /* A segment to be read. */
 struct scrub_target {
@@ -34,12 +35,24 @@ bool partition_log_scrub_next(const struct partition_log *log, int64_t from_offs
 bool partition_log_scrub_is_current(const struct partition_log *log,
                                     const struct scrub_target *target);
 
+/* A place that is known to be damaged. */
+struct log_rot {
+    int64_t segment_base;
+    struct segment_rot place;
+};
+
+/* [lock] Those of the log whose records have not been deleted, by offset, at most `max` of them;
+ * how many there are. */
+size_t partition_log_list_rot(const struct partition_log *log, struct log_rot *out, size_t max);
+
 struct scrub {
+    struct env *env;
     struct scrub_target target;
     struct env_file *file; /* NULL: not opened yet */
     uint8_t *buffer;
     int64_t pos;
-    int64_t last_offset;
+    int64_t last_offset; /* of the last sound batch */
+    int64_t lost_end;    /* what is damaged goes up to here */
 };
 
 enum scrub_result {
@@ -49,20 +62,18 @@ enum scrub_result {
 };
 
 struct scrub_find {
-    enum err error; /* ERR_CORRUPT, or why it cannot be read */
+    struct segment_rot rot;
     bool is_known;  /* it was found before */
-    int64_t pos;
-    int64_t size;   /* -1: to the end of the segment: nobody knows where it ends */
-    int64_t offset; /* the first that is lost */
+    bool is_to_end; /* nobody knows where it ends: the rest of the segment goes with it */
     char path[1024];
 };
 
 /* Takes the target. */
-void scrub_begin(struct scrub *s, const struct scrub_target *take_target);
+void scrub_begin(struct scrub *s, struct env *env, const struct scrub_target *take_target);
 
 /* Reads about so many bytes more; *read_bytes tells how many. */
-enum scrub_result scrub_step(struct scrub *s, struct env *env, int64_t bytes_max,
-                             int64_t *read_bytes, struct scrub_find *found);
+enum scrub_result scrub_step(struct scrub *s, int64_t bytes_max, int64_t *read_bytes,
+                             struct scrub_find *found);
 
 /* Harmless when it was not begun. */
 void scrub_end(struct scrub *s);

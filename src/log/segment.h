@@ -52,10 +52,15 @@ struct segment_resume {
 
 /* Bytes that the scrub found to be damaged. */
 struct segment_rot {
-    struct segment_rot *next;
     int64_t pos;
-    _Atomic int64_t end;
+    int64_t end;
+    int64_t offset; /* from this to end_offset records are lost */
+    int64_t end_offset;
+    int64_t found_ms; /* wall time */
+    enum err error;   /* ERR_CORRUPT, or why it cannot be read */
 };
+
+struct segment_rot_node;
 
 struct segment {
     struct list link; /* of those retired, or new and not published */
@@ -71,7 +76,7 @@ struct segment {
     struct segment_resume resumes[SEGMENT_RESUMES]; /* [lock] */
     uint8_t resume_next;                            /* [lock] the one to be replaced next */
     struct file_slots files;
-    _Atomic(struct segment_rot *) rot; /* NULL: none is known; grows at the front */
+    _Atomic(struct segment_rot_node *) rot; /* NULL: none is known; grows at the front */
 };
 
 /* One reference; touches no file. */
@@ -97,7 +102,9 @@ enum err segment_create(struct segment *seg) MUST_USE;
 
 /* Readers get nothing of this range from now on. At most SEGMENT_ROT_MAX are kept apart; further
  * ones widen the newest. By one thread at a time. */
-void segment_mark_rot(struct segment *seg, int64_t pos, int64_t end);
+void segment_mark_rot(struct segment *seg, const struct segment_rot *rot);
+/* The places by their position, at most `max` of them; how many there are. */
+size_t segment_list_rot(const struct segment *seg, struct segment_rot *out, size_t max);
 /* How many of `len` bytes from a batch's begin may be read; 0: it is damaged itself. */
 int64_t segment_sound_bytes(const struct segment *seg, int64_t pos, int64_t len);
 void segment_forget_rot(struct segment *seg); /* nobody reads any more */

@@ -75,6 +75,7 @@ void partition_explain(struct partition *p, struct partition_explanation *out)
     out->unsynced_since_ms = partition_log_unsynced_since_ms(p->log);
     if (p->failure != NULL)
         out->failure = *p->failure;
+    out->rot_count = partition_log_list_rot(p->log, out->rot, PARTITION_ROT_TOLD);
     monitor_leave(&p->monitor);
     out->sync_began_ms = atomic_load_explicit(&p->sync_began_ms, memory_order_relaxed);
     out->synced_ms = atomic_load_explicit(&p->synced_ms, memory_order_relaxed);

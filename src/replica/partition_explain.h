@@ -9,6 +9,7 @@
 #ifndef REPLICA_PARTITION_EXPLAIN_H
 #define REPLICA_PARTITION_EXPLAIN_H
 
+#include "log/scrub.h"
 #include "replica/replica_set.h"
 #include "wire/partition_reason.h"
 
@@ -28,6 +29,8 @@ struct log_dir_failure {
     struct partition_failure failure; /* there */
 };
 
+enum { PARTITION_ROT_TOLD = 8 };
+
 struct partition_explanation {
     enum partition_condition condition;
     size_t dir;        /* number of its log directory; SIZE_MAX: none */
@@ -46,11 +49,13 @@ struct partition_explanation {
     int64_t flush_messages;
     int64_t flush_ms;
     bool is_ack_disk;
-    int64_t unsynced_since_ms;        /* -1: all is synced */
-    int64_t sync_began_ms;            /* of the sync that is under way; 0: none is */
-    int64_t synced_ms;                /* when the last sync ended; 0: none yet */
-    int64_t full_since_ms;            /* since when a write finds no room; 0: it does */
-    struct partition_failure failure; /* the last one */
+    int64_t unsynced_since_ms;              /* -1: all is synced */
+    int64_t sync_began_ms;                  /* of the sync that is under way; 0: none is */
+    int64_t synced_ms;                      /* when the last sync ended; 0: none yet */
+    int64_t full_since_ms;                  /* since when a write finds no room; 0: it does */
+    struct partition_failure failure;       /* the last one */
+    struct log_rot rot[PARTITION_ROT_TOLD]; /* what the scrub found, the first of it */
+    size_t rot_count;                       /* all of it */
 };
 
 /* False: there is no such partition here. */

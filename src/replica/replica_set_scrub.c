@@ -63,16 +63,17 @@ static void tell(struct replica_set_scrub *scrub, const struct partition *p,
                  const struct scrub_find *found)
 {
     struct scrub_stats *stats = &scrub->set->scrub_stats;
+    const struct segment_rot *rot = &found->rot;
     if (found->is_known)
         return;
     scrub->round_rot++;
     atomic_fetch_add_explicit(&stats->rot, 1, memory_order_relaxed);
     log_error(scrub->set->env,
-              "%s-%d: %s is damaged at position %lld (%s): records from offset %lld on, %lld "
-              "bytes%s, cannot be read; the others can",
-              p->topic, p->index, found->path, (long long)found->pos, err_text(found->error),
-              (long long)found->offset, (long long)found->size,
-              found->size < 0 ? " (to the segment's end)" : "");
+              "%s-%d: %s is damaged at position %lld (%s): offsets %lld to %lld, %lld bytes%s, "
+              "cannot be read; the others can",
+              p->topic, p->index, found->path, (long long)rot->pos, err_text(rot->error),
+              (long long)rot->offset, (long long)rot->end_offset - 1,
+              (long long)(rot->end - rot->pos), found->is_to_end ? " (to the segment's end)" : "");
 }
 
 static bool next_target(struct partition *p, int64_t from_offset, struct scrub_target *out)
@@ -102,11 +103,10 @@ static bool step_part(struct replica_set_scrub *scrub, struct partition *p)
         if (!next_target(p, scrub->from_offset, &target))
             return false;
         scrub->from_offset = target.next_offset;
-        scrub_begin(&scrub->piece, &target);
+        scrub_begin(&scrub->piece, scrub->set->env, &target);
     }
     int64_t read_bytes = 0;
-    enum scrub_result result =
-        scrub_step(&scrub->piece, scrub->set->env, PIECE_BYTES, &read_bytes, &found);
+    enum scrub_result result = scrub_step(&scrub->piece, PIECE_BYTES, &read_bytes, &found);
     scrub->step_bytes += read_bytes;
     if (result == SCRUB_ROT && is_current(p, &scrub->piece.target))
         tell(scrub, p, &found);

@@ -38,6 +38,9 @@ enum partition_reason {
                                           left;    Position: bytes that are kept back */
     PARTITION_REASON_RETRIED = 11,     /* as UNOPENED, and it is tried again by itself: Error */
     PARTITION_REASON_UNCLEANABLE = 12, /* it is not compacted any more: Detail */
+    PARTITION_REASON_SCRUB = 13, /* the scrub found a damaged place: Error, File, Position; Amount:
+                                    bytes; Offset to EndOffset: what cannot be read; Detail: how
+                                    many more places there are */
     PARTITION_REASON_COUNT
 };
 

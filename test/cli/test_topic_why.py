@@ -3,6 +3,7 @@
 a real disk does seldom."""
 
 import json
+import time
 
 import pytest
 
@@ -107,6 +108,35 @@ def test_a_torn_tail_that_was_cut(binary, tmp_path):
         assert line.startswith("9 bytes behind its last whole batch were cut off when it was opened ")
 
 
+def test_what_the_scrub_found(binary, tmp_path):
+    with KlammServer(binary, directory=tmp_path / "b") as broker:
+        cli = Cli(binary, broker.bootstrap)
+        cli.good("topic", "create", "t", "--config", "internal.segment.bytes=500")
+        for _ in range(10):
+            cli.good("produce", "t", stdin="x" * 300 + "\n")
+        broker.stop()
+        segment = broker.data / "t-0" / "00000000000000000003.log"
+        data = bytearray(segment.read_bytes())
+        data[100] ^= 1
+        segment.write_bytes(data)
+        broker.set("klamm.scrub.interval.ms", "100")
+        broker.start()
+        cli, deadline = Cli(binary, broker.bootstrap), time.monotonic() + 30
+        while not (told := why(cli, "t")[0])["reasons"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert (told["state"], told["is_well"], kinds(told)) == ("serving", False, ["scrub"])
+        reason, = told["reasons"]
+        assert reason["file"].endswith("/t-0/00000000000000000003.log")
+        assert (reason["position"], reason["amount"], reason["offset"], reason["end_offset"]) == \
+            (0, len(data), 3, 4)
+        assert told["opened_ms"] <= reason["since_ms"] <= told["now_ms"]
+        line = cli.good("topic", "why", "t").lines[1]
+        assert line.startswith(f"The scrub found {len(data)} damaged bytes ")
+        cli.good("topic", "delete-records", "t:0", "--before", "4", "--yes")
+        assert why(cli, "t")[0]["is_well"]
+
+
 # -- a broker that says what is seldom -----------------------------------
 
 NOW = 1_700_000_000_000
@@ -119,7 +149,8 @@ ROW = {"TopicName": "t", "PartitionIndex": 0, "Dir": 0, "State": 1, "AckDisk": T
        "HighWatermark": 100, "WrittenOffset": 120, "AssignedOffset": 121, "SizeBytes": 4096,
        "SegmentCount": 2, "UnsyncedSinceMs": NOW - 4_000, "SyncedMs": NOW - 5_000, "FlushMs": 1,
        "FlushMessages": 1}
-REASON = {"SinceMs": -1, "Step": 0, "Error": None, "File": None, "Position": -1, "Amount": -1, "Detail": None}
+REASON = {"SinceMs": -1, "Step": 0, "Error": None, "File": None, "Position": -1, "Amount": -1, "Detail": None,
+          "Offset": -1, "EndOffset": -1}
 DIR = {"ErrorCode": 0, "LogDir": "/data", "Topics": [], "TotalBytes": 1000, "UsableBytes": 10}
 
 
@@ -177,6 +208,14 @@ def told_by_fake(binary, row, *reasons, directory=DIR):
      "damaged", "1 byte was found damaged when it was opened 2 h 0 min ago: 0.log: at 5. What was damaged "
      "was cut off and kept in a side file, and sound records may be in it: records may be missing here. See "
      "to the disk."),
+    ({"Kind": 13, "SinceMs": NOW - 86_400_000, "Error": "damaged data", "File": "/data/t-0/7.log", "Position": 77,
+      "Amount": 1234, "Offset": 9, "EndOffset": 12}, "scrub",
+     "The scrub found 1,234 damaged bytes 1 d 0 h ago: /data/t-0/7.log from position 77 on (damaged data). "
+     "Offsets 9 to 11 cannot be read (CORRUPT_MESSAGE), all others can. There is no other copy here to repair "
+     "them from: let consumers seek to 12, or give up what lies before it (klamm topic delete-records t:0 "
+     "--before 12), and see to the disk."),
+    ({"Kind": 13, "Amount": 1, "Detail": "2 more places"}, "scrub",
+     "The scrub found 1 damaged byte. And 2 more places."),
     ({"Kind": 99, "Error": "new", "Detail": "thing"},
      99, "Reason 99, which this command is too old to know: new: thing."),
 ])
