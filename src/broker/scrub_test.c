@@ -93,14 +93,19 @@ static size_t start(struct broker_fixture *f)
     return size;
 }
 
-static void damage(struct broker_fixture *f, int64_t segment, size_t pos)
+static void damage_bits(struct broker_fixture *f, int64_t segment, size_t pos, uint8_t bits)
 {
     char path[64];
     size_t size = 0;
     snprintf(path, sizeof(path), "data/t-0/%020lld.log", (long long)segment);
     uint8_t *bytes = mem_env_file_bytes(&f->m, path, &size);
     CHECK(bytes != NULL && pos < size);
-    bytes[pos] ^= 4;
+    bytes[pos] ^= bits;
+}
+
+static void damage(struct broker_fixture *f, int64_t segment, size_t pos)
+{
+    damage_bits(f, segment, pos, 4);
 }
 
 static uint64_t found(struct broker_fixture *f)
@@ -229,6 +234,23 @@ TEST(every_damaged_batch_of_a_segment_is_found_at_every_byte)
         CHECK_EQUAL(fetch(&f, 1)->records.len, size);
         CHECK_EQUAL(fetch_error(&f, 2), KERR_CORRUPT_MESSAGE);
         fixture_stop(&f);
+    }
+}
+
+/* No checksum covers it. */
+TEST(of_batches_whose_offsets_cross_the_damaged_one_is_told)
+{
+    for (int64_t batch = 0; batch < 3; batch++) {
+        for (int bit = 0; bit < 64; bit++) {
+            struct broker_fixture f;
+            size_t size = start(&f);
+            damage_bits(&f, 3, (size_t)batch * size + 7 - (size_t)bit / 8, (uint8_t)(1 << bit % 8));
+            mem_env_advance_ms(&f.m, 3 * ROUND_MS);
+            CHECK_EQUAL(found(&f), 1);
+            CHECK_EQUAL(reasons(&f)->items[0].position, batch * (int64_t)size);
+            CHECK_EQUAL(reasons(&f)->items[0].amount, size);
+            fixture_stop(&f);
+        }
     }
 }
 

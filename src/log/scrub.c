@@ -100,6 +100,25 @@ static void walk_from(const struct scrub *s, struct segment_walk *walk, int64_t 
     segment_walk_use(walk, s->buffer, BUFFER_BYTES);
 }
 
+/* Its base offset is covered by no checksum. Does the batch fit between those before it, those
+ * behind it and the next segment? Where it leaves none out, as is the rule, the next is not
+ * looked at. */
+static bool is_in_order(const struct scrub *s, struct segment_walk *walk,
+                        const struct batch_header *header)
+{
+    struct batch_header next;
+    int64_t last = batch_last_offset(header);
+    int64_t after = walk->pos;
+    int64_t pos;
+    if (header->base_offset <= s->last_offset || last >= s->target.next_offset)
+        return false;
+    if (header->base_offset == s->last_offset + 1)
+        return true;
+    bool is_crossed = segment_walk_next(walk, &next, &pos) == ERR_OK && next.base_offset <= last;
+    walk->pos = after;
+    return !is_crossed;
+}
+
 /* ERR_NOT_FOUND: at the end. */
 static enum err check_next(const struct scrub *s, struct segment_walk *walk,
                            struct batch_header *header)
@@ -109,23 +128,28 @@ static enum err check_next(const struct scrub *s, struct segment_walk *walk,
     enum err e = segment_walk_next(walk, header, &pos);
     if (e == ERR_OK)
         e = segment_walk_crc(walk, pos, header, &crc);
-    if (e == ERR_OK && (crc != header->crc || header->base_offset <= s->last_offset))
+    if (e == ERR_OK && (crc != header->crc || !is_in_order(s, walk, header)))
         e = ERR_CORRUPT;
     return e == ERR_RANGE ? ERR_CORRUPT : e; /* the file has become shorter */
 }
 
-/* Where the batch at s->pos ends, if what is there can be believed. False: nobody knows. */
+/* Where the batch at s->pos ends, if its length can be believed: it leads to the segment's end or
+ * to another batch. False: nobody knows. */
 static bool find_end(const struct scrub *s, struct segment_rot *rot)
 {
     struct segment_walk walk;
     struct batch_header bad, next;
+    const uint8_t *data;
     int64_t pos;
     walk_from(s, &walk, s->pos);
-    if (segment_walk_next(&walk, &bad, &pos) != ERR_OK)
+    if (segment_walk_bytes(&walk, s->pos, BATCH_HEADER_BYTES, &data) != ERR_OK ||
+        !batch_header_read(data, BATCH_HEADER_BYTES, &bad) ||
+        bad.length < BATCH_HEADER_BYTES - BATCH_LENGTH_END)
         return false;
-    int64_t end = s->pos + (int64_t)batch_size(&bad);
+    int64_t end = s->pos + BATCH_LENGTH_END + bad.length;
     if (end == s->target.end)
         return true;
+    walk.pos = end;
     if (segment_walk_next(&walk, &next, &pos) != ERR_OK || next.base_offset <= rot->offset ||
         next.base_offset >= rot->end_offset)
         return false;
