@@ -103,6 +103,8 @@ enum err segment_create(struct segment *seg) MUST_USE;
 /* Readers get nothing of this range from now on. At most SEGMENT_ROT_MAX are kept apart; further
  * ones widen the newest. By one thread at a time. */
 void segment_mark_rot(struct segment *seg, const struct segment_rot *rot);
+/* Is the batch at `pos` damaged? Then where what is sound begins again, and with which offset. */
+bool segment_is_rot(const struct segment *seg, int64_t pos, int64_t *end, int64_t *end_offset);
 /* The places by their position, at most `max` of them; how many there are. */
 size_t segment_list_rot(const struct segment *seg, struct segment_rot *out, size_t max);
 /* How many of `len` bytes from a batch's begin may be read; 0: it is damaged itself. */

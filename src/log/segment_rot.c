@@ -52,6 +52,19 @@ int64_t segment_sound_bytes(const struct segment *seg, int64_t pos, int64_t len)
     return len;
 }
 
+bool segment_is_rot(const struct segment *seg, int64_t pos, int64_t *end, int64_t *end_offset)
+{
+    const struct segment_rot_node *node = atomic_load(&seg->rot);
+    for (; node != NULL; node = node->next) {
+        if (pos < node->found.pos || pos >= atomic_load(&node->end))
+            continue;
+        *end = atomic_load(&node->end);
+        *end_offset = atomic_load(&node->end_offset);
+        return true;
+    }
+    return false;
+}
+
 /* A few places: each is put where it belongs, and the last is pushed out. */
 size_t segment_list_rot(const struct segment *seg, struct segment_rot *out, size_t max)
 {
