@@ -3,6 +3,7 @@
 #include "log/log_move.h"
 
 #include "base/assert.h"
+#include "base/macros.h"
 #include "base/mem.h"
 #include "log/log_segment_view.h"
 #include "log/partition_log_private.h"
@@ -30,8 +31,10 @@ static struct segment *stand_in(struct log_home *home, const struct segment *old
 {
     struct segment *made = segment_new(home, old->base_offset, old->created_ms);
     made->tail = old->tail;
-    for (const struct segment_rot *rot = atomic_load(&old->rot); rot != NULL; rot = rot->next)
-        segment_mark_rot(made, rot->pos, atomic_load(&rot->end));
+    struct segment_rot rots[SEGMENT_ROT_MAX];
+    size_t count = MIN(segment_list_rot(old, rots, SEGMENT_ROT_MAX), (size_t)SEGMENT_ROT_MAX);
+    for (size_t i = 0; i < count; i++)
+        segment_mark_rot(made, &rots[i]);
     return made;
 }
 
