@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * canary: bugs that are planted on purpose, each in a build of its own, to show that the
+ * canary: bugs that are planted on purpose, each in a program of its own, to show that the
  * simulator catches them (test/sim/canaries.sh).
  *
- * CANARY(NAME) is the constant 1 in the build with -DKLAMM_CANARY=name and 0 in every
- * other, where the compiler drops what depends on it.
+ * CANARY(NAME) is the constant 1 where KLAMM_CANARY_NAME is defined as 1, by klamm_plant() of
+ * CMakeLists.txt for the one program that is to have the bug, and 0 in every other, where the
+ * compiler drops what depends on it.
  *
  * Thread: any.
  */
 #ifndef BASE_CANARY_H
 #define BASE_CANARY_H
-
-#include "base/canary_name.h" /* CMake's: the one that is planted */
 
 /* KLAMM_CANARY_NAME is defined as 1 or not at all: 1 makes a comma, which moves the 1 into the
  * second place. */

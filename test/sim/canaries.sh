@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds klamm-sim anew for each planted bug of canaries.txt and shows that random seeds catch
-# it: test/sim/canaries.sh BUILD_DIR_BASE [NAME ...]
+# Builds a simulator with each planted bug of canaries.txt and shows that random seeds catch it:
+# test/sim/canaries.sh BUILD_DIR [NAME ...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-base=$1
+build=$1
 shift
 jobs=$(nproc)
 failed=0
+targets=("${@/#/canary_}")
+ninja -C "$build" -j "$jobs" "${targets[@]:-canaries}" > "$build/canaries.log" || { tail -n 40 "$build/canaries.log"; exit 1; }
 # The first failure of this checker; of any if it has no name.
 found_by() {
     grep -A1 '^FAILED seed' "$log" | grep -m1 "^  $1"
@@ -19,15 +20,13 @@ while read -r name seeds_max workload checker; do
     if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
         continue
     fi
-    build=$base/sim
-    cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DKLAMM_CANARY="$name" > /dev/null
-    ninja -C "$build" -j "$jobs" klamm-sim > "$build/build.log" || { tail -n 40 "$build/build.log"; exit 1; }
-    log=$build/$name.log
+    sim=$build/canaries/$name
+    log=$sim.log
     options=(--random "$seeds_max" --stop-at-first --jobs "$jobs")
     if [ "$workload" != "-" ]; then
         options+=(--workload "$workload")
     fi
-    if "$build/klamm-sim" "${options[@]}" > "$log" 2>&1; then
+    if "$sim" "${options[@]}" > "$log" 2>&1; then
         echo "canary $name: NOT caught by $seeds_max seeds"
         failed=1
         continue
@@ -41,7 +40,7 @@ while read -r name seeds_max workload checker; do
     fi
     # Now and then another checker is first.
     if ! found_by "$checker" > /dev/null; then
-        "$build/klamm-sim" --random "$seeds_max" --jobs "$jobs" --workload "$workload" > "$log" 2>&1 || true
+        "$sim" --random "$seeds_max" --jobs "$jobs" --workload "$workload" > "$log" 2>&1 || true
     fi
     if ! found=$(found_by "$checker"); then
         echo "canary $name: not found by \"$checker\", but: $(found_by "")"
