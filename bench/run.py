@@ -25,6 +25,7 @@ import loop_disk
 import machine
 import partition_scenarios
 import report
+import scan_scenarios
 from servers import ROOT, BenchError, Floor, Kafka, Klamm
 
 LOAD_TIMEOUT = 180
@@ -39,9 +40,10 @@ COMMITS = {"commit-1": (1, 1), "commit-32": (1, 32), "commit-1000": (1000, 32)} 
 
 # In the order of running. The first five share two servers and are repeated in rounds.
 SCENARIOS = ("produce", "small", "durable", "latency", "groups", "metadata", "members", "idle",
-             "start", "journal", "partitions", "compact", "coldread", "restart")
+             "start", "journal", "partitions", "compact", "coldread", "restart",
+             "scan")
 # Not part of a plain `make bench`.
-ON_DEMAND = ("journal", "partitions", "compact", "coldread", "restart")
+ON_DEMAND = ("journal", "partitions", "compact", "coldread", "restart", "scan")
 
 FULL = {"rounds": 5, "bytes": 2_000_000_000, "seconds": 3.0, "warm": 0.5, "latency_seconds": 6.0,
         "fetch_passes": 3, "klamm_starts": 9, "kafka_starts": 3, "conns": 10_000,
@@ -500,6 +502,8 @@ class Bench:
             self.alone("coldread", log_scenarios.coldread)
         if self.wants("restart"):
             self.alone("restart", log_scenarios.restart)
+        if self.wants("scan"):
+            self.alone("scan", scan_scenarios.scan)
 
     def alone(self, name, scenario):
         """A scenario that has servers of its own for all of its rounds."""

@@ -169,6 +169,9 @@ class Kafka:
             raise BenchError(str(e)) from e
         return self
 
+    def crash(self):
+        self.server.kill()
+
     def end(self, within=STOP_SECONDS):
         self.server.stop(within)
 
