@@ -68,7 +68,7 @@ def groups():
         Group("sim", f"test/sim/run.sh {release}"),
         Group("sim-long", f"test/sim/run.sh {release} --random 1000", long_only=True,
               limit_s=7200),
-        Group("canaries", "test/sim/canaries.sh build/canaries"),
+        Group("canaries", f"test/sim/canaries.sh {release}"),
         Group("stress", "set -o pipefail; " + cmake(
             tsan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=thread", compiler="clang",
             targets=("klamm", "test_log")) + f" && {tsan}/test_log file_cache"
@@ -77,7 +77,7 @@ def groups():
         Group("clients", f"test/clients/run.sh {release}"),
         Group("clients-long", f"test/clients/run.sh {release} --long", long_only=True,
               limit_s=7200),
-        Group("torture-canary", "test/clients/torture_canary.sh build/canaries", long_only=True),
+        Group("torture-canary", f"test/clients/torture_canary.sh {release}", long_only=True),
     ]
 
 
