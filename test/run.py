@@ -6,7 +6,8 @@
     test/run.py --list
 
 A group is one command that exits 0 when all is well. Its output goes to build/test/GROUP.log and is
-shown when it fails, with the command that repeats it. The last line is the totals.
+shown when it fails, with the command that repeats it, and its end again at the end of the run, for those
+who keep no more. The last line is the totals.
 """
 
 import argparse
@@ -17,7 +18,10 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test"
 JOBS = str(os.cpu_count() or 2)
+SHOWN_LINES = 120
+REPEATED_LINES = 60
 
 
 class Group:
@@ -36,9 +40,9 @@ def cmake(build, *options, compiler="gcc", targets=()):
     return f"{configure} && ninja -C {build} -j {JOBS} {' '.join(targets)} | tail -n 40"
 
 
-def each_line(file, template):
-    """Runs the template for every word of a list that CMake wrote; stops at the first failure."""
-    return f"set -e; for t in $(cat {file}); do {template}; done"
+def each(file, command):
+    """For every word of a list that CMake wrote."""
+    return f"test/each.py {file} '{command}'"
 
 
 def groups():
@@ -53,11 +57,11 @@ def groups():
         Group("build-asan", "set -o pipefail; " + cmake(
             asan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=address,undefined",
             compiler="clang")),
-        Group("unit", each_line(f"{asan}/unit_tests.txt", f"{strict} {asan}/$t")),
-        Group("fuzz", each_line(f"{asan}/fuzz_targets.txt",
-                                f"{strict} {asan}/$t --runs 20000 --seed 1")),
-        Group("fuzz-long", each_line(f"{asan}/fuzz_targets.txt",
-                                     f"{strict} {asan}/$t --runs 2000000 --seed $RANDOM"),
+        Group("unit", each(f"{asan}/unit_tests.txt", f"{strict} {asan}/{{}}")),
+        Group("fuzz", each(f"{asan}/fuzz_targets.txt",
+                           f"{strict} {asan}/{{}} --runs 20000 --seed 1")),
+        Group("fuzz-long", each(f"{asan}/fuzz_targets.txt",
+                                f"{strict} {asan}/{{}} --runs 2000000 --seed $RANDOM"),
               long_only=True, limit_s=7200),
         Group("codec", f"test/codec/run.sh {release}"),
         Group("tables", f"test/tables/run.sh {release}"),
@@ -81,11 +85,18 @@ def groups():
     ]
 
 
-def run(group, log_dir):
+def log_of(group):
+    return LOGS / f"{group.name}.log"
+
+
+def end_of(group, lines):
+    return "\n".join(log_of(group).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def run(group):
     """Returns whether it passed and how many seconds it took."""
-    log = log_dir / f"{group.name}.log"
     start = time.monotonic()
-    with open(log, "w", encoding="utf-8") as out:
+    with open(log_of(group), "w", encoding="utf-8") as out:
         try:
             code = subprocess.run(["bash", "-c", group.command], cwd=ROOT, stdin=subprocess.DEVNULL,
                                   stdout=out, stderr=subprocess.STDOUT, timeout=group.limit_s,
@@ -95,11 +106,26 @@ def run(group, log_dir):
             out.write(f"\n{group.name}: not done after {group.limit_s} s\n")
     seconds = time.monotonic() - start
     if code != 0:
-        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-120:]
-        print("\n".join(tail))
-        print(f"{group.name}: FAILED (exit {code}); all of it: {log.relative_to(ROOT)}; "
+        print(end_of(group, SHOWN_LINES))
+        print(f"{group.name}: FAILED (exit {code}); all of it: {log_of(group).relative_to(ROOT)}; "
               f"again: test/run.py {group.name}")
     return code == 0, seconds
+
+
+def run_all(chosen):
+    """Returns the groups that failed, how many passed, and the seconds of all."""
+    failed, passed, total = [], 0, 0.0
+    for group in chosen:
+        print(f"{group.name:14} ", end="", flush=True)
+        ok, seconds = run(group)
+        total += seconds
+        passed += ok
+        print(f"{'ok' if ok else 'FAILED':8} {seconds:7.1f} s", flush=True)
+        if not ok:
+            failed.append(group)
+            if group.name.startswith("build"):
+                break
+    return failed, passed, total
 
 
 def main():
@@ -118,20 +144,13 @@ def main():
         sys.exit(f"no such group: {', '.join(sorted(unknown))}; see test/run.py --list")
     chosen = [g for g in known
               if (g.name in args.groups if args.groups else args.long or not g.long_only)]
-    log_dir = ROOT / "build" / "test"
-    log_dir.mkdir(parents=True, exist_ok=True)
-    passed, failed, total = 0, 0, 0.0
-    for group in chosen:
-        print(f"{group.name:14} ", end="", flush=True)
-        ok, seconds = run(group, log_dir)
-        total += seconds
-        passed += ok
-        failed += not ok
-        print(f"{'ok' if ok else 'FAILED':8} {seconds:7.1f} s", flush=True)
-        if not ok and group.name.startswith("build"):
-            break
+    LOGS.mkdir(parents=True, exist_ok=True)
+    failed, passed, total = run_all(chosen)
     print(f"{total:.0f} s in all")
-    print(f"{passed} passed, {failed} failed")
+    for group in failed:
+        print(f"---- {group.name}: the end of {log_of(group).relative_to(ROOT)}")
+        print(end_of(group, REPEATED_LINES))
+    print(f"{passed} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 
