@@ -144,7 +144,8 @@ class Kafka:
         # Deleted topics go at once instead of a minute later, so that the disk does not fill.
         self.server = kafka_module.KafkaServer(
             dict(GROUP_SETTINGS, **{"log.segment.delete.delay.ms": 1000}),
-            directory=tempfile.mkdtemp(prefix="kafka-", dir=directory))
+            directory=tempfile.mkdtemp(prefix="kafka-", dir=directory),
+            jvm_options=kafka_module.RELEASE_OPTIONS)
 
     @property
     def pid(self):

@@ -19,6 +19,8 @@ import threading
 import time
 import urllib.request
 
+from sharing import HeldPort
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_LIMIT_S = 60
 
@@ -37,7 +39,8 @@ class KlammServer:
         self.env = env
         self.start_limit_s = START_LIMIT_S
         self.process = None
-        self.port = 0
+        self.held_port = HeldPort()
+        self.port = self.held_port.number
         self.admin_port = None
         self.lines = []
         self._ready = threading.Event()

@@ -25,32 +25,35 @@ import time
 import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+
+from sharing import BUILD, HOST, HeldPort, one_at_a_time  # noqa: E402
+
 POM = HERE / "pom.xml"
-CACHE = HERE.parent.parent / "build" / "kafka"
+CACHE = BUILD / "kafka"
 VERSION = "4.4.0"
-HOST = "127.0.0.1"
 
 # What bin/kafka-server-start.sh of a Kafka release sets, but for its log of garbage collections.
-JVM_OPTIONS = [
+RELEASE_OPTIONS = [
     "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
     "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent",
     "-Djava.awt.headless=true",
 ]
+# For a server that answers a few thousand requests: compiling them well costs more than it gives.
+QUICK_OPTIONS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"]
 
 
 class KafkaError(Exception):
     pass
 
 
-def free_port():
-    """A port that was free just now; the kernel does not hand it out again soon."""
-    with socket.socket() as s:
-        s.bind((HOST, 0))
-        return s.getsockname()[1]
-
-
 def classpath():
     """The jars of Kafka and what it needs, by Maven; kept in build/kafka until the pom changes."""
+    with one_at_a_time("kafka"):
+        return find_classpath()
+
+
+def find_classpath():
     kept = CACHE / "classpath.txt"
     if kept.exists() and kept.stat().st_mtime > POM.stat().st_mtime:
         paths = kept.read_text().strip()
@@ -70,9 +73,9 @@ def classpath():
     return kept.read_text().strip()
 
 
-def java_command(main, *args, heap="1g"):
+def java_command(main, *args, heap="1g", options=QUICK_OPTIONS):
     """Warnings of Kafka go to standard error; INFO would cost it CPU time that users rarely pay."""
-    return ["java", f"-Xms{heap}", f"-Xmx{heap}", *JVM_OPTIONS,
+    return ["java", f"-Xms{heap}", f"-Xmx{heap}", *options,
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-cp", classpath(), main, *map(str, args)]
@@ -87,19 +90,21 @@ def end_with_parent():
 
 class KafkaServer:
     """One Kafka node. `overrides` are server properties; `directory` is kept when it is given.
+    Who measures its speed passes `jvm_options=RELEASE_OPTIONS`.
 
     start() formats the storage when that was not done and returns when clients are served. The
     server ends with the thread that called start().
     """
 
-    def __init__(self, overrides=None, directory=None, heap="1g"):
+    def __init__(self, overrides=None, directory=None, heap="1g", jvm_options=QUICK_OPTIONS):
         self.overrides = dict(overrides or {})
         self.heap = heap
+        self.jvm_options = jvm_options
         self.is_own_directory = directory is None
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="kafka-"))
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
-        self.controller_port = free_port()
+        self.held_ports = HeldPort(), HeldPort()
+        self.port, self.controller_port = [held.number for held in self.held_ports]
         self.process = None
         self.is_formatted = False
 
@@ -124,7 +129,8 @@ class KafkaServer:
     @property
     def command(self):
         """What start() executes, for those who want to time it themselves."""
-        return java_command("kafka.Kafka", self.properties_file(), heap=self.heap)
+        return java_command("kafka.Kafka", self.properties_file(), heap=self.heap,
+                            options=self.jvm_options)
 
     def log_tail(self, lines=20):
         if not self.log.exists():
