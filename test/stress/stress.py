@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 import time
+import traceback
 import pathlib
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
@@ -24,18 +25,20 @@ import confluent_kafka as ck
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
                                    NewTopic)
 
-from klamm import KlammServer
+from klamm import KlammError, KlammServer
 from wire import Wire
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 3
 COMMIT_SECONDS = 120
+REPORT_RULE = "=" * 18  # above and below each report of ThreadSanitizer
 
 
 class Stress:
     def __init__(self, klamm, seconds):
         self.klamm = klamm
-        self.deadline = time.monotonic() + seconds
+        self.seconds = seconds
+        self.deadline = 0.0
         self.acked = collections.defaultdict(list)  # (topic, partition) -> [(offset, value)]
         self.lock = threading.Lock()
         self.errors = []
@@ -242,38 +245,66 @@ def metric(klamm, name):
                 if line.startswith(f"{name} "))
 
 
-def main():
-    binary, seconds = sys.argv[1], float(sys.argv[2])
+def reports_apart(lines):
+    """What the server logged, and the lines of ThreadSanitizer's reports."""
+    logged, reported, is_report = [], [], False
+    for line in lines:
+        if line == REPORT_RULE:
+            is_report = not is_report
+        else:
+            (reported if is_report else logged).append(line)
+    return logged, reported
+
+
+def new_server(binary):
     options = {"TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1"}
     klamm = KlammServer(binary, env=options).set("klamm.reactors", 2).set("klamm.disk.workers", 4)
     klamm.set("klamm.admin.listener", "127.0.0.1:0").set("log.segment.bytes", 1 << 20)
     klamm.set("group.initial.rebalance.delay.ms", 0).set("offsets.topic.num.partitions", 5)
     klamm.set("log.retention.check.interval.ms", 500).set("log.segment.delete.delay.ms", 100)
-    klamm.set("klamm.journal.after.commits", 10).set("klamm.journal.bytes", 262144)
-    with klamm:
-        admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
-        topics = [NewTopic(f"lasting-{t}", PARTITIONS, 1) for t in range(2)]
-        for future in admin.create_topics([*topics, NewTopic("trimmed", 1, 1)]).values():
-            future.result(30)
-        stress = Stress(klamm, seconds)
-        threads = [stress.guarded(stress.produce, n) for n in range(6)]
-        threads += [stress.guarded(stress.consume, n) for n in range(3)]
-        threads += [stress.guarded(stress.consume_in_group, n) for n in range(4)]
-        threads += [stress.guarded(f) for f in (stress.churn_topics, stress.look_at_groups, stress.scrape,
-                                                stress.break_off, stress.look_after)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        total = stress.verify()
-        rotations = metric(klamm, "klamm_journal_rotations_total")
-        if rotations < 2:
-            stress.errors.append(f"the journal changed its half {rotations} times")
-        klamm.stop()
+    return klamm.set("klamm.journal.after.commits", 10).set("klamm.journal.bytes", 262144)
+
+
+def play(stress):
+    """Returns how many records were acknowledged and read back."""
+    klamm = stress.klamm
+    admin = AdminClient({"bootstrap.servers": klamm.bootstrap})
+    topics = [NewTopic(f"lasting-{t}", PARTITIONS, 1) for t in range(2)]
+    for future in admin.create_topics([*topics, NewTopic("trimmed", 1, 1)]).values():
+        future.result(30)
+    stress.deadline = time.monotonic() + stress.seconds
+    threads = [stress.guarded(stress.produce, n) for n in range(6)]
+    threads += [stress.guarded(stress.consume, n) for n in range(3)]
+    threads += [stress.guarded(stress.consume_in_group, n) for n in range(4)]
+    threads += [stress.guarded(f) for f in (stress.churn_topics, stress.look_at_groups, stress.scrape,
+                                            stress.break_off, stress.look_after)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = stress.verify()
+    rotations = metric(klamm, "klamm_journal_rotations_total")
+    if rotations < 2:
+        stress.errors.append(f"the journal changed its half {rotations} times")
+    return total
+
+
+def main():
+    binary, seconds = sys.argv[1], float(sys.argv[2])
+    klamm, total = new_server(binary), 0
+    stress = Stress(klamm, seconds)
+    try:
+        with klamm:
+            total = play(stress)
+            klamm.stop()
+    except KlammError as e:
+        stress.errors.append(str(e).splitlines()[0])  # behind it is what the server said
+    except Exception:
+        stress.errors.append(traceback.format_exc())
+    logged, reported = reports_apart(klamm.lines)
     reports = sum("WARNING: ThreadSanitizer" in line for line in klamm.lines)
     if reports or stress.errors:
-        print(klamm.stderr)
-        print("\n".join(stress.errors[:20]))
+        print("\n".join([*logged, *reported, *stress.errors[:20]]))
         print(f"stress: {reports} sanitizer reports, {len(stress.errors)} errors")
         return 1
     happened = total, stress.churned, stress.commits
