@@ -23,12 +23,11 @@ sys.path.insert(0, str(ROOT / "test" / "kafka"))
 from kafka_server import KafkaServer, classpath  # noqa: E402
 from kafka_tools import ToolProcess  # noqa: E402
 from klamm import KlammServer  # noqa: E402
-
-# The broker refuses variables of its own prefix that it does not know.
-BINARY = os.environ.pop("KLAMM_BINARY", str(ROOT / "build" / "klamm"))
+from sharing import one_at_a_time  # noqa: E402
 
 
 def pytest_addoption(parser):
+    parser.addoption("--binary", default=str(ROOT / "build" / "klamm"), help="the klamm to test")
     parser.addoption("--long", action="store_true", help="many more rounds")
     parser.addoption("--against", choices=("klamm", "kafka"), default="klamm",
                      help="whose broker the tests of clients talk to")
@@ -40,6 +39,13 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", f"ignore:{word} is deprecated")
 
 
+# Each worker takes the next file when it has done one. These come first, so that no worker is left with one
+# of them when the other has nothing more to do.
+LONG = ("test_admin_against_kafka", "test_compaction_against_kafka", "test_crash", "test_ephemeral",
+        "test_groups_aiokafka", "test_groups_confluent", "test_groups_kafka_python", "test_java",
+        "test_kafka_tools", "test_kafkajs", "test_log_files", "test_protocol", "test_sarama",
+        "test_topic_configs_against_kafka", "test_torture")
+
 # Tests in files of these names run against Kafka alone: what they test is not served yet.
 NOT_YET = ()
 
@@ -49,12 +55,14 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [i for i in items if not i.path.name.startswith(NOT_YET)]
     if config.getoption("--against") == "kafka":
         items[:] = [i for i in items if not {"klamm", "server", "peers"} & set(i.fixturenames)]
+    items.sort(key=lambda i: i.path.stem not in LONG)
 
 
 @pytest.fixture(scope="session")
-def binary():
-    assert os.access(BINARY, os.X_OK), f"{BINARY} is not there: make"
-    return BINARY
+def binary(request):
+    path = request.config.getoption("--binary")
+    assert os.access(path, os.X_OK), f"{path} is not there: make"
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -213,10 +221,11 @@ def java():
     classes.mkdir(parents=True, exist_ok=True)
     sources = sorted((HERE / "java").glob("*.java"))
     made = classes / "compiled"
-    if not made.exists() or made.stat().st_mtime < max(s.stat().st_mtime for s in sources):
-        subprocess.run(["javac", "-Xlint:all", "-Werror", "-proc:none", "-cp", classpath(),
-                        "-d", str(classes), *map(str, sources)], check=True)
-        made.touch()
+    with one_at_a_time("clients-java"):
+        if not made.exists() or made.stat().st_mtime < max(s.stat().st_mtime for s in sources):
+            subprocess.run(["javac", "-Xlint:all", "-Werror", "-proc:none", "-cp", classpath(),
+                            "-d", str(classes), *map(str, sources)], check=True)
+            made.touch()
     return Program("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                    "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
                    "-cp", f"{classes}:{classpath()}")
@@ -232,15 +241,22 @@ def tool_process(java):
 @pytest.fixture(scope="session")
 def node_env():
     """The environment in which Node finds its packages."""
-    made = subprocess.run([ROOT / "test" / "node.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    with one_at_a_time("node"):
+        made = subprocess.run([ROOT / "test" / "node.sh"], stdout=subprocess.PIPE, text=True, check=True)
     return {**os.environ, "NODE_PATH": made.stdout.strip()}
 
 
 @pytest.fixture(scope="session")
-def golang():
+def go():
+    """The path of a Go that is new enough."""
+    with one_at_a_time("go"):
+        found = subprocess.run([ROOT / "test" / "go.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    return found.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def golang(go):
     """The path of the program of golang/; Go knows itself what it has to compile again."""
-    go = subprocess.run([str(ROOT / "test" / "go.sh")], stdout=subprocess.PIPE, text=True,
-                        check=True).stdout.strip()
     made = ROOT / "build" / "clients-golang"
     environment = {"HOME": str(ROOT / "build" / "go"), **os.environ, "GOTOOLCHAIN": "local",
                    "CGO_ENABLED": "0"}
@@ -249,7 +265,8 @@ def golang():
         return subprocess.run(command, cwd=HERE / "golang", env=environment, check=True,
                               stdout=subprocess.PIPE, text=True).stdout
 
-    run(go, "build", "-o", str(made), ".")
+    with one_at_a_time("clients-golang"):
+        run(go, "build", "-o", str(made), ".")
     root = pathlib.Path(run(go, "env", "GOROOT").strip())
     assert run(str(root / "bin" / "gofmt"), "-l", ".", str(ROOT / "examples")) == "", \
         "gofmt -w these"

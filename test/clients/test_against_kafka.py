@@ -21,6 +21,7 @@ from kafka_server import KafkaServer  # noqa: E402
 from klamm import KlammServer  # noqa: E402
 from wire import APIS, Closed, Wire, frame, versions_of  # noqa: E402
 
+LIMIT_S = 120
 T0 = 1700000000000
 NO_ID = uuid.UUID(int=0)
 STRANGE_ID = uuid.UUID(int=77 << 64)
@@ -73,9 +74,10 @@ class Peer:
 
 def until(is_true, value):
     """Asks until it is true, then once more."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LIMIT_S
     while not is_true():
         assert time.monotonic() < deadline, value()
+        time.sleep(0.005)
     return value()
 
 

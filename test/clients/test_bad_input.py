@@ -730,10 +730,15 @@ def test_random_frames(victim, seed, is_long):
         for version in range(first, last + 1):
             with contextlib.suppress(KeyError, struct.error, TypeError):
                 samples.append(sample(api, version)[4:])
-    left = 300000 if is_long else 10000
+    frames = left = 300000 if is_long else 10000
     counts = {"answers": 0, "whole": 0, "closed": 0, "waiting": 0}
     last = encode_request("ApiVersions", 0, 2**31 - 1, {})
-    while left > 0:
+
+    def is_enough():
+        return counts["answers"] > 1000 and counts["closed"] > 500 and counts["whole"] > 200
+
+    # An answer that nobody has read goes with a connection that is reset, more often on a busy machine.
+    while left > 0 or (left > -2 * frames and not is_enough()):
         count = rng.randrange(1, 5)
         left -= count
         with victim.connect() as wire:
@@ -750,5 +755,5 @@ def test_random_frames(victim, seed, is_long):
         if counts["closed"] % 100 == 0:
             victim.witness.check()
     print(counts)
-    assert counts["answers"] > 1000 and counts["closed"] > 500 and counts["whole"] > 200
+    assert is_enough()
     assert counts["waiting"] < 100

@@ -23,9 +23,13 @@ class Raw:
             {"Name": TOPIC, "NumPartitions": 2, "ReplicationFactor": 1}]})["Topics"][0]["ErrorCode"]
         assert made in (0, 36)
         end = time.monotonic() + 60
-        while TOPIC.encode() not in self.ask(5):  # Kafka's controller answers first
+        while self.partitions() != {0, 1}:  # Kafka's controller answers before they are made
             assert time.monotonic() < end
             time.sleep(0.05)
+
+    def partitions(self):
+        _, answer = decode_response("DescribeLogDirs", 5, self.ask(5))
+        return {p["PartitionIndex"] for one in answer["Results"] for t in one["Topics"] for p in t["Partitions"]}
 
     def ask(self, version, **fields):
         topics = [{"Topic": TOPIC, "Partitions": [0, 1, 7]}]
