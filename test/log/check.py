@@ -37,7 +37,7 @@ def dump_classpath(build):
 
 def dump(classpath, files, *options):
     done = subprocess.run(
-        ["java", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+        ["java", "-Xmx512m", *kafka.QUICK_OPTIONS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
          "-cp", classpath, "org.apache.kafka.tools.DumpLogSegments",
          "--files", ",".join(map(str, files)), *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
