@@ -203,9 +203,9 @@ class Member:
                 **({"RebalanceTimeoutMs": self.rebalance} if version >= 1 else {}),
                 "Protocols": [{"Name": n, "Metadata": m} for n, m in self.protocols], **over}
 
-    def ask_join(self, version=9, **over):
+    def ask_join(self, version=9, is_noted=True, **over):
         """One request with its answer."""
-        answer = self.ask("JoinGroup", version, **self.join_fields(version, over))
+        answer = self.ask("JoinGroup", version, is_noted, **self.join_fields(version, over))
         if answer != "closed":
             self.learn(answer)
         return answer

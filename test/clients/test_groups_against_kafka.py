@@ -287,6 +287,10 @@ def test_a_group_that_is_full(talk, version):
     talk.rejoin(others)
     late.begin_join(version)
     until(lambda: len(talk.describe(is_noted=False)["Members"]) == 9, talk.state)
+    # All eight have joined when there is no room for one whom the group does not know.
+    stranger = talk.member("stranger")
+    stranger.id = "stranger"
+    until(lambda: stranger.ask_join(version, is_noted=False)["ErrorCode"] == FULL, talk.state)
     assert first.ask_join(version)["ErrorCode"] == FULL
     # It is no member any more, but nobody is answered for that.
     assert first.heartbeat()["ErrorCode"] == UNKNOWN_MEMBER
