@@ -38,6 +38,7 @@ const struct handler broker_handlers[] = {
     {.key = 23, .run = handle_offset_for_leader_epoch},
     {.key = 32, .run = handle_describe_configs},
     {.key = 33, .run = handle_alter_configs},
+    {.key = 34, .run = handle_alter_replica_log_dirs},
     {.key = 35, .run = handle_describe_log_dirs},
     {.key = 37, .run = handle_create_partitions},
     {.key = 42, .run = handle_delete_groups},

@@ -4,8 +4,9 @@
  * room on their disks (API 35).
  *
  * Sizes are those of the segments, as Kafka counts them. A directory that failed is told with
- * KAFKA_STORAGE_ERROR and without partitions. No partition moves between directories in this
- * build, and none is behind the one that is read: the lag is 0.
+ * KAFKA_STORAGE_ERROR and without partitions. A partition that moves to another directory stands
+ * in both, in the one where it is not yet as a future key, with what is there and what it lacks;
+ * no other is behind the one that is read: the lag is 0.
  *
  * Who asks for it by a tagged field of ours, and names partitions, is told how each of them is and
  * why; nobody else's answer differs.
@@ -20,6 +21,7 @@
 #include "broker/broker_private.h"
 #include "broker/handlers.h"
 #include "broker/partition_reasons.h"
+#include "replica/replica_set_move.h"
 #include "wire/describe_log_dirs.h"
 
 enum { ANSWER_ARENA_SHARE = 8, SPACE_SINCE = 4 };
@@ -31,6 +33,8 @@ struct dir_part {
     int32_t index;
     size_t dir;
     int64_t size_bytes;
+    int64_t lag;
+    bool is_future;
 };
 
 struct dirs_op {
@@ -119,6 +123,16 @@ static bool make_room(struct dirs_op *op)
     return true;
 }
 
+static void add_part(struct dirs_op *op, struct dir_part part)
+{
+    if (op->is_out_of_memory)
+        return;
+    part.topic = arena_copy_text(&op->arena, part.topic, part.topic_len);
+    op->is_out_of_memory = part.topic == NULL || !make_room(op);
+    if (!op->is_out_of_memory)
+        op->parts[op->part_count++] = part;
+}
+
 static void take_partition(void *arg, struct partition *p)
 {
     struct dirs_op *op = arg;
@@ -134,12 +148,32 @@ static void take_partition(void *arg, struct partition *p)
     while (part.dir < broker->dir_count && broker->dirs[part.dir] != partition_dir(p))
         part.dir++;
     ASSERT(part.dir < broker->dir_count);
-    if (op->is_out_of_memory)
-        return;
-    part.topic = arena_copy_text(&op->arena, part.topic, part.topic_len);
-    op->is_out_of_memory = part.topic == NULL || !make_room(op);
-    if (!op->is_out_of_memory)
-        op->parts[op->part_count++] = part;
+    add_part(op, part);
+}
+
+static bool is_asked_for(const struct dirs_op *op, const struct dir_part *part)
+{
+    const struct describe_log_dirs_request *request = op->rq->body;
+    return request->topics.count < 0 ||
+           (op->wanted_count > 0 && bsearch(part, op->wanted, (size_t)op->wanted_count,
+                                            sizeof(*part), compare_partitions) != NULL);
+}
+
+static void take_move(void *arg, const struct replica_move_view *move)
+{
+    struct dirs_op *op = arg;
+    struct dir_part part = {
+        .topic = move->topic,
+        .topic_len = strlen(move->topic),
+        .index = move->index,
+        .dir = move->to,
+        .size_bytes = move->size_bytes,
+        .lag = move->lag,
+        .is_future = true,
+    };
+    ASSERT(part.dir < op->rq->broker->dir_count);
+    if (is_asked_for(op, &part))
+        add_part(op, part);
 }
 
 /* The topic's id; false: there is none of this name. */
@@ -218,8 +252,13 @@ static bool fill_topic(struct dirs_op *op, int32_t first, int32_t end,
                        end - first, &row->partitions) != ERR_OK)
         return false;
     for (int32_t i = first; i < end; i++) {
-        row->partitions.items[i - first].partition_index = op->parts[i].index;
-        row->partitions.items[i - first].partition_size = op->parts[i].size_bytes;
+        row->partitions.items[i - first] =
+            (struct describe_log_dirs_response_describe_log_dirs_partition){
+                .partition_index = op->parts[i].index,
+                .partition_size = op->parts[i].size_bytes,
+                .offset_lag = op->parts[i].lag,
+                .is_future_key = op->parts[i].is_future,
+            };
     }
     return true;
 }
@@ -333,6 +372,8 @@ void handle_describe_log_dirs(struct request *rq)
         replica_set_each(rq->broker->replicas, take_partition, op);
     else if (!op->is_out_of_memory)
         take_wanted(op);
+    /* Behind them: what has arrived meanwhile is not told twice. */
+    replica_set_each_move(rq->broker->replicas, take_move, op);
     bool is_explained = request->include_explanation && request->topics.count >= 0 &&
                         op->wanted_count <= LIMIT_EXPLAINED_PARTITIONS;
     if (op->is_out_of_memory || (is_explained && !explain_wanted(op)) || !fill_dirs(op)) {

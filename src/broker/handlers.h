@@ -34,6 +34,7 @@ handler_fn handle_alter_configs;
 handler_fn handle_incremental_alter_configs;
 handler_fn handle_create_partitions;
 handler_fn handle_delete_records;
+handler_fn handle_alter_replica_log_dirs;
 handler_fn handle_describe_log_dirs;
 handler_fn handle_list_config_resources;
 handler_fn handle_describe_topic_partitions;

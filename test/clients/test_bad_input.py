@@ -257,6 +257,8 @@ SAMPLES = {
     "DescribeTopicPartitions": (0, {"Topics": [{"Name": "fuzz"}, {"Name": "none"}],
                                     "Cursor": {"TopicName": "fuzz", "PartitionIndex": 0}}),
     "DescribeLogDirs": (4, {"Topics": [{"Topic": "fuzz", "Partitions": [0, 1]}]}),
+    "AlterReplicaLogDirs": (2, {"Dirs": [{"Path": "/none", "Topics": [
+        {"Name": "fuzz", "Partitions": [0, 1]}]}]}),
     "AlterConfigs": (2, {"ValidateOnly": True, "Resources": [
         {"ResourceType": 4, "ResourceName": "1", "Configs": [
             {"Name": "log.retention.ms", "Value": "86400000"}]}]}),
@@ -331,6 +333,7 @@ BEFORE_THE_COUNT = {
                                          ("CreateTopics", 7), ("FindCoordinator", 4),
                                          ("CreatePartitions", 3), ("DeleteRecords", 2),
                                          ("AlterConfigs", 2), ("DescribeLogDirs", 5),
+                                         ("AlterReplicaLogDirs", 2),
                                          ("DescribeTopicPartitions", 0), ("ListConfigResources", 1),
                                          ("JoinGroup", 9), ("SyncGroup", 5), ("Heartbeat", 4),
                                          ("LeaveGroup", 5), ("OffsetCommit", 9), ("OffsetFetch", 9),
@@ -385,6 +388,10 @@ def test_a_million_of_what_is_allowed(victim):
         ("DescribeTopicPartitions", 0, {"Topics": [{"Name": f"none-{i}"} for i in range(many)],
                                         "ResponsePartitionLimit": 2**31 - 1}),
         ("DescribeLogDirs", 5, {"Topics": [{"Topic": "t", "Partitions": [0] * many}]}),
+        ("AlterReplicaLogDirs", 2, {"Dirs": [{"Path": "/none", "Topics": [
+            {"Name": "t", "Partitions": list(range(many))}]}]}),
+        ("AlterReplicaLogDirs", 2, {"Dirs": [{"Path": "/none", "Topics": [
+            {"Name": f"none-{i}", "Partitions": [0]} for i in range(many)]}]}),
         ("AlterConfigs", 2, {"ValidateOnly": True, "Resources": [
             {"ResourceType": 4, "ResourceName": str(i), "Configs": []} for i in range(20000)]}),
         ("CreatePartitions", 3, {"TimeoutMs": 1000, "Topics": [

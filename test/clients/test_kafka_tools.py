@@ -245,7 +245,7 @@ SERVED = {
     "ListGroups": (0, 5), "ApiVersions": (0, 5), "CreateTopics": (2, 7), "DeleteTopics": (1, 6),
     "DeleteRecords": (0, 2), "InitProducerId": (0, 5), "OffsetForLeaderEpoch": (2, 4),
     "DescribeConfigs": (1, 4), "AlterConfigs": (0, 2), "DescribeLogDirs": (1, 5),
-    "CreatePartitions": (0, 3), "DeleteGroups": (0, 3), "IncrementalAlterConfigs": (0, 1),
+    "AlterReplicaLogDirs": (1, 2), "CreatePartitions": (0, 3), "DeleteGroups": (0, 3), "IncrementalAlterConfigs": (0, 1),
     "OffsetDelete": (0, 0), "DescribeCluster": (0, 2), "DescribeTopicPartitions": (0, 0),
     "ListConfigResources": (0, 1),
 }
