@@ -15,6 +15,7 @@ static const struct cli_command commands[] = {
     {"delete", "delete topics with all their records", cli_topic_delete},
     {"offsets", "find offsets: first, end, by time", cli_topic_offsets},
     {"delete-records", "delete the oldest records of partitions", cli_topic_delete_records},
+    {"move-log", "move partitions to another log directory of their broker", cli_topic_move_log},
     {"why", "say why a partition is offline, full or behind", cli_topic_why},
 };
 

@@ -20,6 +20,7 @@ cli_command_fn cli_topic_alter;
 cli_command_fn cli_topic_delete;
 cli_command_fn cli_topic_offsets;
 cli_command_fn cli_topic_delete_records;
+cli_command_fn cli_topic_move_log;
 cli_command_fn cli_topic_why;
 
 /* Errors that are shown one by one; the others are counted. */

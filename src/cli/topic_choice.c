@@ -48,7 +48,7 @@ static int by_name(const void *a, const void *b)
     return wire_str_compare(x->topic->name, y->topic->name);
 }
 
-static struct topic_view *find_view(struct topic_choice *choice, struct wire_str name)
+struct topic_view *topic_choice_find(const struct topic_choice *choice, struct wire_str name)
 {
     struct metadata_response_topic topic = {.name = name};
     struct topic_view key = {.topic = &topic};
@@ -103,7 +103,7 @@ static void want_nothing(struct topic_choice *choice)
 
 static void want(const struct partition_choice *parsed, struct topic_choice *choice)
 {
-    struct topic_view *view = find_view(choice, wire_str_of(parsed->topic));
+    struct topic_view *view = topic_choice_find(choice, wire_str_of(parsed->topic));
     if (view == NULL)
         return; /* that it is not there has been said */
     for (int32_t i = 0; parsed->count == 0 && i < view->count; i++)

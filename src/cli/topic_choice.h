@@ -29,6 +29,9 @@ int topic_choice_check(const char *command, const struct cli_words *words);
 bool topic_choice_ask(struct admin *a, const struct cli_words *words, struct topic_choice *out);
 void topic_choice_deinit(struct topic_choice *choice);
 
+/* NULL: it was not named. */
+struct topic_view *topic_choice_find(const struct topic_choice *choice, struct wire_str name);
+
 /* As topic_view_ask, for all of them. */
 bool topic_choice_ask_offsets(struct admin *a, struct topic_choice *choice, int64_t timestamp);
 

@@ -16,6 +16,7 @@
 #include "cli/admin.h"
 #include "cli/json_out.h"
 #include "cli/options.h"
+#include "cli/table.h"
 #include "cli/topic.h"
 #include "cli/topic_state.h"
 #include "cli/topic_view.h"
@@ -34,7 +35,8 @@ static const char help[] =
     "usage: klamm topic describe [NAME...] [--json] [--bootstrap HOST:PORT,...]\n\n"
     "Shows topics (all of them when none is named): leader, epoch, replicas, in-sync replicas and\n"
     "offsets of each partition, and the configs that are not the default. Brokers that are Klamms\n"
-    "also tell how far each is written and how far durable.\n\n"
+    "also tell how far each is written and how far durable. What is being moved to another log\n"
+    "directory of its broker is told below its partition.\n\n"
     "  --json                      an array of objects, for programs\n" //
     ADMIN_HELP_BOOTSTRAP;
 
@@ -110,6 +112,18 @@ static void print_offset(int64_t offset)
         printf(" %12lld", (long long)offset);
 }
 
+static void print_move(const struct partition_view *view)
+{
+    char bytes[CLI_COUNT_SIZE], lag[CLI_COUNT_SIZE];
+    struct strbuf dir;
+    strbuf_init(&dir);
+    table_text(&dir, view->coming.dir->log_dir);
+    printf("  %9s moves to %s: %s bytes are there, %s offsets to go\n", "", strbuf_text(&dir),
+           cli_count(view->coming.row->partition_size, bytes),
+           cli_count(view->coming.row->offset_lag, lag));
+    strbuf_deinit(&dir);
+}
+
 static void print_partition(const struct partition_view *view)
 {
     const struct metadata_response_partition *p = view->partition;
@@ -126,6 +140,8 @@ static void print_partition(const struct partition_view *view)
     print_offset(view->state != NULL ? view->state->written_offset : -1);
     print_offset(view->state != NULL ? view->state->durable_offset : -1);
     putchar('\n');
+    if (view->coming.row != NULL)
+        print_move(view);
 }
 
 static void print_text(const struct describe *d, const struct topic_view *view,
@@ -174,6 +190,8 @@ static json_t *partition_json(const struct partition_view *view)
     json_out_set(object, "begin_offset", json_out_number(view->begin_offset));
     json_out_set(object, "end_offset", json_out_number(view->end_offset));
     set_state(object, view->state);
+    json_out_set(object, "log_dir", topic_state_place_json(&view->place));
+    json_out_set(object, "moves_to", topic_state_place_json(&view->coming));
     return object;
 }
 

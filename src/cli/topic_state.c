@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "cli/json_out.h"
 #include "wire/codec.h"
 
 enum { PARTITIONS_PER_REQUEST = 2000 }; /* below LIMIT_EXPLAINED_PARTITIONS */
@@ -89,10 +90,30 @@ static struct topic_view *find_view(const struct asking *q, struct wire_str name
     return NULL;
 }
 
+static void take_places(const struct asking *q,
+                        const struct describe_log_dirs_response_describe_log_dirs_result *dir)
+{
+    for (int32_t i = 0; i < dir->topics.count; i++) {
+        const struct describe_log_dirs_response_describe_log_dirs_topic *topic =
+            &dir->topics.items[i];
+        const struct topic_view *view = find_view(q, topic->name);
+        for (int32_t j = 0; view != NULL && j < topic->partitions.count; j++) {
+            const struct describe_log_dirs_response_describe_log_dirs_partition *row =
+                &topic->partitions.items[j];
+            struct partition_view *partition = topic_view_find(view, row->partition_index);
+            if (partition != NULL && is_asked(q, partition))
+                *(row->is_future_key ? &partition->coming : &partition->place) =
+                    (struct partition_place){dir, row};
+        }
+    }
+}
+
 static void take_answer(const struct asking *q, const struct topic_state_answer *answer)
 {
     const struct describe_log_dirs_response *response = answer->result.body;
     struct topic_view *view = NULL;
+    for (int32_t i = 0; i < response->results.count; i++)
+        take_places(q, &response->results.items[i]);
     if (response->explanation == NULL) {
         q->out->has_plain = true;
         return;
@@ -162,11 +183,25 @@ static bool knows_the_api(struct admin *a, int32_t node)
     return e == ERR_OK;
 }
 
+/* What an earlier answer said: it may be gone. */
+static void forget(struct topic_view *views, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        for (int32_t j = 0; j < views[i].count; j++) {
+            struct partition_view *partition = &views[i].partitions[j];
+            partition->state = NULL;
+            partition->told_by = NULL;
+            partition->place = partition->coming = (struct partition_place){0};
+        }
+    }
+}
+
 void topic_states_ask(struct admin *a, struct topic_view *views, int32_t count, bool is_quiet,
                       struct topic_states *out)
 {
     struct asking q = {.admin = a, .views = views, .count = count, .out = out};
     *out = (struct topic_states){0};
+    forget(views, count);
     for (q.node = next_node(&q, -1); q.node >= 0; q.node = next_node(&q, q.node)) {
         if (!is_quiet || knows_the_api(a, q.node))
             ask_node(&q);
@@ -188,4 +223,15 @@ topic_state_dir(const struct partition_view *partition)
     int32_t dir = partition->state->dir;
     const struct describe_log_dirs_response *response = partition->told_by;
     return dir >= 0 && dir < response->results.count ? &response->results.items[dir] : NULL;
+}
+
+json_t *topic_state_place_json(const struct partition_place *place)
+{
+    if (place->row == NULL)
+        return json_null();
+    json_t *object = json_object();
+    json_out_set(object, "path", json_out_str(place->dir->log_dir));
+    json_out_set(object, "size_bytes", json_integer(place->row->partition_size));
+    json_out_set(object, "offset_lag", json_out_number(place->row->offset_lag));
+    return object;
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * topic_state: how partitions are on the brokers that hold them: Klamm's own part of
- * DescribeLogDirs (docs/decisions/015-explaining-a-partition.md).
+ * topic_state: how partitions are on the brokers that hold them, by DescribeLogDirs: the log
+ * directories that they lie in and move to, and Klamm's own part of it
+ * (docs/decisions/015-explaining-a-partition.md).
  *
  * Thread: main.
  */
 #ifndef CLI_TOPIC_STATE_H
 #define CLI_TOPIC_STATE_H
+
+#include <jansson.h>
 
 #include "cli/topic_view.h"
 #include "wire/describe_log_dirs.h"
@@ -25,8 +28,8 @@ struct topic_states {
     bool has_plain;  /* a broker answered and explains nothing: it is no Klamm, or an older one */
 };
 
-/* Asks about all partitions that are wanted, and sets partition_view.state of those that were
- * explained. `is_quiet`: a broker that does not know the API is passed over. */
+/* Asks about all partitions that are wanted, and sets partition_view.place and coming, and state of
+ * those that were explained. `is_quiet`: a broker that does not know the API is passed over. */
 void topic_states_ask(struct admin *a, struct topic_view *views, int32_t count, bool is_quiet,
                       struct topic_states *out);
 void topic_states_deinit(struct topic_states *states);
@@ -37,5 +40,8 @@ int32_t topic_state_node(const struct partition_view *partition);
 /* The directory that a partition is in, by its state; NULL: none. */
 const struct describe_log_dirs_response_describe_log_dirs_result *
 topic_state_dir(const struct partition_view *partition);
+
+/* An object: path, size_bytes, offset_lag; null where there is none. */
+json_t *topic_state_place_json(const struct partition_place *place);
 
 #endif

@@ -14,6 +14,14 @@ enum { OFFSET_UNKNOWN = -1 };
 
 struct describe_log_dirs_response;
 struct describe_log_dirs_response_explained_partition;
+struct describe_log_dirs_response_describe_log_dirs_result;
+struct describe_log_dirs_response_describe_log_dirs_partition;
+
+/* A log directory with a partition in it; both NULL: not known, or none. */
+struct partition_place {
+    const struct describe_log_dirs_response_describe_log_dirs_result *dir;
+    const struct describe_log_dirs_response_describe_log_dirs_partition *row;
+};
 
 struct partition_view {
     const struct metadata_response_partition *partition;
@@ -27,7 +35,9 @@ struct partition_view {
     const struct describe_log_dirs_response_explained_partition *state;
     const struct describe_log_dirs_response *told_by;
     int32_t told_node;
-    bool is_wanted; /* leaders are asked about those alone; all are at first */
+    struct partition_place place;  /* where that broker has it */
+    struct partition_place coming; /* where it is being moved to */
+    bool is_wanted;                /* leaders are asked about those alone; all are at first */
 };
 
 struct topic_view {

@@ -15,6 +15,7 @@ LOCAL = {("log", "dump"), ("log", "verify"), ("log", "flatten"), ("log", "import
 WORDS = {
     ("topic", "alter"): ["t", "--partitions", "2"], ("topic", "delete"): ["t", "--yes"],
     ("topic", "why"): ["t"],
+    ("topic", "move-log"): ["t", "--to", "/d"],
     ("topic", "delete-records"): ["t", "--before", "1", "--yes"],
     ("config", "describe"): ["topic", "t"], ("config", "set"): ["topic", "t", "a=b"],
     ("config", "unset"): ["topic", "t", "a"],
