@@ -58,7 +58,7 @@ enum sim_fault {
     SIM_FAULT_DIE_OPENING,      /* crashes of a broker that was not ready again */
     SIM_FAULT_DIE_ROLLING,      /* crashes soon after a segment was begun */
     SIM_FAULT_DIE_RETIRING,     /* crashes while old segments were renamed or unlinked */
-    SIM_FAULT_BIT_FLIP,         /* bits that changed on the platter of a machine that was off */
+    SIM_FAULT_BIT_FLIP,         /* bits that changed on the platter */
     SIM_FAULT_COUNT
 };
 

@@ -305,7 +305,13 @@ bool sim_inode_flip(struct sim_inode *inode, struct sim *sim)
     int64_t size = MIN(inode->size, inode->platter_size);
     if (size == 0)
         return false;
-    int64_t pos = sim_draw(sim, 0, size - 1);
+    return sim_inode_flip_at(inode, sim_draw(sim, 0, size - 1), sim);
+}
+
+bool sim_inode_flip_at(struct sim_inode *inode, int64_t pos, struct sim *sim)
+{
+    if (pos >= MIN(inode->size, inode->platter_size))
+        return false;
     uint8_t bit = (uint8_t)(1u << sim_draw(sim, 0, 7));
     inode->cache[pos] ^= bit;
     inode->platter[pos] ^= bit;

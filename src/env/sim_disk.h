@@ -132,6 +132,8 @@ void sim_disk_power_cut(struct sim_disk *disk, struct sim *sim);
 /* One bit below the size that was synced changes, where nobody asked for it. False: there is none.
  */
 bool sim_inode_flip(struct sim_inode *inode, struct sim *sim);
+/* The same in this byte. */
+bool sim_inode_flip_at(struct sim_inode *inode, int64_t pos, struct sim *sim);
 
 /* Locks die with the process that held them. */
 void sim_disk_drop_locks(struct sim_disk *disk);

@@ -8,6 +8,7 @@
 #ifndef TEST_SIM_BROKER_COUNTS_H
 #define TEST_SIM_BROKER_COUNTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct broker;
@@ -16,9 +17,27 @@ struct broker_counts {
     int64_t journal_rotations;
     int64_t journal_replays;
     int64_t compactions;
+    int64_t scrub_rounds;
 };
 
 /* Also of one whose machine is dead. */
 void broker_count(const struct broker *broker, struct broker_counts *out);
+
+/* A place of which the broker says that its checksum does not fit. */
+struct broker_rot {
+    const char *topic;
+    int32_t index;
+    int64_t segment_base;
+    int64_t pos;
+    int64_t end;
+    int64_t end_offset;
+};
+
+void broker_each_rot(struct broker *broker, void (*each)(void *arg, const struct broker_rot *rot),
+                     void *arg);
+
+/* Does the scrub read this segment, and are there records in it below this offset? */
+bool broker_scrubs(struct broker *broker, const char *topic, int32_t index, int64_t segment_base,
+                   int64_t end_offset);
 
 #endif

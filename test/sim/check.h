@@ -52,6 +52,13 @@ void check_retention_at_end(struct history *h);
 void check_retention_on_files(struct history *h, uint32_t partition,
                               const struct history_files *files);
 
+/* check_scrub: what is damaged in segments that are scrubbed is found, and nothing else is; it
+ * alone cannot be read. `end` and so on as the broker says. */
+void check_scrub_on_found(struct history *h, const struct history_flip *found);
+void check_scrub_on_missing(struct history *h, const struct history_flip *flip);
+/* Who asked for `offset` was told that it is damaged: the offset where he may go on. */
+int64_t check_scrub_on_refused(struct history *h, uint32_t partition, int64_t offset);
+
 /* check_owner: in one generation of a group a partition has one owner. */
 void check_owner_on_assigned(struct history *h, uint32_t group,
                              const struct history_generation *told,

@@ -476,3 +476,55 @@ TEST(files_that_should_have_gone_are_flagged)
         history_deinit(&f.h);
     }
 }
+
+/* Offsets 3 to 5 of segment 0, at bytes 100 to 180. */
+static const struct history_flip flipped = {
+    .segment_base = 0, .pos = 100, .end = 180, .offset = 3, .end_offset = 6};
+
+static struct fixture flipped_new(void)
+{
+    struct fixture f = fixture_new();
+    f.h.flips[0] = flipped;
+    f.h.flips[0].partition = f.durable;
+    f.h.flip_count = 1;
+    return f;
+}
+
+TEST(check_scrub_wants_what_is_damaged_found_and_nothing_else)
+{
+    const struct {
+        int64_t segment_base, pos, end, end_offset;
+        bool is_bad;
+    } cases[] = {
+        {0, 100, 180, 6, false}, {7, 100, 180, 6, true},  {0, 101, 180, 6, true},
+        {0, 100, 300, 6, true},  {0, 100, 180, 10, true},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct fixture f = flipped_new();
+        struct history_flip found = {.partition = f.durable,
+                                     .segment_base = cases[i].segment_base,
+                                     .pos = cases[i].pos,
+                                     .end = cases[i].end,
+                                     .end_offset = cases[i].end_offset};
+        check_scrub_on_found(&f.h, &found);
+        CHECK(f.h.has_failed == cases[i].is_bad);
+        CHECK(f.h.flips[0].is_found == !cases[i].is_bad);
+        history_deinit(&f.h);
+    }
+    struct fixture f = flipped_new();
+    check_scrub_on_missing(&f.h, &f.h.flips[0]);
+    CHECK(f.h.has_failed);
+    history_deinit(&f.h);
+}
+
+TEST(check_scrub_lets_readers_pass_what_is_damaged_only)
+{
+    for (int64_t offset = 2; offset <= 6; offset++) {
+        struct fixture f = flipped_new();
+        bool is_lost = offset >= 3 && offset < 6;
+        int64_t next = check_scrub_on_refused(&f.h, f.durable, offset);
+        CHECK_EQUAL(next, is_lost ? 6 : offset);
+        CHECK(f.h.has_failed == !is_lost);
+        history_deinit(&f.h);
+    }
+}

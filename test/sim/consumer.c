@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "check.h"
 #include "wire/fetch.h"
 #include "wire/kerr.h"
 #include "wire/list_offsets.h"
@@ -290,6 +291,11 @@ static enum fetch_outcome take_error(struct consumer *c, struct consumer_partiti
     const struct history_partition *p = &h->partitions[part->partition];
     if (give_up(c, part))
         return FETCH_GOES_ON;
+    if (error == KERR_CORRUPT_MESSAGE && p->is_scrubbed) {
+        part->position = check_scrub_on_refused(h, part->partition, part->position);
+        part->has_pass = false;
+        return FETCH_GOES_ON;
+    }
     switch (error) {
     case KERR_OFFSET_OUT_OF_RANGE:
         if (p->is_durable) {
@@ -343,10 +349,12 @@ static enum fetch_outcome take_topics(struct consumer *c, const struct fetch_res
         for (int32_t k = 0; k < topic->partitions.count; k++) {
             const struct fetch_response_partition_data *data = &topic->partitions.items[k];
             int32_t i = find_index(c, topic->topic, topic->topic_id, data->partition_index);
+            enum fetch_outcome one = FETCH_GOES_ON;
             if (i < 0)
                 history_fail(history_of(c), "consumers", "Fetch answered for another partition");
             else
-                outcome = MAX(outcome, take_partition(c, i, data));
+                one = take_partition(c, i, data);
+            outcome = MAX(outcome, one); /* which looks at it twice */
         }
     }
     return outcome;

@@ -63,6 +63,20 @@ struct history_pass {
     int64_t found[HISTORY_KEYS_MAX]; /* the last offset of each key; -1: none */
 };
 
+enum { HISTORY_FLIPS_MAX = 16 };
+
+/* A bit that changed in a sealed segment: the bytes and offsets that are lost with it. */
+struct history_flip {
+    uint32_t partition;
+    uint64_t file; /* which inode */
+    int64_t segment_base;
+    int64_t pos; /* of its batch */
+    int64_t end;
+    int64_t offset;
+    int64_t end_offset;
+    bool is_found; /* the broker says so */
+};
+
 struct history_partition {
     char topic[HISTORY_NAME_SIZE];
     uint32_t topic_index; /* in `topics` */
@@ -71,8 +85,9 @@ struct history_partition {
     bool has_retention; /* its start moves up, and may go back when a process ends before the names
                            of its segments have gone */
     int64_t trim_asked; /* the highest start that a client has asked for */
-    bool is_rotten;     /* bits have changed in one of its files */
+    bool is_rotten;     /* bits have changed in one of its files, anywhere */
     bool is_reported;   /* and the broker has said so */
+    bool is_scrubbed;   /* all that has changed there is in `flips`, and should have been found */
     int64_t retention_ms;       /* 0: nothing goes for its age */
     int64_t retention_bytes;    /* 0: nothing goes for its size */
     int64_t retention_checked;  /* what lies below was looked at when it went */
@@ -132,6 +147,9 @@ struct history {
     int64_t *producer_ids; /* with the epoch in the low 16 bits */
     uint32_t producer_id_count;
     struct history_groups groups;
+
+    struct history_flip flips[HISTORY_FLIPS_MAX];
+    uint32_t flip_count;
 
     int64_t acked_operations;
     int64_t records_read;

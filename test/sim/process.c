@@ -13,7 +13,7 @@
 #include "check_log.h"
 #include "world.h"
 
-enum { SETS_MAX = 16, SET_SIZE = 96 };
+enum { SETS_MAX = 24, SET_SIZE = 96 };
 
 struct broker_process {
     struct world *world;
@@ -38,6 +38,11 @@ enum process_state process_state(const struct broker_process *p)
 struct sim_env *process_env(struct broker_process *p)
 {
     return p->env;
+}
+
+struct broker *process_broker(const struct broker_process *p)
+{
+    return p->broker;
 }
 
 void process_check_logs(struct broker_process *p)
@@ -89,6 +94,11 @@ static bool load_config(struct broker_process *p)
         add_set(p, "log.cleaner.backoff.ms", cleaner->backoff_ms);
         add_set(p, "log.cleaner.threads", cleaner->threads);
         add_set(p, "log.cleaner.io.max.bytes.per.second", cleaner->bytes_per_second);
+    }
+    const struct swarm_scrub *scrub = &p->world->swarm.scrub;
+    if (scrub->interval_ms > 0) {
+        add_set(p, "klamm.scrub.interval.ms", scrub->interval_ms);
+        add_set(p, "klamm.scrub.bytes.per.second", scrub->bytes_per_second);
     }
     struct server_config_input input = {.sets = p->set_list};
     enum err e = server_config_load(&input, &why, &p->config);

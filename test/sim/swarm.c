@@ -72,6 +72,8 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->full_interval_ns = PICK(sim, 0, 0, 0, 500 * SIM_MS, 3 * SIM_S);
     out->full_max_ns = PICK(sim, SIM_MS, 50 * SIM_MS, 1 * SIM_S, 4 * SIM_S);
     out->open_files = (int32_t)PICK(sim, 0, 0, 1, 4, 12);
+    out->scrub.interval_ms = PICK(sim, 0, 0, 0, 100, 1000);
+    out->scrub.bytes_per_second = PICK(sim, 300000, 3000000);
 }
 
 void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)

@@ -740,6 +740,7 @@ static void stop(struct world *w)
 {
     w->phase = WORLD_STOP;
     process_check_logs(w->process);
+    world_scrub_look(w);
     if (w->swarm.has_rot && sim_percent(w->sim, 50)) { /* so that the last segments are scanned */
         sim_env_die(process_env(w->process), SIM_DEATH_KILL);
         watch_broker(w);
@@ -787,8 +788,8 @@ void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, 
                struct world_result *out)
 {
     struct world *w = world_new(seed, workload, is_verbose);
-    void (*const phases[])(struct world *) = {set_up, work, groups, audit,
-                                              settle, lone, stop,   world_rot};
+    void (*const phases[])(struct world *) = {set_up, work, groups,    audit,      settle,
+                                              lone,   stop, world_rot, world_scrub};
     for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
         phases[i](w);
     *out = (struct world_result){

@@ -70,6 +70,12 @@ struct swarm_cleaner {
     int64_t bytes_per_second;
 };
 
+/* The broker reads its sealed segments again. */
+struct swarm_scrub {
+    int64_t interval_ms; /* 0: hardly ever, as is the default */
+    int64_t bytes_per_second;
+};
+
 /* Drawn from the seed by swarm_draw. */
 struct swarm {
     struct sim_tuning tuning;
@@ -94,6 +100,7 @@ struct swarm {
     int32_t open_files;       /* of segments; 0: as the broker thinks best */
     struct swarm_groups groups;
     struct swarm_cleaner cleaner;
+    struct swarm_scrub scrub;
 };
 
 void swarm_draw(struct sim *sim, struct swarm *out);
@@ -194,7 +201,8 @@ struct world {
         struct trimmer trimmer;
     } trimmers[WORLD_CLIENTS_MAX];
     uint32_t trimmer_count;
-    int64_t settle_s; /* rests so long after the audit, then looks at the disk; 0: does not */
+    int64_t scrub_rounds; /* how many there have to be */
+    int64_t settle_s;     /* rests so long after the audit, then looks at the disk; 0: does not */
     struct admin set_up_admin;
     struct consumer auditor;
     struct producer lone;
@@ -293,6 +301,12 @@ bool world_read_all(struct world *w);
 void world_fail(struct world *w, const char *what, const char *why);
 /* Bits change on the disk of a broker that is off; what it serves when it is back. */
 void world_rot(struct world *w);
+/* The last of all: bits change while the broker runs, and its scrub has to find them. */
+void world_scrub(struct world *w);
+/* Of these: a partition's directory, or NULL; a segment's name? */
+void world_scrub_look(struct world *w); /* nothing is said to be damaged that is not */
+struct sim_inode *world_dir_of(const struct world *w, const struct history_partition *p);
+bool world_is_log(const char *name);
 
 void world_groups_start(struct world *w);
 void world_groups_calm(struct world *w);
@@ -318,6 +332,8 @@ enum process_state {
 struct broker_process *process_start(struct world *w);
 enum process_state process_state(const struct broker_process *p);
 struct sim_env *process_env(struct broker_process *p);
+
+struct broker *process_broker(const struct broker_process *p);
 
 /* The partitions of a broker that is ready are what their segments say. */
 void process_check_logs(struct broker_process *p);

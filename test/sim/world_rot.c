@@ -33,7 +33,7 @@ static void on_line(void *arg, int level, const char *line)
     }
 }
 
-static struct sim_inode *find_dir(const struct world *w, const struct history_partition *p)
+struct sim_inode *world_dir_of(const struct world *w, const struct history_partition *p)
 {
     static const char *const dirs[] = {"data", "data-2", "data-3"};
     struct sim_inode *found = NULL;
@@ -45,7 +45,7 @@ static struct sim_inode *find_dir(const struct world *w, const struct history_pa
     return found;
 }
 
-static bool is_log(const char *name)
+bool world_is_log(const char *name)
 {
     size_t len = strlen(name);
     return len > 4 && strcmp(name + len - 4, ".log") == 0;
@@ -58,7 +58,7 @@ static const struct name_list_entry *pick_file(struct sim *sim, const struct nam
     bool wants_newest = sim_percent(sim, 50);
     for (size_t i = 0; i < names->count && wants_newest; i++) {
         const struct name_list_entry *entry = &names->items[i];
-        if (is_log(entry->name) && (newest == NULL || strcmp(entry->name, newest->name) > 0))
+        if (world_is_log(entry->name) && (newest == NULL || strcmp(entry->name, newest->name) > 0))
             newest = entry;
     }
     return newest != NULL ? newest : &names->items[sim_draw(sim, 0, (int64_t)names->count - 1)];
@@ -71,12 +71,12 @@ static void flip_one(struct world *w)
     for (int i = 0; i < TRIES; i++) {
         struct history_partition *p =
             &h->partitions[sim_draw(w->sim, 0, (int64_t)h->partition_count - 1)];
-        const struct sim_inode *dir = find_dir(w, p);
+        const struct sim_inode *dir = world_dir_of(w, p);
         if (dir == NULL || dir->names.count == 0)
             continue;
         const struct name_list_entry *entry = pick_file(w->sim, &dir->names);
         struct sim_inode *file = entry->value;
-        if (file->is_dir || is_log(entry->name) != wants_log || !sim_inode_flip(file, w->sim))
+        if (file->is_dir || world_is_log(entry->name) != wants_log || !sim_inode_flip(file, w->sim))
             continue;
         p->is_rotten = true;
         return;
