@@ -40,7 +40,9 @@ struct clean_env {
     size_t map_bytes;
     int64_t first_dirty;
     int64_t now_ms;
-    struct log_cleaning_stats stats; /* of the last cleaning */
+    void (*in_swap)(struct clean_env *c); /* the log has the new segment, its names are not right
+                                             yet; NULL: nothing */
+    struct log_cleaning_stats stats;      /* of the last cleaning */
     char why[256];
 };
 

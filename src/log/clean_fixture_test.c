@@ -115,6 +115,8 @@ static enum err swap(struct clean_env *c, struct log_cleaning *cleaning)
     if (e != ERR_OK)
         return e;
     partition_log_swap_publish(c->log, swap);
+    if (c->in_swap != NULL)
+        c->in_swap(c);
     e = partition_log_swap_finish(c->log, swap);
     partition_log_unlink_retired(c->env, &swap->retired);
     if (e == ERR_OK)

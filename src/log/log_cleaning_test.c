@@ -9,6 +9,7 @@
 #include "base/prng.h"
 #include "base/testing.h"
 #include "log/clean_fixture.h"
+#include "log/scrub.h"
 
 enum { DAY_MS = 86400000 };
 
@@ -117,6 +118,38 @@ TEST(every_offset_of_a_compacted_log_can_be_asked_for)
         CHECK_EQUAL(clean_read(&w->c, from, &w->found), ERR_OK);
         CHECK(w->found.count > 0 || from > w->model.records[59].offset);
     }
+    world_free(w);
+}
+
+static int scrubbed; /* segments */
+
+static void scrub_all(struct clean_env *c)
+{
+    struct scrub_target target;
+    for (int64_t from = 0; partition_log_scrub_next(c->log, from, &target); scrubbed++) {
+        struct scrub scrub = {0};
+        struct scrub_find found;
+        enum scrub_result result = SCRUB_MORE;
+        from = target.next_offset;
+        scrub_begin(&scrub, c->env, &target);
+        while (result == SCRUB_MORE) {
+            int64_t read_bytes;
+            result = scrub_step(&scrub, 1000, &read_bytes, &found);
+        }
+        CHECK_EQUAL(result, SCRUB_DONE);
+        scrub_end(&scrub);
+    }
+}
+
+TEST(a_scrub_in_a_swap_does_not_take_the_old_file_for_the_new_segment)
+{
+    struct world *w = world_new();
+    w->c.in_swap = scrub_all;
+    put_many(w, 60, 7, 0);
+    CHECK_EQUAL(clean_run(&w->c), ERR_OK);
+    CHECK(scrubbed > 0);
+    scrub_all(&w->c);
+    check_left(w, true);
     world_free(w);
 }
 

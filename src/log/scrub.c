@@ -27,6 +27,8 @@ bool partition_log_scrub_next(const struct partition_log *log, int64_t from_offs
             return false;
         if (seg->tail.size == 0 || next <= log->log_start)
             continue; /* nothing to lose there */
+        if (atomic_load(&seg->stage) != LOG_STAGE_LIVE)
+            continue; /* just swapped in: under its name there is the one that it replaces */
         *out = (struct scrub_target){
             .segment = segment_ref(seg),
             .end = seg->tail.size,
