@@ -142,9 +142,10 @@ static bool record_stays(const struct batch_filter *f, const struct batch_header
         return true;
     if (record->key.len < 0)
         return false; /* nobody can tell what it replaces; a compacted topic takes none */
-    if (offset < key_map_get(f->map, record->key.data, (size_t)record->key.len))
+    bool is_near = CANARY(OLDER_VALUE_STAYS) && record->offset_delta > 0;
+    if (offset < key_map_get(f->map, record->key.data, (size_t)record->key.len) && !is_near)
         return false;
-    if (record->value.len >= 0)
+    if (record->value.len >= 0 || CANARY(TOMBSTONE_STAYS))
         return true;
     int64_t horizon = batch_delete_horizon(header);
     return horizon == BATCH_NO_HORIZON ? !CANARY(EARLY_TOMBSTONE) : f->now_ms < horizon;

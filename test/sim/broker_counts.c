@@ -8,6 +8,7 @@
 #include "broker/broker_stats.h"
 #include "log/partition_log_private.h"
 #include "log/scrub.h"
+#include "replica/cleaner_private.h"
 #include "replica/partition_private.h"
 #include "replica/replica_set.h"
 
@@ -22,6 +23,22 @@ void broker_count(const struct broker *broker, struct broker_counts *out)
         .scrub_rounds =
             (int64_t)atomic_load(&replica_set_scrub_stats(broker_replicas(broker))->rounds),
     };
+}
+
+bool broker_cleaned(struct broker *broker, const char *topic, int32_t index, int64_t *clean_end,
+                    int64_t *log_end)
+{
+    const struct replica_set *set = broker_replicas(broker);
+    MAP_FOR_EACH (node, &set->table) {
+        const struct replica *replica = container_of(node, struct replica, node);
+        if (replica->index != index || strcmp(replica->topic, topic) != 0 ||
+            replica->cleaned == NULL)
+            continue;
+        *clean_end = replica->cleaned->first_dirty;
+        *log_end = replica->partition->log->written.offset;
+        return true;
+    }
+    return false;
 }
 
 struct rot_search {

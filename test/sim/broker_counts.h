@@ -23,6 +23,10 @@ struct broker_counts {
 /* Also of one whose machine is dead. */
 void broker_count(const struct broker *broker, struct broker_counts *out);
 
+/* How far a partition was compacted, and its log's end. False: it is not here, or not compacted. */
+bool broker_cleaned(struct broker *broker, const char *topic, int32_t index, int64_t *clean_end,
+                    int64_t *log_end);
+
 /* A place of which the broker says that its checksum does not fit. */
 struct broker_rot {
     const char *topic;

@@ -35,6 +35,12 @@ void check_stable_at_end(struct history *h);
 void check_compacted_on_pass(struct history *h, uint32_t partition, int64_t now_ns, int64_t end,
                              const struct history_pass *pass);
 
+/* The same file, of what was compacted together: of each key there is one record, the last of those
+ * there, and no tombstone whose time has come. `before`: where another of its key lies; -1: none.
+ */
+void check_clean_on_found(struct history *h, uint32_t record, int64_t offset, int64_t before);
+void check_clean_on_pass(struct history *h, uint32_t partition, const struct history_pass *pass);
+
 /* check_topics: a created topic is there, with its id, until it is deleted, and then it is gone. */
 void check_topics_on_seen(struct history *h, uint32_t topic,
                           const struct history_topic_answer *answer);

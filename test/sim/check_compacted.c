@@ -5,6 +5,9 @@
  * before it may be met only by a reading that took longer than tombstones stay: so a key never goes
  * back to what it was.
  *
+ * Of what was compacted together, which only a world at rest knows (world_clean.c), just the last
+ * record of each key is left.
+ *
  * Thread: one.
  */
 #include "check.h"
@@ -55,5 +58,52 @@ void check_compacted_on_pass(struct history *h, uint32_t partition, int64_t now_
     for (int32_t key = 1; key <= p->key_count; key++) {
         if (p->keys[key - 1].offset < end) /* else it came behind the end that was told */
             check_key(h, partition, key, was_slow, pass->found[key - 1]);
+    }
+}
+
+/* ---- what was compacted together */
+
+#define CLEAN "compaction leaves one of a key"
+
+void check_clean_on_found(struct history *h, uint32_t record, int64_t offset, int64_t before)
+{
+    const struct history_record *r = &h->records[record];
+    const struct history_partition *p = &h->partitions[r->partition];
+    if (before >= 0)
+        history_fail(h, CLEAN, "key %d of %s-%d is at offsets %lld and %lld, both below %lld",
+                     (int)r->key, p->topic, p->index, (long long)before, (long long)offset,
+                     (long long)p->clean_end);
+    if (r->is_tombstone && offset < p->due_end)
+        history_fail(h, CLEAN, "the tombstone of key %d of %s-%d at offset %lld has had its time",
+                     (int)r->key, p->topic, p->index, (long long)offset);
+}
+
+/* The last of a key that was acknowledged below the clean end; NULL: none. */
+static const struct history_record *last_acked(const struct history *h, uint32_t partition,
+                                               int32_t key)
+{
+    const struct history_record *last = NULL;
+    for (uint32_t i = 0; i < h->record_count; i++) {
+        const struct history_record *r = &h->records[i];
+        if (r->partition == partition && r->key == key && r->state == RECORD_ACKED &&
+            r->acked_offset < h->partitions[partition].clean_end &&
+            (last == NULL || r->acked_offset > last->acked_offset))
+            last = r;
+    }
+    return last;
+}
+
+void check_clean_on_pass(struct history *h, uint32_t partition, const struct history_pass *pass)
+{
+    const struct history_partition *p = &h->partitions[partition];
+    for (int32_t key = 1; key <= p->key_count && p->clean_end > 0; key++) {
+        int64_t found = pass->clean_found[key - 1];
+        const struct history_record *last = last_acked(h, partition, key);
+        if (last == NULL || found >= last->acked_offset)
+            continue; /* a later one is one of which nobody was told */
+        bool may_be_gone = last->is_tombstone || has_unknown_tombstone(h, partition, key);
+        if (found >= 0 || !may_be_gone)
+            history_fail(h, CLEAN, "key %d of %s-%d was last at offset %lld, and is at %lld", key,
+                         p->topic, p->index, (long long)last->acked_offset, (long long)found);
     }
 }

@@ -86,3 +86,66 @@ TEST(check_compacted_lets_tombstones_go_in_their_time)
     pass(&f, old, 5, STAY_NS / 2 - 1);
     expect(&f, "no value goes backwards");
 }
+
+/* ---- what was compacted together, below offset 10, tombstones below 8 due */
+
+static struct compacted clean_new(void)
+{
+    struct compacted f = compacted_new();
+    f.h.partitions[f.partition].clean_end = 10;
+    f.h.partitions[f.partition].due_end = 8;
+    return f;
+}
+
+TEST(check_clean_wants_one_record_of_a_key)
+{
+    struct compacted f = clean_new();
+    uint32_t old = put(&f, 1, false, 5);
+    uint32_t last = put(&f, 1, false, 9);
+    uint32_t behind = put(&f, 1, false, 12);
+    struct history_pass reading;
+    history_pass_begin(&f.h, f.partition, 0, &reading);
+    history_pass_found(&f.h, &reading, 9, (int32_t)last);
+    history_pass_found(&f.h, &reading, 12, (int32_t)behind);
+    history_pass_end(&f.h, f.partition, 0, 100, &reading);
+    CHECK(!f.h.has_failed);
+    history_pass_begin(&f.h, f.partition, 0, &reading);
+    history_pass_found(&f.h, &reading, 5, (int32_t)old);
+    CHECK(!f.h.has_failed);
+    history_pass_found(&f.h, &reading, 9, (int32_t)last);
+    expect(&f, "compaction leaves one of a key");
+}
+
+/* A later one above the end is no reason for it to be gone. */
+TEST(check_clean_wants_the_last_record_below_the_end)
+{
+    for (int is_tombstone = 0; is_tombstone < 2; is_tombstone++) {
+        struct compacted f = clean_new();
+        put(&f, 1, is_tombstone == 1, 9);
+        uint32_t behind = put(&f, 1, false, 12);
+        pass(&f, behind, 12, 0);
+        CHECK(f.h.has_failed == (is_tombstone == 0));
+        history_deinit(&f.h);
+    }
+}
+
+TEST(check_clean_flags_an_older_record_where_the_last_is_gone)
+{
+    struct compacted f = clean_new();
+    uint32_t old = put(&f, 1, false, 5);
+    put(&f, 1, true, 9);
+    f.h.partitions[f.partition].keys[0].offset = 5; /* for the other checker */
+    pass(&f, old, 5, 0);
+    expect(&f, "compaction leaves one of a key");
+}
+
+TEST(check_clean_flags_a_tombstone_that_is_due)
+{
+    for (int64_t offset = 7; offset < 9; offset++) {
+        struct compacted f = clean_new();
+        uint32_t record = put(&f, 1, true, offset);
+        pass(&f, record, offset, 0);
+        CHECK(f.h.has_failed == (offset == 7));
+        history_deinit(&f.h);
+    }
+}

@@ -263,20 +263,27 @@ void history_pass_begin(const struct history *h, uint32_t partition, int64_t now
     ASSERT(p->key_count > 0);
     pass->began_ns = now_ns;
     for (int32_t i = 0; i < p->key_count; i++)
-        pass->found[i] = -1;
+        pass->found[i] = pass->clean_found[i] = -1;
 }
 
-void history_pass_found(const struct history *h, struct history_pass *pass, int64_t offset,
+void history_pass_found(struct history *h, struct history_pass *pass, int64_t offset,
                         int32_t record)
 {
-    if (record >= 0 && h->records[record].key > 0)
-        pass->found[h->records[record].key - 1] = offset;
+    if (record < 0 || h->records[record].key == 0)
+        return;
+    int32_t key = h->records[record].key;
+    pass->found[key - 1] = offset;
+    if (offset >= h->partitions[h->records[record].partition].clean_end)
+        return;
+    check_clean_on_found(h, (uint32_t)record, offset, pass->clean_found[key - 1]);
+    pass->clean_found[key - 1] = offset;
 }
 
 void history_pass_end(struct history *h, uint32_t partition, int64_t now_ns, int64_t end,
                       const struct history_pass *pass)
 {
     check_compacted_on_pass(h, partition, now_ns, end, pass);
+    check_clean_on_pass(h, partition, pass);
 }
 
 void history_trim_asked(struct history *h, uint32_t partition, int64_t offset)

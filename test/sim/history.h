@@ -60,7 +60,8 @@ struct history_key {
 /* One reading from the start on, of a compacted partition. */
 struct history_pass {
     int64_t began_ns;
-    int64_t found[HISTORY_KEYS_MAX]; /* the last offset of each key; -1: none */
+    int64_t found[HISTORY_KEYS_MAX];       /* the last offset of each key; -1: none */
+    int64_t clean_found[HISTORY_KEYS_MAX]; /* below clean_end */
 };
 
 enum { HISTORY_FLIPS_MAX = 16 };
@@ -94,6 +95,8 @@ struct history_partition {
     uint32_t generation;        /* rises when a power cut may have taken what was seen */
     int32_t key_count;          /* of a compacted one: keys 1 to this; 0: it is not compacted */
     int64_t tombstones_stay_ns; /* delete.retention.ms */
+    int64_t clean_end;          /* all below was compacted together; 0: nobody knows */
+    int64_t due_end;            /* tombstones below have had their time */
     struct history_key keys[HISTORY_KEYS_MAX]; /* key 1 first */
 
     /* Floors: what clients have been told already. */
@@ -247,7 +250,7 @@ void history_set_compacted(struct history *h, uint32_t partition, int32_t key_co
  * broker said that there is no more. */
 void history_pass_begin(const struct history *h, uint32_t partition, int64_t now_ns,
                         struct history_pass *pass);
-void history_pass_found(const struct history *h, struct history_pass *pass, int64_t offset,
+void history_pass_found(struct history *h, struct history_pass *pass, int64_t offset,
                         int32_t record);
 void history_pass_end(struct history *h, uint32_t partition, int64_t now_ns, int64_t end,
                       const struct history_pass *pass);

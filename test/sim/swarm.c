@@ -148,6 +148,7 @@ void world_add_compacted_topics(struct world *w)
         .backoff_ms = PICK(sim, 1, 20, 100),
         .threads = sim_draw(sim, 1, 2),
         .bytes_per_second = PICK(sim, 1 << 30, 1 << 30, 1000000),
+        .is_thorough = sim_percent(sim, 60),
     };
     w->record_bytes_max = (int32_t)PICK(sim, 20, 100, 1000);
     int32_t batch_bytes = BATCH_RECORDS_MAX * (w->record_bytes_max + RECORD_OVERHEAD) + 100;

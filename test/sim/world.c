@@ -69,10 +69,11 @@ static const char *number_text(long long value)
     return mem_strdup(text); /* as long as the world */
 }
 
-static void add_compaction(struct admin_topic *wanted, const struct world_topic_options *options)
+static void add_compaction(const struct world *w, struct admin_topic *wanted,
+                           const struct world_topic_options *options)
 {
     add_config(wanted, "cleanup.policy", "compact");
-    add_config(wanted, "min.cleanable.dirty.ratio", "0.05");
+    add_config(wanted, "min.cleanable.dirty.ratio", w->swarm.cleaner.is_thorough ? "0" : "0.05");
     add_config(wanted, "delete.retention.ms", number_text(options->delete_retention_ms));
     add_config(wanted, "file.delete.delay.ms", number_text(options->delete_delay_ms));
     if (options->compaction_lag_ms > 0)
@@ -110,7 +111,7 @@ uint32_t world_add_topic(struct world *w, const struct world_topic_options *opti
     if (has_retention)
         add_config(wanted, "file.delete.delay.ms", number_text(options->delete_delay_ms));
     if (options->keys > 0)
-        add_compaction(wanted, options);
+        add_compaction(w, wanted, options);
     struct world_topic *t = &w->topics[w->topic_count];
     *t = (struct world_topic){topic, h->partition_count, options->partitions};
     for (int32_t i = 0; i < options->partitions; i++) {
@@ -788,8 +789,8 @@ void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, 
                struct world_result *out)
 {
     struct world *w = world_new(seed, workload, is_verbose);
-    void (*const phases[])(struct world *) = {set_up, work, groups,    audit,      settle,
-                                              lone,   stop, world_rot, world_scrub};
+    void (*const phases[])(struct world *) = {set_up,      work, groups, audit,     settle,
+                                              world_clean, lone, stop,   world_rot, world_scrub};
     for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
         phases[i](w);
     *out = (struct world_result){

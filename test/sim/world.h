@@ -65,6 +65,7 @@ struct swarm_groups {
 
 /* Of worlds with compacted topics. */
 struct swarm_cleaner {
+    bool is_thorough;   /* however little is dirty */
     int64_t backoff_ms; /* 0: Kafka's default, too long for a world */
     int64_t threads;
     int64_t bytes_per_second;
@@ -206,6 +207,7 @@ struct world {
     struct admin set_up_admin;
     struct consumer auditor;
     struct producer lone;
+    struct producer filler; /* so that segments are sealed */
 
     bool has_failed;
     char failure[WORLD_FAILURE_SIZE];
@@ -285,6 +287,8 @@ struct consumer_options world_random_consumer(struct world *w);
 
 /* world_retention.c: after the audit. */
 void world_settle(struct world *w);
+/* world_clean.c: then compacted partitions are compacted to their ends, and read. */
+void world_clean(struct world *w);
 
 /* ---- between world.c and world_groups.c */
 
