@@ -359,27 +359,32 @@ enum err log_copy_step(struct log_copy *copy, int64_t bytes_max, int64_t *bytes)
     return ERR_OK;
 }
 
+static enum err remove_item(struct log_copy *copy, struct copied *item)
+{
+    segment_close_files(item->to);
+    enum err e = segment_unlink_all(item->to, LOG_STAGE_LIVE);
+    if (e != ERR_OK)
+        return e;
+    count_bytes(copy, -item->bytes);
+    drop(item);
+    return ERR_OK;
+}
+
 /* Retention took it out since it was copied. */
 static enum err remove_unwanted(struct log_copy *copy)
 {
+    enum err e = ERR_OK;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < copy->count; i++) {
         struct copied *item = &copy->items[i];
-        if (item->is_wanted) {
+        bool goes = e == ERR_OK && !item->is_wanted;
+        if (goes)
+            e = remove_item(copy, item);
+        if (!goes || e != ERR_OK)
             copy->items[kept++] = *item;
-            continue;
-        }
-        segment_close_files(item->to);
-        enum err e = segment_unlink_all(item->to, LOG_STAGE_LIVE);
-        if (e != ERR_OK) {
-            copy->items[kept++] = *item;
-            return e;
-        }
-        count_bytes(copy, -item->bytes);
-        drop(item);
     }
     copy->count = kept;
-    return ERR_OK;
+    return e;
 }
 
 uint64_t log_copy_moved_number(struct env *env, const char *dir)

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The files of a log are copied while retention takes some of them out. Thread: the test's. */
+#include "log/log_copy.h"
+
+#include "base/testing.h"
+#include "log/log_file.h"
+#include "log/log_fixture.h"
+#include "log/log_move.h"
+
+enum { BATCHES = 12, RETIRED = 3 };
+
+static void copy_all(struct fixture *f, struct log_copy *copy)
+{
+    struct log_segments source;
+    int64_t bytes = 0;
+    partition_log_copy_source(f->log, &source);
+    log_copy_take(copy, &source);
+    enum err e = ERR_OK;
+    while (e == ERR_OK)
+        e = log_copy_step(copy, LOG_COPY_PIECE_BYTES, &bytes);
+    CHECK_EQUAL(e, ERR_NOT_FOUND);
+}
+
+/* The first segments go when they have been copied already. */
+static void retire_some(struct fixture *f, struct list *retired)
+{
+    list_init(retired);
+    partition_log_raise_start(f->log, RETIRED);
+    CHECK_EQUAL(partition_log_retire(f->log, env_wall_ms(&f->m.env),
+                                     partition_log_written(f->log).offset, retired),
+                RETIRED);
+    CHECK_EQUAL(partition_log_delete_segments(f->log, retired), ERR_OK);
+}
+
+static void count_logs(void *arg, const char *name, bool is_dir)
+{
+    struct log_file_name parsed;
+    if (log_file_name_parse(name, &parsed) && parsed.kind == LOG_FILE_LOG)
+        (*(int *)arg)++;
+}
+
+static bool seal_survives_a_failure(int fail_at)
+{
+    struct fixture f;
+    struct list retired;
+    fixture_init(&f);
+    f.config.segment_bytes = 200; /* one batch each */
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, BATCHES, 1, 100);
+    struct log_copy *copy = log_copy_new(&f.m.env, NULL, "t-0-future");
+    CHECK_EQUAL(log_copy_begin(copy), ERR_OK);
+    copy_all(&f, copy);
+    retire_some(&f, &retired);
+    copy_all(&f, copy);
+    f.m.fail_at = fail_at;
+    bool is_sealed = log_copy_seal(copy, "0\n0\n", 4) == ERR_OK;
+    f.m.fail_at = 0;
+    int logs = 0;
+    CHECK_EQUAL(env_dir_list(&f.m.env, "t-0-future", count_logs, &logs), ERR_OK);
+    CHECK(is_sealed ? logs == BATCHES - RETIRED : logs >= BATCHES - RETIRED);
+    CHECK_EQUAL(log_copy_end_offset(copy), BATCHES);
+    log_copy_free(copy);
+    partition_log_unlink_retired(&f.m.env, &retired);
+    fixture_free(&f);
+    fixture_deinit(&f);
+    return is_sealed;
+}
+
+/* Also while it takes out again what retention took out. */
+TEST(a_copy_is_sealed_or_freed_whichever_call_fails)
+{
+    int fail_at = 1;
+    while (!seal_survives_a_failure(fail_at))
+        fail_at++;
+    CHECK(fail_at > RETIRED);
+}
