@@ -686,7 +686,8 @@ void replica_set_each_move(struct replica_set *set,
     count = 0;
     LIST_FOR_EACH (node, &set->moves->all) {
         struct replica_move *move = container_of(node, struct replica_move, link);
-        if (move->shown == NULL)
+        bool is_there = partition_dir(move->partition) == set->options.dirs[move->to];
+        if (move->shown == NULL || is_there)
             continue;
         seen[count++] =
             (struct seen_move){.view = {.to = move->to,
