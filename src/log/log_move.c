@@ -64,7 +64,7 @@ static void forget_unsynced(struct partition_log *log)
 void partition_log_move_publish(struct partition_log *log, struct log_moving *moving)
 {
     ASSERT(moving->count == log->segment_count && !log->is_taken);
-    ASSERT(log->journaled[0].generation == 0 && log->journaled[1].generation == 0);
+    ASSERT(!partition_log_is_journaled(log));
     for (uint32_t i = 0; i < moving->count; i++) {
         ASSERT(log->segments[i] == moving->olds[i]);
         ASSERT(log->segments[i]->tail.size == moving->made[i]->tail.size);

@@ -397,6 +397,11 @@ void partition_log_journal_released(struct partition_log *log, uint64_t generati
         *journaled = (struct log_journaled){0};
 }
 
+bool partition_log_is_journaled(const struct partition_log *log)
+{
+    return log->journaled[0].generation != 0 || log->journaled[1].generation != 0;
+}
+
 void partition_log_publish_sealed(struct partition_log *log, const struct log_position *durable)
 {
     ASSERT(durable->offset <= log->written.offset);

@@ -217,6 +217,9 @@ void partition_log_publish_journaled(struct partition_log *log, struct log_commi
 /* [lock] Nothing of this generation will be replayed any more. */
 void partition_log_journal_released(struct partition_log *log, uint64_t generation);
 
+/* [lock] Would a journal replay something of it? */
+bool partition_log_is_journaled(const struct partition_log *log);
+
 /* [writer] Syncs all that was written; *durable as of partition_log_sync_sealed. For the journal.
  */
 enum err partition_log_flush(struct partition_log *log, struct log_position *durable) MUST_USE;

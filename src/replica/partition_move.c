@@ -40,8 +40,9 @@ bool partition_is_in_journal(struct partition *p)
 {
     monitor_enter(&p->monitor);
     struct journal *j = p->journal;
+    bool is_in = partition_log_is_journaled(p->log); /* of its release it is told a bit later */
     monitor_leave(&p->monitor);
-    return j != NULL && journal_has_client(j, &p->journal_client);
+    return is_in || (j != NULL && journal_has_client(j, &p->journal_client));
 }
 
 /* [monitor] As a checkpoint would say it now. */
