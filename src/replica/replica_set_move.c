@@ -613,7 +613,7 @@ static bool has_room_for_suffix(const struct replica_move_request *request)
     return len + 32 + (int)strlen(LOG_DIR_FUTURE_SUFFIX) <= NAME_BYTES_MAX;
 }
 
-static bool is_any_dir_offline(struct replica_set *set)
+bool replica_set_is_any_dir_offline(struct replica_set *set)
 {
     for (size_t i = 0; i < set->options.dir_count; i++) {
         if (replica_set_dir_is_offline(set, i))
@@ -638,7 +638,7 @@ static enum kerr move_replica(struct replica_set *set, struct replica *replica, 
     }
     if (to == replica->dir)
         return KERR_NONE;
-    if (is_any_dir_offline(set)) /* or there could be two copies one day */
+    if (replica_set_is_any_dir_offline(set))
         return KERR_KAFKA_STORAGE_ERROR;
     replica_move_start(set, replica, to, NULL);
     return KERR_NONE;

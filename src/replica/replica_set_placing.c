@@ -106,19 +106,29 @@ static void found_free(struct found_copy *found)
     mem_free(found);
 }
 
-static void resume(struct replica_set *set, const struct image *image, struct found_copy *found)
+static struct replica *replica_of(struct replica_set *set, const struct image *image,
+                                  const struct found_copy *found)
 {
     const struct topic_image *topic = image_topic(image, found->topic, strlen(found->topic));
-    struct replica *replica = NULL;
-    if (topic != NULL) {
-        monitor_enter(&set->monitor);
-        replica = replica_set_lookup(set, topic_id(topic), found->index);
-        monitor_leave(&set->monitor);
-    }
-    if (replica != NULL && replica->partition == NULL) {
+    if (topic == NULL)
+        return NULL;
+    monitor_enter(&set->monitor);
+    struct replica *replica = replica_set_lookup(set, topic_id(topic), found->index);
+    monitor_leave(&set->monitor);
+    return replica;
+}
+
+static void resume(struct replica_set *set, struct replica *replica, struct found_copy *found)
+{
+    bool is_here = replica != NULL && replica->partition != NULL;
+    bool moves = is_here && replica->dir != found->dir && replica->move == NULL;
+    if (replica != NULL && !is_here) {
         log_warn(set->env, "%s is a copy that did not end, and its partition is offline: left",
                  found->path);
-    } else if (replica != NULL && replica->dir != found->dir && replica->move == NULL) {
+    } else if (moves && replica_set_is_any_dir_offline(set)) {
+        log_warn(set->env, "%s is a copy that did not end, and a log directory is offline: left",
+                 found->path);
+    } else if (moves) {
         replica_move_start(set, replica, found->dir, found->path);
     } else {
         replica_set_doomed_add(set, found->doomed);
@@ -126,12 +136,30 @@ static void resume(struct replica_set *set, const struct image *image, struct fo
     }
 }
 
+static void resume_and_free(struct replica_set *set, struct replica *replica,
+                            struct found_copy *found)
+{
+    list_remove(&found->link);
+    resume(set, replica, found);
+    found_free(found);
+}
+
 void replica_set_moves_resume(struct replica_set *set, const struct image *image)
 {
-    for (struct list *node; (node = list_pop_front(&set->moves->found)) != NULL;) {
+    LIST_FOR_EACH_SAFE (node, &set->moves->found) {
         struct found_copy *found = container_of(node, struct found_copy, link);
-        resume(set, image, found);
-        found_free(found);
+        struct replica *replica = replica_of(set, image, found);
+        if (replica == NULL || replica->reopen == NULL)
+            resume_and_free(set, replica, found);
+    }
+}
+
+void replica_set_moves_reopened(struct replica_set *set, struct replica *replica)
+{
+    LIST_FOR_EACH_SAFE (node, &set->moves->found) {
+        struct found_copy *found = container_of(node, struct found_copy, link);
+        if (found->index == replica->index && strcmp(found->topic, replica->topic) == 0)
+            resume_and_free(set, replica, found);
     }
 }
 

@@ -206,8 +206,10 @@ void replica_set_found_copy(struct replica_set *set, size_t dir, const char *nam
                             const char *topic, int32_t index);
 size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int32_t index,
                                 size_t first, size_t second);
-/* The first update was followed: copies that were found begin anew, or go. */
+/* The first update was followed: copies that were found begin anew, or go; those of partitions that
+ * are tried again (replica_set_reopen.h) wait for this. */
 void replica_set_moves_resume(struct replica_set *set, const struct image *image);
+void replica_set_moves_reopened(struct replica_set *set, struct replica *replica);
 struct replica_set_moves *replica_set_moves_new(void);
 void replica_set_moves_free(struct replica_set_moves *moves);
 

@@ -110,6 +110,7 @@ static void come_online(struct replica_set *set, struct replica_reopen *reopen)
         return;
     }
     log_info(set->env, "%s-%d is online: it could be opened now", replica->topic, replica->index);
+    replica_set_moves_reopened(set, replica);
     if (set->options.partition_reopened != NULL)
         set->options.partition_reopened(set->options.arg);
 }
