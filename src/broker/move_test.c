@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
+#include "log/log_copy.h"
 #include "replica/replica_set_move.h"
 #include "wire/kerr.h"
 #include "wire/produce.h"
@@ -186,6 +187,16 @@ static struct dirs_seen look(struct moving *t)
     return seen;
 }
 
+/* How often it was moved, as its directory says. */
+static uint64_t number_in(struct moving *t, int dir)
+{
+    char path[64];
+    uint64_t number = 0;
+    snprintf(path, sizeof(path), "%s/t-0", dir_names[dir]);
+    CHECK_EQUAL(log_copy_moved_number(&t->f.m.env, path, &number), ERR_OK);
+    return number;
+}
+
 TEST(a_partition_moves_while_it_is_written)
 {
     struct moving t;
@@ -212,6 +223,7 @@ TEST(a_partition_moves_while_it_is_written)
     wait_for_end(&t);
     CHECK_EQUAL(dir_of(&t), from);
     check_all(&t);
+    CHECK_EQUAL(number_in(&t, from), 2);
     fixture_restart(&t.f, (const char *const[]){"log.dirs=data,other", NULL});
     CHECK_EQUAL(dir_of(&t), from);
     check_all(&t);

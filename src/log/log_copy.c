@@ -387,23 +387,27 @@ static enum err remove_unwanted(struct log_copy *copy)
     return e;
 }
 
-uint64_t log_copy_moved_number(struct env *env, const char *dir)
+enum err log_copy_moved_number(struct env *env, const char *dir, uint64_t *number)
 {
     uint8_t *data = NULL;
     size_t size = 0;
-    uint64_t number = 0;
     enum err e = log_file_read(env, dir, LOG_MOVED_NAME, MOVED_BYTES_MAX, &data, &size);
-    if (e == ERR_OK)
-        number = strtoull((const char *)data, NULL, 10);
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    *number = e == ERR_OK ? strtoull((const char *)data, NULL, 10) : 0;
     mem_free(data);
-    return number;
+    return ERR_OK;
 }
 
 static enum err write_marker(struct log_copy *copy, const char *from_dir)
 {
     char text[MOVED_BYTES_MAX];
-    int len = snprintf(text, sizeof(text), "%" PRIu64 "\n",
-                       log_copy_moved_number(copy->env, from_dir) + 1);
+    uint64_t number = 0;
+    enum err e = log_copy_moved_number(copy->env, from_dir, &number);
+    copy->blames_source = e != ERR_OK && e != ERR_NO_MEMORY;
+    if (e != ERR_OK)
+        return e;
+    int len = snprintf(text, sizeof(text), "%" PRIu64 "\n", number + 1);
     ASSERT(len > 0 && (size_t)len < sizeof(text));
     return log_file_replace(copy->env, copy->home->dir, LOG_MOVED_NAME, text, (size_t)len);
 }

@@ -7,7 +7,7 @@
  *   2. the copy gets the partition's name, and its log directory is synced: from here on a
  *      crash leaves two directories, and the one with the number counts;
  *   3. the log goes on there; nothing is acknowledged between 2 and 3;
- *   4. the old directory becomes one that is to be removed; the number goes.
+ *   4. the old directory becomes one that is to be removed.
  *
  * Thread: marked at each function.
  * Crash:  before 2 the old directory counts, after it the new one; they hold the same.
@@ -16,7 +16,6 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "env/logger.h"
 #include "log/log_file.h"
 #include "log/log_move.h"
 #include "replica/partition_private.h"
@@ -132,9 +131,7 @@ static void go_over(struct partition *p, struct partition_switch *sw, const char
     p->retired_due_ms = INT64_MAX;
 }
 
-/* The number in the new directory stays where the old one may come back. */
-static void leave_behind(struct partition *p, struct partition_switch *sw, struct log_dir *from,
-                         const char *path)
+static void leave_behind(struct partition *p, struct partition_switch *sw, struct log_dir *from)
 {
     char old[LOG_PATH_SIZE];
     char renamed[LOG_PATH_SIZE] = "";
@@ -146,9 +143,6 @@ static void leave_behind(struct partition *p, struct partition_switch *sw, struc
         return;
     sw->doomed = renamed[0] != '\0' ? mem_strdup(renamed) : NULL;
     log_dir_checkpoint_drop(from, p->topic, p->index);
-    enum err e = log_file_remove(p->env, path, LOG_MOVED_NAME);
-    if (e != ERR_OK)
-        log_warn(p->env, "%s/" LOG_MOVED_NAME " could not be removed: %s", path, err_text(e));
 }
 
 static enum err switch_dir(struct partition *p, struct partition_switch *sw)
@@ -163,7 +157,7 @@ static enum err switch_dir(struct partition *p, struct partition_switch *sw)
     if (e != ERR_OK)
         return e;
     go_over(p, sw, path);
-    leave_behind(p, sw, from, path);
+    leave_behind(p, sw, from);
     partition_save_checkpoint(p);
     return ERR_OK;
 }

@@ -176,7 +176,12 @@ size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int3
         if (!log_dir_partition_path(set->options.dirs[dirs[i]], topic, index, paths[i],
                                     sizeof(paths[i])))
             return first;
-        numbers[i] = log_copy_moved_number(set->env, paths[i]);
+        enum err e = log_copy_moved_number(set->env, paths[i], &numbers[i]);
+        if (e != ERR_OK) { /* it may be the newer one: rather offline than the older one */
+            log_error(set->env, "%s-%d is in two log directories, and %s/" LOG_MOVED_NAME ": %s",
+                      topic, index, paths[i], err_text(e));
+            return dirs[i];
+        }
     }
     if (numbers[0] == numbers[1]) {
         log_error(set->env, "%s-%d is in %s and in %s: the first is taken, the second left alone",
