@@ -41,6 +41,8 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_FAULT_DIE_OPENING] = "die opening",
         [SIM_FAULT_DIE_ROLLING] = "die rolling",
         [SIM_FAULT_DIE_RETIRING] = "die retiring",
+        [SIM_FAULT_MOVE] = "move",
+        [SIM_FAULT_DIE_MOVING] = "die moving",
         [SIM_FAULT_BIT_FLIP] = "bit flip",
     };
     ASSERT(fault < SIM_FAULT_COUNT);

@@ -58,6 +58,8 @@ enum sim_fault {
     SIM_FAULT_DIE_OPENING,      /* crashes of a broker that was not ready again */
     SIM_FAULT_DIE_ROLLING,      /* crashes soon after a segment was begun */
     SIM_FAULT_DIE_RETIRING,     /* crashes while old segments were renamed or unlinked */
+    SIM_FAULT_MOVE,             /* partitions that went to another log directory */
+    SIM_FAULT_DIE_MOVING,       /* crashes while one was copied or went over */
     SIM_FAULT_BIT_FLIP,         /* bits that changed on the platter */
     SIM_FAULT_COUNT
 };
@@ -83,6 +85,8 @@ struct sim_tuning {
     int32_t disk_slow_ppm; /* of operations: take up to disk_slow_max */
     int64_t disk_slow_max;
     int32_t disk_error_ppm;        /* of writes, syncs and reads that wait: fail with ERR_IO */
+    int32_t name_error_ppm;        /* the same of names that are made, changed, removed or synced;
+                                    * such a call may have had its effect */
     bool disk_is_full;             /* no file can grow, no directory be made, hardly a file:
                                     * ERR_NO_SPACE, a part may be written */
     const char *disk_faults_under; /* errors only of files whose path holds this; NULL: of all */

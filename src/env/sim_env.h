@@ -38,6 +38,10 @@ enum sim_aim {
     SIM_AIM_NONE,
     SIM_AIM_ROLL,      /* a .log is made */
     SIM_AIM_RETENTION, /* a name that ends in .deleted is made or unlinked */
+    SIM_AIM_COPY,      /* something is made in a directory -future, or it itself */
+    SIM_AIM_GO_OVER,   /* one gets its partition's name */
+    SIM_AIM_LEAVE,     /* a directory gets a name that ends in -delete */
+    SIM_AIM_MARKER,    /* a klamm.moved is written */
 };
 
 struct sim_worker {

@@ -28,7 +28,7 @@ struct sim_file {
 };
 
 /* From the first operation of what is aimed at to the one of the death. */
-enum { AIM_IO_MAX = 12 };
+enum { AIM_IO_MAX = 12, AIM_IO_SOON = 3 };
 
 enum io_kind { IO_META, IO_READ, IO_WRITE, IO_SYNC };
 
@@ -74,8 +74,28 @@ static void note_aim(struct sim_env *env, enum sim_aim aim)
     if (env->die_aim != aim)
         return;
     env->die_aim = SIM_AIM_NONE;
-    env->die_at_io = env->io_count + sim_draw(env->sim, 1, AIM_IO_MAX);
+    int64_t most = sim_percent(env->sim, 50) ? AIM_IO_MAX : AIM_IO_SOON;
+    env->die_at_io = env->io_count + sim_draw(env->sim, 1, most);
     env->met_aim = aim;
+}
+
+static enum sim_fault fault_of_aim(enum sim_aim aim)
+{
+    switch (aim) {
+    case SIM_AIM_ROLL:
+        return SIM_FAULT_DIE_ROLLING;
+    case SIM_AIM_RETENTION:
+        return SIM_FAULT_DIE_RETIRING;
+    case SIM_AIM_COPY:
+    case SIM_AIM_GO_OVER:
+    case SIM_AIM_LEAVE:
+    case SIM_AIM_MARKER:
+        return SIM_FAULT_DIE_MOVING;
+    case SIM_AIM_NONE:
+        break;
+    }
+    ASSERT(!"no aim");
+    return SIM_FAULT_COUNT;
 }
 
 /* Returns only outside of fibers; then the caller gives up. */
@@ -83,8 +103,7 @@ static void die_here(struct sim_env *env)
 {
     sim_count(env->sim, SIM_FAULT_CRASH_IN_IO);
     if (env->met_aim != SIM_AIM_NONE)
-        sim_count(env->sim,
-                  env->met_aim == SIM_AIM_ROLL ? SIM_FAULT_DIE_ROLLING : SIM_FAULT_DIE_RETIRING);
+        sim_count(env->sim, fault_of_aim(env->met_aim));
     sim_env_die(env, env->die_how);
     if (env->sim->fiber != NULL)
         sim_fiber_yield(env->sim); /* for ever */
@@ -325,6 +344,8 @@ enum err sim_file_open(struct env *e_, const char *path, unsigned flags, struct 
         return ERR_NOT_FOUND;
     if ((flags & ENV_CREATE) != 0 && ends_with(path, ".log"))
         note_aim(env, SIM_AIM_ROLL);
+    if ((flags & ENV_CREATE) != 0 && strstr(path, "-future/") != NULL)
+        note_aim(env, SIM_AIM_COPY);
     bool is_last = begin(env, IO_META);
     if (env->is_dead || dies_before(env, is_last))
         return ERR_IO;
@@ -363,18 +384,55 @@ struct name_call {
     enum err (*run)(struct sim_disk *disk, const struct name_call *call);
 };
 
+static bool is_going_over(const struct name_call *call)
+{
+    return call->to != NULL && ends_with(call->path, "-future");
+}
+
+static void note_aims_at_name(struct sim_env *env, const struct name_call *call)
+{
+    const char *after = call->to != NULL ? call->to : call->path;
+    if (ends_with(after, ".deleted"))
+        note_aim(env, SIM_AIM_RETENTION);
+    if (is_going_over(call))
+        note_aim(env, SIM_AIM_GO_OVER);
+    else if (ends_with(after, "-future"))
+        note_aim(env, SIM_AIM_COPY);
+    else if (call->to != NULL && ends_with(after, "-delete"))
+        note_aim(env, SIM_AIM_LEAVE);
+    else if (ends_with(after, "/klamm.moved"))
+        note_aim(env, SIM_AIM_MARKER);
+}
+
+static bool fails_at_name(struct sim_env *env, const struct name_call *call)
+{
+    struct sim *sim = env->sim;
+    const char *under = sim->tuning.disk_faults_under;
+    bool is_there = is_under(call->path, under) || (call->to != NULL && is_under(call->to, under));
+    if (!is_there || !sim_ppm(sim, sim->tuning.name_error_ppm))
+        return false;
+    sim_count(sim, SIM_FAULT_DISK_ERROR);
+    return true;
+}
+
 static enum err call_disk(struct env *e_, const struct name_call *call)
 {
     struct sim_env *env = sim_env_of(e_);
     if (env->disk == NULL)
         return ERR_NOT_FOUND;
-    if (ends_with(call->to != NULL ? call->to : call->path, ".deleted"))
-        note_aim(env, SIM_AIM_RETENTION);
+    note_aims_at_name(env, call);
     bool is_last = begin(env, IO_META);
     if (env->is_dead || dies_before(env, is_last))
         return ERR_IO;
+    bool fails = fails_at_name(env, call);
+    if (fails && sim_percent(env->sim, 50))
+        return ERR_IO;
     enum err e = call->run(env->disk, call);
     sim_trace_line(env->sim, call->what, (uint64_t)e, call->path);
+    if (e == ERR_OK && is_going_over(call))
+        sim_count(env->sim, SIM_FAULT_MOVE);
+    if (fails)
+        return ERR_IO;
     if (is_last)
         die_here(env);
     return is_last ? ERR_IO : e;

@@ -10,18 +10,22 @@
 #include "log/scrub.h"
 #include "replica/cleaner_private.h"
 #include "replica/partition_private.h"
-#include "replica/replica_set.h"
+#include "replica/replica_move_private.h"
 
 void broker_count(const struct broker *broker, struct broker_counts *out)
 {
     const struct journal_stats *journal = broker_journal_stats(broker);
     const struct cleaner_stats *cleaner = replica_set_cleaner_stats(broker_replicas(broker));
+    int64_t moves = 0;
+    LIST_FOR_EACH (node, &broker_replicas(broker)->moves->all)
+        moves++;
     *out = (struct broker_counts){
         .journal_rotations = (int64_t)atomic_load(&journal->rotations),
         .journal_replays = (int64_t)atomic_load(&journal->replayed),
         .compactions = cleaner != NULL ? (int64_t)atomic_load(&cleaner->rounds) : 0,
         .scrub_rounds =
             (int64_t)atomic_load(&replica_set_scrub_stats(broker_replicas(broker))->rounds),
+        .moves = moves,
     };
 }
 

@@ -18,6 +18,7 @@ struct broker_counts {
     int64_t journal_replays;
     int64_t compactions;
     int64_t scrub_rounds;
+    int64_t moves; /* that are under way */
 };
 
 /* Also of one whose machine is dead. */

@@ -144,7 +144,7 @@ static void run_main(void *arg)
         if (e == ERR_OK)
             e = broker_start(p->broker, &why);
         if (e != ERR_OK)
-            fail(p, err_name(e), strbuf_text(&why));
+            on_failed(p, strbuf_text(&why));
     }
     strbuf_deinit(&why);
 }
@@ -176,6 +176,13 @@ void process_count(struct broker_process *p)
     p->env->sim->faults[SIM_FAULT_JOURNAL_ROTATION] += counts.journal_rotations;
     p->env->sim->faults[SIM_FAULT_JOURNAL_REPLAY] += counts.journal_replays;
     p->env->sim->faults[SIM_FAULT_COMPACTION] += counts.compactions;
+}
+
+int64_t process_moves(const struct broker_process *p)
+{
+    struct broker_counts counts;
+    broker_count(p->broker, &counts);
+    return counts.moves;
 }
 
 static void free_all(struct loop_task *task)

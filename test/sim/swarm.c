@@ -123,7 +123,7 @@ void world_add_random_topics(struct world *w)
         world_add_topic(w, &(struct world_topic_options){
                                .name = name,
                                .partitions = (int32_t)sim_draw(sim, 1, 4),
-                               .is_durable = durable != i,
+                               .is_durable = durable != i || w->swarm.faults.under != NULL,
                                .segment_bytes = MAX(batch_bytes, segment_bytes),
                                .index_interval_bytes = (int32_t)PICK(sim, 0, 200, 4096),
                                .is_preallocated = sim_percent(sim, 20),

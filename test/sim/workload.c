@@ -5,8 +5,9 @@
 #include "world.h"
 
 static const struct workload *const workloads[] = {
-    &workload_produce_consume, &workload_idempotent, &workload_admin,  &workload_mixed,
-    &workload_groups,          &workload_trim,       &workload_retain, &workload_compact,
+    &workload_produce_consume, &workload_idempotent, &workload_admin,
+    &workload_mixed,           &workload_groups,     &workload_trim,
+    &workload_retain,          &workload_compact,    &workload_move,
 };
 
 const struct workload *workload_at(size_t index)

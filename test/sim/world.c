@@ -241,6 +241,15 @@ static enum sim_death draw_death(struct world *w)
     return sim_percent(w->sim, w->swarm.power_cut_percent) ? SIM_DEATH_POWER_CUT : SIM_DEATH_KILL;
 }
 
+static enum sim_aim draw_aim(struct world *w)
+{
+    static const enum sim_aim moves[] = {SIM_AIM_COPY, SIM_AIM_GO_OVER, SIM_AIM_LEAVE,
+                                         SIM_AIM_MARKER};
+    if (w->swarm.aims_at_moves && sim_percent(w->sim, 80))
+        return moves[sim_draw(w->sim, 0, (int64_t)ARRAY_COUNT(moves) - 1)];
+    return sim_percent(w->sim, 50) ? SIM_AIM_ROLL : SIM_AIM_RETENTION;
+}
+
 static void crash(struct world *w)
 {
     struct sim_env *env = process_env(w->process);
@@ -250,8 +259,7 @@ static void crash(struct world *w)
         process_state(w->process) == PROCESS_READY)
         process_stop(w->process);
     else if (!is_first && sim_percent(w->sim, w->swarm.crash_aimed_percent))
-        sim_env_die_amid(env, sim_percent(w->sim, 50) ? SIM_AIM_ROLL : SIM_AIM_RETENTION,
-                         draw_death(w));
+        sim_env_die_amid(env, draw_aim(w), draw_death(w));
     else if (sim_percent(w->sim, w->swarm.crash_in_io_percent))
         sim_env_die_at_io(env, nth, draw_death(w));
     else
@@ -374,13 +382,24 @@ static void repair_now(struct world *w)
         sim_schedule(w->sim, &w->repair, w->sim->now_ns);
 }
 
+static void start_disk_errors(struct world *w)
+{
+    struct sim_tuning *tuning = &w->sim->tuning;
+    /* The first directory has the metadata, and its errors end all changes. */
+    bool is_whole_dir = w->swarm.log_dirs > 1 && sim_percent(w->sim, 50);
+    tuning->disk_faults_under = is_whole_dir ? "/data-2/" : "__consumer_offsets";
+    tuning->disk_error_ppm = w->swarm.groups.disk_error_ppm;
+    if (w->swarm.faults.under == NULL)
+        return;
+    tuning->disk_faults_under = w->swarm.faults.under;
+    tuning->disk_error_ppm = w->swarm.faults.disk_error_ppm;
+    tuning->name_error_ppm = w->swarm.faults.name_error_ppm;
+}
+
 static void start_faults(struct world *w)
 {
     w->sim->tuning = w->swarm.tuning;
-    /* The first directory has the metadata, and its errors end all changes. */
-    bool is_whole_dir = w->swarm.log_dirs > 1 && sim_percent(w->sim, 50);
-    w->sim->tuning.disk_faults_under = is_whole_dir ? "/data-2/" : "__consumer_offsets";
-    w->sim->tuning.disk_error_ppm = w->swarm.groups.disk_error_ppm;
+    start_disk_errors(w);
     if (w->swarm.full_interval_ns == 0)
         w->sim->tuning.disk_full_under = "__consumer_offsets";
     if (full_interval_ns(w) > 0)
@@ -478,7 +497,7 @@ static bool is_all_done(const struct world *w)
         if (!consumer_is_done(&w->consumers[i].consumer))
             return false;
     }
-    return world_groups_are_done(w);
+    return world_movers_are_done(w) && world_groups_are_done(w);
 }
 
 static void plan_crashes(struct world *w)
@@ -505,6 +524,7 @@ static void start_clients(struct world *w)
     world_groups_start(w);
     for (uint32_t i = 0; i < w->trimmer_count; i++)
         trimmer_start(&w->trimmers[i].trimmer, &w->trimmers[i].client);
+    world_movers_start(w);
 }
 
 static void describe_unfinished(const struct world *w, char *out, size_t size)
@@ -522,6 +542,8 @@ static void describe_unfinished(const struct world *w, char *out, size_t size)
         if (!consumer_is_done(&w->consumers[i].consumer))
             len += snprintf(out + len, size - (size_t)len, " consumer %u", i);
     }
+    if (len < (int)size && !world_movers_are_done(w))
+        len += snprintf(out + len, size - (size_t)len, " movers");
     if (len < (int)size)
         (void)world_groups_describe(w, out + len, size - (size_t)len);
 }
@@ -539,6 +561,7 @@ static void stop_clients(struct world *w)
     world_groups_stop(w);
     for (uint32_t i = 0; i < w->trimmer_count; i++)
         trimmer_stop(&w->trimmers[i].trimmer);
+    world_movers_stop(w);
 }
 
 static void finish(struct world *w)
@@ -594,6 +617,7 @@ static void work(struct world *w)
     stop_faults(w);
     repair_now(w);
     world_groups_calm(w);
+    world_movers_calm(w);
     finish(w);
     top_up(w);
     stop_clients(w);
@@ -789,8 +813,9 @@ void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, 
                struct world_result *out)
 {
     struct world *w = world_new(seed, workload, is_verbose);
-    void (*const phases[])(struct world *) = {set_up,      work, groups, audit,     settle,
-                                              world_clean, lone, stop,   world_rot, world_scrub};
+    void (*const phases[])(struct world *) = {
+        set_up,      work, groups, world_settle_moves, audit,      world_settle_moves, settle,
+        world_clean, lone, stop,   world_rot,          world_scrub};
     for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
         phases[i](w);
     *out = (struct world_result){

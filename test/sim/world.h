@@ -21,6 +21,7 @@
 #include "history.h"
 #include "inspector.h"
 #include "member.h"
+#include "mover.h"
 #include "noise.h"
 #include "producer.h"
 #include "trimmer.h"
@@ -44,6 +45,7 @@ extern const struct workload workload_groups;
 extern const struct workload workload_trim;
 extern const struct workload workload_retain;
 extern const struct workload workload_compact;
+extern const struct workload workload_move;
 
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);
@@ -61,6 +63,13 @@ struct swarm_groups {
     int32_t disk_error_ppm;       /* of writes and syncs under __consumer_offsets */
     int64_t full_interval_ns;     /* mean time between full disks there; 0: none */
     int64_t full_max_ns;          /* how long it is full at most */
+};
+
+/* Of worlds with disk errors that are not of groups. */
+struct swarm_faults {
+    const char *under; /* see sim_tuning.disk_faults_under; NULL: there are none */
+    int32_t disk_error_ppm;
+    int32_t name_error_ppm;
 };
 
 /* Of worlds with compacted topics. */
@@ -89,6 +98,7 @@ struct swarm {
     int32_t crash_in_io_percent;
     int32_t crash_in_recovery_percent;
     int32_t crash_aimed_percent; /* in a roll or in retention, when one comes */
+    bool aims_at_moves;          /* of these, most in a move */
     bool has_rot;                /* after all else, bits change on the disk */
     int64_t reset_interval_ns;   /* mean time between cut connections; 0: none */
     int64_t jump_interval_ns;    /* of the calendar; 0: none */
@@ -102,6 +112,7 @@ struct swarm {
     struct swarm_groups groups;
     struct swarm_cleaner cleaner;
     struct swarm_scrub scrub;
+    struct swarm_faults faults;
 };
 
 void swarm_draw(struct sim *sim, struct swarm *out);
@@ -202,6 +213,13 @@ struct world {
         struct trimmer trimmer;
     } trimmers[WORLD_CLIENTS_MAX];
     uint32_t trimmer_count;
+    struct {
+        struct client_options client;
+        struct mover_options options;
+        struct mover mover;
+    } movers[WORLD_CLIENTS_MAX];
+    uint32_t mover_count;
+    struct mover looker;  /* asks where partitions are when nothing moves */
     int64_t scrub_rounds; /* how many there have to be */
     int64_t settle_s;     /* rests so long after the audit, then looks at the disk; 0: does not */
     struct admin set_up_admin;
@@ -277,6 +295,9 @@ void world_add_committer(struct world *w, uint32_t group);
 /* Who delete records from the front of all partitions of all topics. */
 void world_add_trimmers(struct world *w, uint32_t clients);
 
+/* Who move all partitions, and those of the admins' topics. After the topics. */
+void world_add_mover(struct world *w, const struct mover_options *options);
+
 /* Topics that are compacted, with a cleaner that does not wait long. */
 void world_add_compacted_topics(struct world *w);
 
@@ -312,6 +333,14 @@ void world_scrub_look(struct world *w); /* nothing is said to be damaged that is
 struct sim_inode *world_dir_of(const struct world *w, const struct history_partition *p);
 bool world_is_log(const char *name);
 
+/* world_move.c */
+void world_movers_start(struct world *w);
+void world_movers_calm(struct world *w);
+bool world_movers_are_done(const struct world *w);
+void world_movers_stop(struct world *w);
+/* Waits until all moves have ended, and looks at the disk. */
+void world_settle_moves(struct world *w);
+
 void world_groups_start(struct world *w);
 void world_groups_calm(struct world *w);
 void world_groups_stop(struct world *w);
@@ -344,6 +373,9 @@ void process_check_logs(struct broker_process *p);
 
 /* Asks it to stop in good order; it is PROCESS_STOPPED, and its machine dead, some time later. */
 void process_stop(struct broker_process *p);
+
+/* Of a broker that is ready: how many of its partitions are on their way. */
+int64_t process_moves(const struct broker_process *p);
 
 /* It is over: what its journals did is counted. */
 void process_count(struct broker_process *p);
