@@ -73,6 +73,7 @@ def groups():
         Group("sim-long", f"test/sim/run.sh {release} --random 1000", long_only=True,
               limit_s=7200),
         Group("canaries", f"test/sim/canaries.sh {release}"),
+        Group("canaries-long", f"test/sim/canaries.sh {release} --long", long_only=True),
         Group("stress", "set -o pipefail; " + cmake(
             tsan, "-DCMAKE_BUILD_TYPE=Debug", "-DKLAMM_SANITIZE=thread", compiler="clang",
             targets=("klamm", "test_log")) + f" && {tsan}/test_log file_cache"

@@ -15,6 +15,7 @@
 #include "replica/partition_move.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/mem.h"
 #include "log/log_file.h"
 #include "log/log_move.h"
@@ -41,7 +42,8 @@ bool partition_is_in_journal(struct partition *p)
     struct journal *j = p->journal;
     bool is_in = partition_log_is_journaled(p->log); /* of its release it is told a bit later */
     monitor_leave(&p->monitor);
-    return is_in || (j != NULL && journal_has_client(j, &p->journal_client));
+    return !CANARY(MOVE_KEEPS_JOURNAL) &&
+           (is_in || (j != NULL && journal_has_client(j, &p->journal_client)));
 }
 
 /* [monitor] As a checkpoint would say it now. */
@@ -109,7 +111,7 @@ static enum err copy_rest(struct partition *p, struct partition_switch *sw)
 static enum err take_name(struct partition *p, struct partition_switch *sw, const char *path)
 {
     enum err e = env_path_rename(p->env, log_copy_dir(sw->copy), path);
-    if (e == ERR_OK)
+    if (e == ERR_OK && !CANARY(MOVE_WITHOUT_NAME))
         e = env_dir_sync(p->env, log_dir_path(sw->to));
     sw->is_torn = e == ERR_IO;
     return e;

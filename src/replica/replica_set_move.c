@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "env/logger.h"
@@ -361,12 +362,17 @@ static void leave_journal(struct replica_move *move)
 
 /* ---- the checkpoints of the new directory */
 
+static void go_over(struct replica_move *move);
+
 static void announce(struct replica_move *move)
 {
     move->phase = MOVE_ANNOUNCED;
     move->is_announced = true;
     move->sw.log_start = partition_announce(move->partition, move->set->options.dirs[move->to]);
-    replica_set_checkpoint_now(move->set);
+    if (CANARY(MOVE_UNANNOUNCED))
+        go_over(move);
+    else
+        replica_set_checkpoint_now(move->set);
 }
 
 bool replica_set_moves_are_announced(const struct replica_set *set)
@@ -386,8 +392,6 @@ void replica_set_moves_saving(struct replica_set *set)
             move->phase = MOVE_SAVING;
     }
 }
-
-static void go_over(struct replica_move *move);
 
 void replica_set_moves_saved(struct replica_set *set)
 {

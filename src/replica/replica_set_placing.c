@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "env/logger.h"
@@ -189,7 +190,7 @@ size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int3
                   log_dir_path(set->options.dirs[second]));
         return first;
     }
-    int newer = numbers[1] > numbers[0];
+    int newer = (numbers[1] > numbers[0]) != CANARY(MOVE_TWIN);
     enum err e = partition_log_doom_dir(set->env, paths[!newer], renamed);
     if (e == ERR_OK && renamed[0] != '\0')
         e = log_file_remove_dir(set->env, renamed);

@@ -1,15 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds a simulator with each planted bug of canaries.txt and shows that random seeds catch it:
-# test/sim/canaries.sh BUILD_DIR [NAME ...]
+# test/sim/canaries.sh BUILD_DIR [--long | NAME ...]; --long: those of canaries-long.txt
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1
 shift
 jobs=$(nproc)
 failed=0
+lists=("$here/canaries.txt")
+target=canaries
+if [ "${1-}" = --long ]; then
+    lists=("$here/canaries-long.txt")
+    target=canaries-long
+    shift
+elif [ $# -gt 0 ]; then
+    lists+=("$here/canaries-long.txt")
+fi
 targets=("${@/#/canary_}")
-ninja -C "$build" -j "$jobs" "${targets[@]:-canaries}" > "$build/canaries.log" || { tail -n 40 "$build/canaries.log"; exit 1; }
+ninja -C "$build" -j "$jobs" "${targets[@]:-$target}" > "$build/canaries.log" || { tail -n 40 "$build/canaries.log"; exit 1; }
 # The first failure of this checker; of any if it has no name.
 found_by() {
     grep -A1 '^FAILED seed' "$log" | grep -m1 "^  $1"
@@ -49,5 +58,5 @@ while read -r name seeds_max workload checker; do
     fi
     ran=$(sed -n 's/^simulator: \([0-9]*\) seeds.*/\1/p' "$log")
     echo "canary $name: caught within $ran seeds (allowed: $seeds_max): $found"
-done < "$here/canaries.txt"
+done < <(cat "${lists[@]}")
 exit $failed
