@@ -2,7 +2,8 @@
 """stress.py KLAMM SECONDS: two reactors and four workers with everything at once.
 
 Idempotent producers of every codec, consumers from the beginning and at the tail, groups whose
-members come and go, topics that do, records deleted from the front while others write, configuration
+members come and go, topics that do, partitions that go to another log directory and back, records
+deleted from the front while others write, configuration
 changes of topics and of the broker, metrics scrapes, and connections that break off in the middle. Made
 for a ThreadSanitizer build: any report of it fails the run. Every acknowledged record of the
 lasting topics must be read back, once, in order.
@@ -45,6 +46,7 @@ class Stress:
         self.churned = 0
         self.commits = 0
         self.has_committed = set()  # groups
+        self.moves = 0
 
     def going(self):
         return time.monotonic() < self.deadline
@@ -187,6 +189,36 @@ class Stress:
                 assert wire.ask("DescribeConfigs", 4, Resources=[
                     {"ResourceType": 4, "ResourceName": "1", "ConfigurationKeys": None}])
 
+    def places(self, wire):
+        """Where each partition of the lasting topics is: {(topic, partition): directory}."""
+        places = {}
+        for row in wire.ask("DescribeLogDirs", 4, Topics=None)["Results"]:
+            assert row["ErrorCode"] == 0, row
+            for topic in row["Topics"]:
+                for part in topic["Partitions"]:
+                    key = topic["Name"], part["PartitionIndex"]
+                    if topic["Name"].startswith("lasting-") and not part["IsFutureKey"]:
+                        assert key not in places, (key, places[key], row["LogDir"])
+                        places[key] = row["LogDir"]
+        assert len(places) == 2 * PARTITIONS, places
+        return places
+
+    def move_partitions(self):
+        """To a directory by chance: sometimes where it is, which calls off what is under way."""
+        with Wire(self.klamm.bootstrap) as wire:
+            places = self.places(wire)
+            dirs = self.klamm.extra["log.dirs"].split(",")
+            while self.going():
+                answer = wire.ask("AlterReplicaLogDirs", 2, Dirs=[
+                    {"Path": path, "Topics": [
+                        {"Name": f"lasting-{t}", "Partitions": [random.randrange(PARTITIONS)]}]}
+                    for t, path in enumerate(random.choices(dirs, k=2))])
+                assert all(p["ErrorCode"] == 0 for t in answer["Results"]
+                           for p in t["Partitions"]), answer
+                time.sleep(random.choice((0, 0.05, 0.3)))
+                before, places = places, self.places(wire)
+                self.moves += sum(places[key] != before[key] for key in places)
+
     def scrape(self):
         while self.going():
             assert "klamm_requests_total" in self.klamm.page("/metrics")
@@ -262,6 +294,7 @@ def new_server(binary):
     klamm.set("klamm.admin.listener", "127.0.0.1:0").set("log.segment.bytes", 1 << 20)
     klamm.set("group.initial.rebalance.delay.ms", 0).set("offsets.topic.num.partitions", 5)
     klamm.set("log.retention.check.interval.ms", 500).set("log.segment.delete.delay.ms", 100)
+    klamm.set("log.dirs", f"{klamm.data},{klamm.data}-2")
     return klamm.set("klamm.journal.after.commits", 10).set("klamm.journal.bytes", 262144)
 
 
@@ -277,7 +310,8 @@ def play(stress):
     threads += [stress.guarded(stress.consume, n) for n in range(3)]
     threads += [stress.guarded(stress.consume_in_group, n) for n in range(4)]
     threads += [stress.guarded(f) for f in (stress.churn_topics, stress.look_at_groups, stress.scrape,
-                                            stress.break_off, stress.look_after)]
+                                            stress.break_off, stress.look_after,
+                                            stress.move_partitions)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -307,10 +341,11 @@ def main():
         print("\n".join([*logged, *reported, *stress.errors[:20]]))
         print(f"stress: {reports} sanitizer reports, {len(stress.errors)} errors")
         return 1
-    happened = total, stress.churned, stress.commits
-    assert total > 1000 and stress.churned > 2 and stress.commits > 2, f"too little: {happened}"
+    happened = total, stress.churned, stress.commits, stress.moves
+    assert total > 1000 and min(happened[1:]) > 2, f"too little: {happened}"
     print(f"stress: {total} records acknowledged and read back, {stress.churned} topics came and "
-          f"went, groups committed {stress.commits} offsets, no sanitizer report")
+          f"went, partitions {stress.moves} times to another directory, groups committed {stress.commits} "
+          f"offsets, no sanitizer report")
     return 0
 
 
