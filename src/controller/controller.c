@@ -116,6 +116,17 @@ static void updates_tell(struct controller *c)
     c->owner.on_image(c->owner.arg, &u->image_update);
 }
 
+/* Is the start that was owed among what was committed? */
+static void note_start(struct controller *c, struct list *changes)
+{
+    LIST_FOR_EACH (link, changes) {
+        if (!c->start_is_owed || link != &c->start_change.link)
+            continue;
+        c->start_is_owed = false;
+        log_info(c->env, "there was room for the start of this broker in the metadata log");
+    }
+}
+
 /* `delta` is taken. The changes (or NULL) end when the owner has followed. */
 static void update_add(struct controller *c, struct image *after, struct image_delta *delta,
                        struct list *changes)
@@ -127,6 +138,8 @@ static void update_add(struct controller *c, struct image *after, struct image_d
     u->image_update.before = image_slot_get(c->slot);
     u->image_update.after = image_ref(after);
     u->image_update.delta = *delta;
+    if (changes != NULL)
+        note_start(c, changes);
     u->image_update.start_is_owed = c->start_is_owed;
     list_init(&u->changes);
     if (changes != NULL)
@@ -194,17 +207,6 @@ static void publish_whole(struct controller *c, struct image *take_image, struct
     updates_tell(c);
 }
 
-/* Is the start that was owed in what was committed? */
-static void note_start(struct controller *c)
-{
-    LIST_FOR_EACH (link, &c->in_flight) {
-        if (!c->start_is_owed || link != &c->start_change.link)
-            continue;
-        c->start_is_owed = false;
-        log_info(c->env, "there was room for the start of this broker in the metadata log");
-    }
-}
-
 static void entries_committed(struct controller *c)
 {
     if (c->state >= CONTROLLER_STOPPING) { /* nobody follows any more */
@@ -231,7 +233,6 @@ static void entries_committed(struct controller *c)
     }
     image_unref(c->image);
     c->image = image;
-    note_start(c);
     update_add(c, image, &delta, &c->in_flight);
     updates_tell(c);
     snapshot_consider(c);

@@ -352,6 +352,46 @@ TEST(controller_starts_and_starts_again)
     mem_env_deinit(&m);
 }
 
+static void let_go(struct node *n)
+{
+    struct image_update *held = n->held;
+    n->held = NULL;
+    controller_applied(n->controller, held);
+    mem_env_run_until_idle(n->m);
+}
+
+/* The disk is full at the start, and has room again before the owner has followed what it was told
+ * first: the start is owed no more in what it is told next. */
+TEST(controller_owes_its_start_until_there_is_room_also_while_the_owner_follows)
+{
+    struct mem_env m;
+    struct node n;
+    struct creation c;
+    start_env(&m);
+    node_start(&n, &m);
+    creation_submit(&n, &c, 1);
+    mem_env_run_until_idle(&m);
+    node_stop(&n);
+    CHECK_EQUAL(node_open(&n, &m), ERR_OK);
+    n.holds_updates = true;
+    m.space_bytes = m.used_bytes;
+    controller_start(n.controller, on_started, &n);
+    mem_env_run_until_idle(&m);
+    CHECK(n.held != NULL && n.held->start_is_owed);
+    m.space_bytes = INT64_MAX;
+    mem_env_advance_ms(&m, 2000);
+    CHECK(!n.is_started);
+    n.updates = 1; /* the first was of an older image */
+    let_go(&n);
+    CHECK(n.is_started && n.start_error == ERR_OK);
+    CHECK(n.held != NULL && !n.held->start_is_owed);
+    CHECK_EQUAL(n.held->delta.topic_count, 1); /* whose epochs have risen */
+    n.holds_updates = false;
+    let_go(&n);
+    node_stop(&n);
+    mem_env_deinit(&m);
+}
+
 TEST(controller_ends_a_change_when_the_owner_has_followed)
 {
     struct mem_env m;
