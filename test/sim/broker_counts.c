@@ -17,9 +17,12 @@ void broker_count(const struct broker *broker, struct broker_counts *out)
     const struct journal_stats *journal = broker_journal_stats(broker);
     const struct cleaner_stats *cleaner = replica_set_cleaner_stats(broker_replicas(broker));
     int64_t moves = 0;
+    struct replica_set_counts replicas;
+    replica_set_counts(broker_replicas(broker), &replicas);
     LIST_FOR_EACH (node, &broker_replicas(broker)->moves->all)
         moves++;
     *out = (struct broker_counts){
+        .offline = replicas.offline,
         .journal_rotations = (int64_t)atomic_load(&journal->rotations),
         .journal_replays = (int64_t)atomic_load(&journal->replayed),
         .compactions = cleaner != NULL ? (int64_t)atomic_load(&cleaner->rounds) : 0,

@@ -18,7 +18,8 @@ struct broker_counts {
     int64_t journal_replays;
     int64_t compactions;
     int64_t scrub_rounds;
-    int64_t moves; /* that are under way */
+    int64_t moves;   /* that are under way */
+    int64_t offline; /* partitions that could not be opened */
 };
 
 /* Also of one whose machine is dead. */

@@ -185,6 +185,13 @@ int64_t process_moves(const struct broker_process *p)
     return counts.moves;
 }
 
+int64_t process_offline(const struct broker_process *p)
+{
+    struct broker_counts counts;
+    broker_count(p->broker, &counts);
+    return counts.offline;
+}
+
 static void free_all(struct loop_task *task)
 {
     struct broker_process *p = container_of(task, struct broker_process, free_task);

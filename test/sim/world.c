@@ -20,6 +20,7 @@ enum {
     HEALING_MAX_S = 300,
     AUDIT_MAX_S = 120,
     SETTLE_S = 1,
+    ONLINE_MAX_S = 60,
     LONE_MAX_S = 30,
     STOP_MAX_S = 5,
     THROTTLE_MAX_S = 3,
@@ -761,8 +762,15 @@ static void lone(struct world *w)
         world_fail(w, w->history.failure, "");
 }
 
+static bool is_all_online(const struct world *w)
+{
+    return process_offline(w->process) == 0;
+}
+
 static void stop(struct world *w)
 {
+    /* One that found no room when it was to be opened is tried again, less and less often. */
+    (void)world_run_until(w, is_all_online, ONLINE_MAX_S);
     w->phase = WORLD_STOP;
     process_check_logs(w->process);
     world_scrub_look(w);

@@ -377,6 +377,9 @@ void process_stop(struct broker_process *p);
 /* Of a broker that is ready: how many of its partitions are on their way. */
 int64_t process_moves(const struct broker_process *p);
 
+/* The same: how many could not be opened. */
+int64_t process_offline(const struct broker_process *p);
+
 /* It is over: what its journals did is counted. */
 void process_count(struct broker_process *p);
 
