@@ -363,7 +363,10 @@ static void sock_shut(struct sock *sock)
 {
     struct real_sock *s = real_of(sock);
     ASSERT(s->fd >= 0);
-    close(s->fd); /* which takes it out of epoll */
+    /* close would do that, but not where a process that was forked just now has it, too. */
+    if (s->is_in_epoll)
+        sock_set_want(sock, 0);
+    close(s->fd);
     s->fd = -1;
     list_remove(&s->link);
     if (sock->loop == NULL)
