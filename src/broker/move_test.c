@@ -308,15 +308,16 @@ TEST(a_move_survives_a_stop_at_every_step)
     CHECK(steps > 20);
 }
 
-/* Each file or directory call from the begin of the move on fails once. What was acknowledged is
- * there after the next start, whichever directory failed. */
-static bool move_survives_a_failure(int fail_at, int *failures)
+/* Each file or directory call from the begin of the move on fails once, in this way. What was
+ * acknowledged is there after the next start, whichever directory failed. */
+static bool move_survives_a_failure(int fail_at, enum err fail_with, int *failures)
 {
     struct moving t;
     begin(&t);
     say_many(&t);
     int from = dir_of(&t);
     t.f.m.fail_at = fail_at;
+    t.f.m.fail_with = fail_with;
     CHECK_EQUAL(ask(&t, "t", dir_names[!from]), KERR_NONE);
     for (int i = 0; i < 100 && moves(&t) > 0; i++) {
         if (i < 20)
@@ -326,6 +327,9 @@ static bool move_survives_a_failure(int fail_at, int *failures)
     wait_for_end(&t);
     bool is_through = t.f.m.fail_at > 0;
     t.f.m.fail_at = 0;
+    t.f.m.fail_with = ERR_IO;
+    for (int i = 0; i < 5; i++)
+        (void)say(&t);
     for (int i = 0; i < DIRS; i++)
         *failures += replica_set_dir_is_offline(t.f.broker->replicas, (size_t)i);
     fixture_restart(&t.f, (const char *const[]){"log.dirs=data,other", NULL});
@@ -342,10 +346,22 @@ TEST(a_move_survives_each_failing_call)
 {
     int failures = 0;
     int fail_at = 1;
-    while (!move_survives_a_failure(fail_at, &failures))
+    while (!move_survives_a_failure(fail_at, ERR_IO, &failures))
         fail_at++;
     CHECK(fail_at > 60);
     CHECK(failures > 20);
+}
+
+TEST(a_move_survives_each_call_that_finds_no_room)
+{
+    static const enum err errors[] = {ERR_NO_SPACE, ERR_FULL};
+    for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
+        int failures = 0;
+        int fail_at = 1;
+        while (!move_survives_a_failure(fail_at, errors[i], &failures))
+            fail_at++;
+        CHECK(fail_at > 60);
+    }
 }
 
 TEST(a_move_waits_for_room)

@@ -107,13 +107,16 @@ static enum err copy_rest(struct partition *p, struct partition_switch *sw)
     return e;
 }
 
-/* The name, durably. What fails here may have happened all the same. */
+/* The name, durably. A rename that fails with ERR_IO may have happened all the same; one that has
+ * happened, and is not durable for whatever reason, cannot be taken back durably either. */
 static enum err take_name(struct partition *p, struct partition_switch *sw, const char *path)
 {
     enum err e = env_path_rename(p->env, log_copy_dir(sw->copy), path);
-    if (e == ERR_OK && !CANARY(MOVE_WITHOUT_NAME))
-        e = env_dir_sync(p->env, log_dir_path(sw->to));
     sw->is_torn = e == ERR_IO;
+    if (e != ERR_OK || CANARY(MOVE_WITHOUT_NAME))
+        return e;
+    e = env_dir_sync(p->env, log_dir_path(sw->to));
+    sw->is_torn = e != ERR_OK;
     return e;
 }
 
@@ -141,9 +144,8 @@ static void leave_behind(struct partition *p, struct partition_switch *sw, struc
         log_dir_partition_path(from, p->topic, p->index, old, sizeof(old)) ? ERR_OK : ERR_TOO_LARGE;
     if (sw->left_behind == ERR_OK)
         sw->left_behind = partition_log_doom_dir(p->env, old, renamed);
-    if (sw->left_behind != ERR_OK)
-        return;
-    sw->doomed = renamed[0] != '\0' ? mem_strdup(renamed) : NULL;
+    if (sw->left_behind == ERR_OK)
+        sw->doomed = renamed[0] != '\0' ? mem_strdup(renamed) : NULL;
     log_dir_checkpoint_drop(from, p->topic, p->index);
 }
 

@@ -422,7 +422,12 @@ static void arrived(struct replica_move *move)
     log_info(set->env, "%s-%d is in %s now: %" PRId64 " bytes in %" PRId64 " ms", replica->topic,
              replica->index, dir_path(move, move->to), log_copy_bytes(move->copy),
              (env_mono_ns(set->env) - move->began_ns) / 1000000);
-    if (move->sw.left_behind != ERR_OK) {
+    if (move->sw.left_behind != ERR_OK && move->sw.left_behind != ERR_IO) {
+        log_warn(set->env,
+                 "%s-%d has left %s, and its directory there stays until the next start: %s",
+                 replica->topic, replica->index, dir_path(move, move->from),
+                 err_text(move->sw.left_behind));
+    } else if (move->sw.left_behind == ERR_IO) {
         snprintf(what, sizeof(what), "%s-%d, which has left", replica->topic, replica->index);
         replica_set_dir_failed(set, move->from, move->sw.left_behind, what);
     }
