@@ -353,6 +353,8 @@ enum err log_copy_step(struct log_copy *copy, int64_t bytes_max, int64_t *bytes)
     if (copy->at == copy->source.count)
         return ERR_NOT_FOUND;
     enum err e = go_on(copy, MIN(bytes_max, (int64_t)LOG_COPY_PIECE_BYTES), bytes);
+    if (e == ERR_NOT_FOUND)
+        return ERR_CORRUPT; /* somebody has removed the directory */
     if (e != ERR_STALE)
         return e;
     copy->at++; /* and it is not in what is given next */

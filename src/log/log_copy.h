@@ -40,7 +40,8 @@ void log_copy_take(struct log_copy *copy, struct log_segments *take_source);
 
 /* Copies at most so many bytes, at most LOG_COPY_PIECE_BYTES, and tells how many.
  * ERR_NOT_FOUND: all that was given is copied. ERR_NO_SPACE, ERR_FULL,
- * ERR_NO_MEMORY: may be repeated. ERR_IO, ERR_CORRUPT (a source that is too short): it is over. */
+ * ERR_NO_MEMORY: may be repeated. ERR_IO, ERR_CORRUPT (a source that is too short, a directory
+ * that has gone): it is over. */
 enum err log_copy_step(struct log_copy *copy, int64_t bytes_max, int64_t *bytes) MUST_USE;
 
 /* After a failure: was it where the log is, not where it goes? */

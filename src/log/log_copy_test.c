@@ -74,3 +74,22 @@ TEST(a_copy_is_sealed_or_freed_whichever_call_fails)
         fail_at++;
     CHECK(fail_at > RETIRED);
 }
+
+TEST(a_copy_whose_directory_somebody_removes_is_over)
+{
+    struct fixture f;
+    struct log_segments source;
+    int64_t bytes = 0;
+    fixture_init(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 1, 1, 100);
+    struct log_copy *copy = log_copy_new(&f.m.env, NULL, "t-0-future");
+    CHECK_EQUAL(log_copy_begin(copy), ERR_OK);
+    CHECK_EQUAL(log_file_remove_dir(&f.m.env, "t-0-future"), ERR_OK);
+    partition_log_copy_source(f.log, &source);
+    log_copy_take(copy, &source);
+    CHECK_EQUAL(log_copy_step(copy, LOG_COPY_PIECE_BYTES, &bytes), ERR_CORRUPT);
+    log_copy_free(copy);
+    fixture_free(&f);
+    fixture_deinit(&f);
+}
