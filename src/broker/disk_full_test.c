@@ -397,6 +397,29 @@ TEST(a_new_partition_goes_where_there_is_room)
     fixture_stop(&f);
 }
 
+/* The disk of one is asked at nearly every write, that of the other by nobody but the timer. */
+TEST(a_directory_that_nobody_writes_to_is_looked_at_though_others_are_all_the_time)
+{
+    static const char *const sets[] = {"log.dirs=data,other", "klamm.log.dir.reserve.bytes=100000",
+                                       NULL};
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    struct disk_room *busy = log_dir_room(f.broker->dirs[0]);
+    struct disk_room *quiet = log_dir_room(f.broker->dirs[1]);
+    f.m.space_bytes = f.m.used_bytes;
+    disk_room_wrote(busy, env_mono_ns(&f.m.env), 0, ERR_NO_SPACE);
+    disk_room_wrote(quiet, env_mono_ns(&f.m.env), 0, ERR_NO_SPACE);
+    mem_env_run_until_idle(&f.m);
+    CHECK(disk_room_is_low(busy) && disk_room_is_low(quiet));
+    f.m.space_bytes = INT64_MAX;
+    for (int i = 0; i < 20; i++) {
+        disk_room_wrote(busy, env_mono_ns(&f.m.env), 0, ERR_NO_SPACE);
+        mem_env_advance_ms(&f.m, 100);
+    }
+    CHECK(!disk_room_is_low(quiet));
+    fixture_stop(&f);
+}
+
 TEST(a_stop_comes_while_the_disk_is_looked_at)
 {
     for (int steps = 0; steps < 10; steps++) {

@@ -20,7 +20,8 @@ struct room_watch {
 struct replica_set_rooms {
     struct replica_set *set;
     struct loop_timer timer; /* runs while a directory is low */
-    atomic_uint busy;        /* looks asked for and not over */
+    bool is_armed;
+    atomic_uint busy; /* looks asked for and not over */
     atomic_bool is_stopped;
     size_t count;
     struct room_watch watches[];
@@ -55,8 +56,11 @@ static void arm(struct replica_set_rooms *rooms)
     bool is_any_low = false;
     for (size_t i = 0; i < rooms->count; i++)
         is_any_low |= disk_room_is_low(log_dir_room(rooms->watches[i].dir));
-    if (is_any_low && !atomic_load(&rooms->is_stopped))
-        loop_timer_start(set->options.loop, &rooms->timer, env_mono_ns(set->env) + LOW_LOOK_NS);
+    if (!is_any_low || rooms->is_armed || atomic_load(&rooms->is_stopped))
+        return;
+    /* Not again and again: looks at one that is written to must not put off those at the others. */
+    rooms->is_armed = true;
+    loop_timer_start(set->options.loop, &rooms->timer, env_mono_ns(set->env) + LOW_LOOK_NS);
 }
 
 /* ---- one look */
@@ -114,6 +118,7 @@ static void wants_look(void *arg, struct disk_room *room)
 static void look_again(struct loop_timer *timer)
 {
     struct replica_set_rooms *rooms = container_of(timer, struct replica_set_rooms, timer);
+    rooms->is_armed = false;
     for (size_t i = 0; i < rooms->count; i++) {
         struct room_watch *watch = &rooms->watches[i];
         struct disk_room *room = log_dir_room(watch->dir);
