@@ -13,7 +13,7 @@ import confluent as c
 from conftest import QUICK, one_broker
 from kafka_server import KafkaServer
 from klamm import KlammServer
-from test_bad_disks import leave_free, until
+from test_bad_disks import ask_put, error_of, leave_free, until
 from test_compaction_against_kafka import draw, last_of_each, read_all, seal
 from test_crash import small_disk  # noqa: F401 (a fixture)
 from test_failed_dirs import Disks, shim  # noqa: F401 (a fixture)
@@ -432,30 +432,26 @@ def test_a_move_over_a_restart(own, name, how):
 
 
 def test_the_threads_are_so_many_moves_at_a_time(server, tmp_path, name):
-    """num.replica.alter.log.dirs.threads=1: of two the other waits, with all its lag."""
+    """num.replica.alter.log.dirs.threads=1: while one of two moves, the other lacks all it has."""
     dirs = log_dirs(tmp_path, 2)
     klamm = server(log__dirs=",".join(map(str, dirs)))
     for key, value in {**SETTINGS, "num.replica.alter.log.dirs.threads": "1"}.items():
         klamm.set(key, value)
     place = Place(klamm.start(), dirs)
-    for topic in (name + "-a", name + "-b"):
-        place.create(topic)
-        place.fill(topic, 2 * MIB)
-        place.set_rate(500000)
-    at = {topic: place.where(topic)[0] for topic in (name + "-a", name + "-b")}
-    for topic, here in at.items():
-        place.move(topic, 1 - here)
-    first, other = (place.rows(topic)[topic_row][1 - at[topic]] for topic, topic_row in
-                    ((name + "-a", 0), (name + "-b", 0)))
-    whole = {topic: lag for topic, (_, lag, _) in zip(at, (first, other))}
+    topics = [name + "-a", name + "-b"]
+    goal = {topic: 1 - place.create(topic) for topic in topics}
+    count = [len(place.fill(topic, 2 * MIB)) for topic in topics][0]
+    place.set_rate(2 * MIB)
+    for topic in topics:
+        place.move(topic, goal[topic])
 
-    def lags():
-        return [place.rows(topic)[0].get(1 - here, (0, 0, True))[1] for topic, here in at.items()]
-    until("the first goes on", lambda: lags()[0] < whole[name + "-a"])
-    assert lags()[1] == 2 * MIB // 60000
+    def lag(topic):
+        return place.rows(topic)[0].get(goal[topic], (0, 0, True))[1]
+    until("one of them is half there", lambda: lag(topics[0]) < count / 2)
+    assert lag(topics[1]) == count
     place.set_rate(None)
-    for topic, here in at.items():
-        place.until_at(topic, 1 - here)
+    for topic in topics:
+        place.until_at(topic, goal[topic])
     klamm.stop()
 
 
@@ -510,7 +506,6 @@ def test_the_disk_that_it_comes_from_fails(failing, name):
     until("it comes", lambda: place.where(name) == (1, 2))
     disks.fail(("write", place.dirs[1]), ("sync", place.dirs[1]))
     with Wire(place.bootstrap) as wire:
-        from test_bad_disks import ask_put, error_of
         assert error_of(ask_put(wire, name)) == STORAGE_ERROR
     until("the directory is offline",
           lambda: disks.described()[str(place.dirs[1])][0] == STORAGE_ERROR)
