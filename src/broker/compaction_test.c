@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/broker_fixture.h"
+#include "broker/broker_private.h"
 #include "broker/broker_stats.h"
 #include "replica/replica_set.h"
 #include "wire/create_topics.h"
@@ -112,6 +113,40 @@ TEST(a_compacted_topic_is_compacted_by_itself)
         produce(&f, i);
     mem_env_advance_ms(&f.m, 16000);
     CHECK(stats_of(&f)->rounds > rounds);
+    fixture_stop(&f);
+}
+
+/* What a reader gets first, from the log's begin. */
+static struct partition_read_result read_first(struct broker_fixture *f, enum partition_reader who)
+{
+    struct partition_read read = {
+        .bytes_max = 1 << 20, .reader = who, .current_leader_epoch = -1, .last_fetched_epoch = -1};
+    struct partition_read_result result;
+    enum kerr error;
+    struct image *image = image_slot_get(&f->broker->image);
+    struct partition *p = broker_partition(f->broker, image_topic(image, "t", 1), 0, &error);
+    image_unref(image);
+    CHECK(p != NULL);
+    CHECK_EQUAL(partition_read(p, &read, ENV_WAIT, &result), ERR_OK);
+    CHECK_EQUAL(result.error, KERR_NONE);
+    partition_unref(p);
+    return result;
+}
+
+TEST(a_consumer_passes_by_a_segment_of_which_compaction_left_no_record)
+{
+    struct broker_fixture f;
+    begin(&f, NULL, "compact");
+    mem_env_advance_ms(&f.m, 16000);
+    CHECK_EQUAL(size_of(&f, "t-0/00000000000000000000.log"), BATCH_HEADER_BYTES);
+    struct partition_read_result result = read_first(&f, PARTITION_READER_CONSUMER);
+    CHECK(result.range.len > BATCH_HEADER_BYTES && result.range.base_offset > 0);
+    CHECK(result.hole_end > 0 && result.hole_end <= result.range.base_offset);
+    log_range_release(&result.range);
+    result = read_first(&f, PARTITION_READER_FOLLOWER);
+    CHECK_EQUAL(result.range.len, BATCH_HEADER_BYTES);
+    CHECK_EQUAL(result.range.base_offset, 0);
+    log_range_release(&result.range);
     fixture_stop(&f);
 }
 

@@ -83,6 +83,16 @@ static void hide_offsets(struct partition_read_result *result)
     result->log_start_offset = -1;
 }
 
+/* Is all that is left of this segment one batch without records, which compaction put there, and
+ * does more lie behind it? A consumer has nothing from it, and clients take an answer of one batch
+ * that brings no record for one that was cut off: they ask for more and more bytes. Followers need
+ * it, and who comes to the end learns from it where that is. */
+static bool is_empty_rest(const struct log_view *view, const struct log_range *range)
+{
+    return range->len == BATCH_HEADER_BYTES && range->first_batch_bytes == range->len &&
+           !view->seeks_end && range->pos + range->len == view->end_pos && !view->is_last;
+}
+
 /* One try in one segment. ERR_STALE: the segment was cut or deleted between the view and the
  * search. *hole_end: nothing lies from the offset to there; -1: there is no hole. */
 static enum err read_segment(struct partition *p, const struct partition_read *read,
@@ -109,7 +119,14 @@ static enum err read_segment(struct partition *p, const struct partition_read *r
         monitor_leave(&p->monitor);
     }
     found->has_more = e == ERR_OK && found->range.len > 0 && !view.is_last;
-    if (e == ERR_OK && found->range.is_hole)
+    bool is_hole = e == ERR_OK && found->range.is_hole;
+    if (e == ERR_OK && read->reader == PARTITION_READER_CONSUMER &&
+        is_empty_rest(&view, &found->range)) {
+        log_range_release(&found->range);
+        found->has_more = false;
+        is_hole = true;
+    }
+    if (is_hole)
         *hole_end = view.end_offset;
     log_view_release(&view);
     return e;
