@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/canary.h"
@@ -40,6 +41,7 @@ struct log_copy {
     _Atomic int64_t end_offset;
     _Atomic int64_t bytes;
     bool is_begun;
+    bool has_side_files; /* they are copied */
     bool blames_source;
 };
 
@@ -320,6 +322,81 @@ static enum err finish_item(struct log_copy *copy, struct copied *item,
     return e;
 }
 
+/* ---- what recovery set aside, for people to look at (docs/formats.md) */
+
+struct side_files {
+    char **names;
+    size_t count;
+};
+
+static void gather_side_file(void *arg, const char *name, bool is_dir)
+{
+    static const char suffix[] = ".rot";
+    struct side_files *files = arg;
+    size_t len = strlen(name);
+    if (is_dir || len < sizeof(suffix) || strcmp(name + len - (sizeof(suffix) - 1), suffix) != 0)
+        return;
+    files->names = mem_realloc(files->names, (files->count + 1) * sizeof(*files->names));
+    files->names[files->count++] = mem_strdup(name);
+}
+
+static enum err open_in(struct log_copy *copy, const char *dir, const char *name, unsigned flags,
+                        struct env_file **out)
+{
+    char path[LOG_PATH_SIZE];
+    return log_file_path(path, dir, name) ? env_file_open(copy->env, path, flags, out)
+                                          : ERR_TOO_LARGE;
+}
+
+static enum err copy_bytes(struct log_copy *copy, struct env_file *from, struct env_file *to)
+{
+    for (int64_t pos = 0;;) {
+        size_t got = 0;
+        enum err e = env_file_read(from, copy->buffer, LOG_COPY_PIECE_BYTES, pos, ENV_WAIT, &got);
+        copy->blames_source = e != ERR_OK;
+        if (e == ERR_OK && got == 0)
+            return env_file_sync(to);
+        struct iovec iov = {copy->buffer, got};
+        if (e == ERR_OK)
+            e = env_file_write(to, &iov, 1, pos);
+        if (e != ERR_OK)
+            return e;
+        pos += (int64_t)got;
+    }
+}
+
+static enum err copy_side_file(struct log_copy *copy, const char *from_dir, const char *name)
+{
+    struct env_file *from = NULL;
+    struct env_file *to = NULL;
+    enum err e = open_in(copy, from_dir, name, ENV_READ, &from);
+    copy->blames_source = e != ERR_OK;
+    if (e == ERR_OK)
+        e = open_in(copy, copy->home->dir, name, ENV_READ | ENV_WRITE | ENV_CREATE | ENV_TRUNCATE,
+                    &to);
+    if (e == ERR_OK)
+        e = copy_bytes(copy, from, to);
+    env_file_unref(from);
+    env_file_unref(to);
+    return e;
+}
+
+static enum err copy_side_files(struct log_copy *copy)
+{
+    const char *from_dir = copy->source.items[0].segment->home->dir;
+    struct side_files files = {0};
+    enum err e = env_dir_list(copy->env, from_dir, gather_side_file, &files);
+    copy->blames_source = e != ERR_OK;
+    for (size_t i = 0; i < files.count; i++) {
+        if (e == ERR_OK)
+            e = copy_side_file(copy, from_dir, files.names[i]);
+        mem_free(files.names[i]);
+    }
+    mem_free(files.names);
+    copy->has_side_files = e == ERR_OK;
+    return e;
+}
+
 /* ---- all of it */
 
 static enum err go_on(struct log_copy *copy, int64_t bytes_max, int64_t *bytes)
@@ -352,6 +429,8 @@ enum err log_copy_step(struct log_copy *copy, int64_t bytes_max, int64_t *bytes)
     copy->blames_source = false;
     if (copy->at == copy->source.count)
         return ERR_NOT_FOUND;
+    if (!copy->has_side_files)
+        return copy_side_files(copy);
     enum err e = go_on(copy, MIN(bytes_max, (int64_t)LOG_COPY_PIECE_BYTES), bytes);
     if (e == ERR_NOT_FOUND)
         return ERR_CORRUPT; /* somebody has removed the directory */

@@ -2,6 +2,9 @@
 /* The files of a log are copied while retention takes some of them out. Thread: the test's. */
 #include "log/log_copy.h"
 
+#include <string.h>
+
+#include "base/mem.h"
 #include "base/testing.h"
 #include "log/log_file.h"
 #include "log/log_fixture.h"
@@ -90,6 +93,27 @@ TEST(a_copy_whose_directory_somebody_removes_is_over)
     log_copy_take(copy, &source);
     CHECK_EQUAL(log_copy_step(copy, LOG_COPY_PIECE_BYTES, &bytes), ERR_CORRUPT);
     log_copy_free(copy);
+    fixture_free(&f);
+    fixture_deinit(&f);
+}
+
+TEST(what_recovery_set_aside_is_copied_too)
+{
+    static const char name[] = "00000000000000000000-61.rot";
+    struct fixture f;
+    fixture_init(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, BATCHES, 1, 100);
+    CHECK_EQUAL(log_file_replace(&f.m.env, "t-0", name, "rot", 3), ERR_OK);
+    struct log_copy *copy = log_copy_new(&f.m.env, NULL, "t-0-future");
+    CHECK_EQUAL(log_copy_begin(copy), ERR_OK);
+    copy_all(&f, copy);
+    log_copy_free(copy);
+    uint8_t *data = NULL;
+    size_t size = 0;
+    CHECK_EQUAL(log_file_read(&f.m.env, "t-0-future", name, 100, &data, &size), ERR_OK);
+    CHECK(size == 3 && memcmp(data, "rot", 3) == 0);
+    mem_free(data);
     fixture_free(&f);
     fixture_deinit(&f);
 }
