@@ -5,6 +5,7 @@
 #define REPLICA_CLEANER_PRIVATE_H
 
 #include "base/limits.h"
+#include "base/pacer.h"
 #include "log/cleaner_checkpoint.h"
 #include "log/log_cleaning.h"
 #include "replica/replica_cleaner.h"
@@ -56,8 +57,7 @@ struct replica_cleaner {
         *texts;          /* by directory; the worker's while it is busy; empty: not to be written */
     struct list closing; /* replica.link: wait for the next save */
     struct list closing_now; /* for the one under way */
-    _Atomic int64_t bytes_per_second;
-    _Atomic int64_t paid_until_ns; /* what was read and written is worth the time until then */
+    struct pacer pacer;      /* of all bytes that are read and written */
     struct cleaner_stats stats;
 };
 
@@ -72,7 +72,7 @@ void cleaner_run_start(struct replica_cleaner *cleaner, struct cleaner_entry *en
 /* It ends soon, in whatever way. */
 void cleaner_run_stop(struct cleaner_run *run);
 
-/* paid_until_ns is another now. */
+/* What it owes is another time now. */
 void cleaner_run_paid(struct cleaner_run *run);
 
 /* Called once by each run. */

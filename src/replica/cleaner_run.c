@@ -54,21 +54,6 @@ static void count(struct cleaner_run *run)
     *before = *now;
 }
 
-/* How long to wait for what was done since the last call. */
-static int64_t owed_ns(struct cleaner_run *run, int64_t bytes)
-{
-    int64_t now_ns = env_mono_ns(run->cleaner->set->env);
-    double cost = (double)bytes * 1e9 / (double)atomic_load(&run->cleaner->bytes_per_second);
-    int64_t cost_ns = cost < 1e18 ? (int64_t)cost : (int64_t)1e18;
-    _Atomic int64_t *paid = &run->cleaner->paid_until_ns;
-    int64_t until = atomic_load(paid);
-    int64_t next;
-    do
-        next = MIN(MAX(until, now_ns), (int64_t)1 << 61) + cost_ns;
-    while (!atomic_compare_exchange_weak(paid, &until, next));
-    return next - now_ns;
-}
-
 static void end_on_worker(struct cleaner_run *run, enum err e)
 {
     run->error = e;
@@ -134,7 +119,7 @@ static bool run_step(struct env_job *job)
         return false;
     }
     int64_t done = run->counted.bytes_read + run->counted.bytes_written - done_before;
-    if (owed_ns(run, done) < PAUSE_NS_MIN)
+    if (pacer_owe(&run->cleaner->pacer, done, env_mono_ns(run->cleaner->set->env)) < PAUSE_NS_MIN)
         return true;
     loop_post(run->cleaner->set->options.loop, &run->paused);
     return false;
@@ -152,7 +137,7 @@ static void resume(struct loop_timer *timer)
 static void wait_until_paid(struct cleaner_run *run)
 {
     loop_timer_start(run->cleaner->set->options.loop, &run->timer,
-                     atomic_load(&run->cleaner->paid_until_ns));
+                     pacer_paid_until_ns(&run->cleaner->pacer));
 }
 
 static void pause_on_loop(struct loop_task *task)

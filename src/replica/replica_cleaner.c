@@ -395,20 +395,10 @@ static struct cleaner_settings settings_of(const struct config_layers *layers)
     };
 }
 
-/* What is owed was reckoned by another rate. */
 static void set_rate(struct replica_cleaner *cleaner, int64_t bytes_per_second)
 {
-    int64_t before = atomic_exchange(&cleaner->bytes_per_second, bytes_per_second);
-    if (before == bytes_per_second)
+    if (!pacer_set_rate(&cleaner->pacer, bytes_per_second, env_mono_ns(cleaner->set->env)))
         return;
-    int64_t now_ns = env_mono_ns(cleaner->set->env);
-    int64_t until = atomic_load(&cleaner->paid_until_ns);
-    int64_t next;
-    do {
-        double owed_ns =
-            (double)MAX(until - now_ns, (int64_t)0) * (double)before / (double)bytes_per_second;
-        next = now_ns + (owed_ns < 1e18 ? (int64_t)owed_ns : (int64_t)1e18);
-    } while (!atomic_compare_exchange_weak(&cleaner->paid_until_ns, &until, next));
     LIST_FOR_EACH (node, &cleaner->entries) {
         struct cleaner_entry *entry = container_of(node, struct cleaner_entry, link);
         if (entry->run != NULL)
@@ -456,7 +446,7 @@ struct replica_cleaner *replica_cleaner_new(struct replica_set *set)
     cleaner->checkpoints = mem_alloc(set->options.dir_count * sizeof(*cleaner->checkpoints));
     cleaner->texts = mem_alloc(set->options.dir_count * sizeof(*cleaner->texts));
     cleaner->settings = settings_of(&set->layers);
-    atomic_init(&cleaner->bytes_per_second, cleaner->settings.bytes_per_second);
+    pacer_init(&cleaner->pacer, cleaner->settings.bytes_per_second);
     load_checkpoints(cleaner);
     return cleaner;
 }

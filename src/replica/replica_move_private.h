@@ -4,14 +4,14 @@
 #ifndef REPLICA_REPLICA_MOVE_PRIVATE_H
 #define REPLICA_REPLICA_MOVE_PRIVATE_H
 
+#include "base/pacer.h"
 #include "replica/replica_set_move.h"
 #include "replica/replica_set_private.h"
 
 struct replica_set_moves {
     struct list all; /* [set->monitor] of struct replica_move, as they came */
     uint32_t running;
-    _Atomic int64_t paid_until_ns; /* what was copied is worth the time until then */
-    _Atomic int64_t bytes_per_second;
+    struct pacer pacer;   /* of all bytes that are copied */
     struct map preferred; /* of struct preferred_dir */
     struct list found;    /* of struct found_copy */
 };

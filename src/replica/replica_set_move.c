@@ -218,24 +218,8 @@ static bool may_be_repeated(enum err e)
 
 static int64_t piece_bytes(const struct replica_move *move)
 {
-    int64_t part = atomic_load(&moves_of(move)->bytes_per_second) / PIECES_PER_SECOND;
+    int64_t part = pacer_rate(&moves_of(move)->pacer) / PIECES_PER_SECOND;
     return MIN(MAX(part, (int64_t)PIECE_BYTES_MIN), (int64_t)LOG_COPY_PIECE_BYTES);
-}
-
-/* Any thread. How long to wait for what was done since the last call. */
-static int64_t owed_ns(struct replica_move *move, int64_t bytes)
-{
-    int64_t now_ns = env_mono_ns(move->set->env);
-    int64_t rate = MAX(atomic_load(&moves_of(move)->bytes_per_second), (int64_t)1);
-    double cost = (double)bytes * 1e9 / (double)rate;
-    int64_t cost_ns = cost < 1e18 ? (int64_t)cost : (int64_t)1e18;
-    _Atomic int64_t *paid = &moves_of(move)->paid_until_ns;
-    int64_t until = atomic_load(paid);
-    int64_t next;
-    do
-        next = MIN(MAX(until, now_ns), (int64_t)1 << 61) + cost_ns;
-    while (!atomic_compare_exchange_weak(paid, &until, next));
-    return next - now_ns;
 }
 
 /* On a worker. ERR_AGAIN: a pause is owed. ERR_NOT_FOUND: little is missing. */
@@ -263,7 +247,10 @@ static enum err copy_piece(struct replica_move *move)
         move->has_source = false;
         return move->round_bytes <= CAUGHT_UP_BYTES ? ERR_NOT_FOUND : ERR_OK;
     }
-    return e == ERR_OK && owed_ns(move, bytes) >= PAUSE_NS_MIN ? ERR_AGAIN : e;
+    if (e != ERR_OK)
+        return e;
+    int64_t owed_ns = pacer_owe(&moves_of(move)->pacer, bytes, env_mono_ns(move->set->env));
+    return owed_ns >= PAUSE_NS_MIN ? ERR_AGAIN : ERR_OK;
 }
 
 static bool copy_on_worker(struct env_job *job)
@@ -293,6 +280,12 @@ static void pause_is_over(struct loop_timer *timer)
         copy(move);
 }
 
+static void wait_until_paid(struct replica_move *move)
+{
+    int64_t owed_ns = pacer_paid_until_ns(&moves_of(move)->pacer) - env_mono_ns(move->set->env);
+    wait_on_loop(move, MOVE_PAUSED, MAX(owed_ns, (int64_t)1), pause_is_over);
+}
+
 static void wait_for_room(struct replica_move *move, enum err e,
                           void (*again)(struct loop_timer *timer))
 {
@@ -312,10 +305,7 @@ static void copied_on_loop(struct loop_task *task)
     if (is_over(move))
         return;
     if (e == ERR_AGAIN)
-        wait_on_loop(move, MOVE_PAUSED,
-                     MAX(atomic_load(&moves_of(move)->paid_until_ns) - env_mono_ns(move->set->env),
-                         (int64_t)1),
-                     pause_is_over);
+        wait_until_paid(move);
     else if (may_be_repeated(e))
         wait_for_room(move, e, pause_is_over);
     else if (e == ERR_NOT_FOUND)
@@ -723,12 +713,11 @@ void replica_set_moves_follow(struct replica_set *set)
 {
     int64_t rate = config_layers_long(&set->layers,
                                       CONFIG_BROKER_REPLICA_ALTER_LOG_DIRS_IO_MAX_BYTES_PER_SECOND);
-    if (atomic_exchange(&set->moves->bytes_per_second, rate) == rate)
+    if (!pacer_set_rate(&set->moves->pacer, rate, env_mono_ns(set->env)))
         return;
-    atomic_store(&set->moves->paid_until_ns, 0); /* what was slow before owes nothing now */
     LIST_FOR_EACH (node, &set->moves->all) {
         struct replica_move *move = container_of(node, struct replica_move, link);
         if (move->phase == MOVE_PAUSED)
-            wait_on_loop(move, MOVE_PAUSED, 1, move->timer.fire);
+            wait_until_paid(move);
     }
 }

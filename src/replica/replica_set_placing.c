@@ -208,7 +208,7 @@ struct replica_set_moves *replica_set_moves_new(void)
     list_init(&moves->all);
     list_init(&moves->found);
     map_init(&moves->preferred);
-    atomic_init(&moves->bytes_per_second, INT64_MAX);
+    pacer_init(&moves->pacer, INT64_MAX);
     return moves;
 }
 
