@@ -428,9 +428,7 @@ enum err log_copy_step(struct log_copy *copy, int64_t bytes_max, int64_t *bytes)
     *bytes = 0;
     copy->blames_source = false;
     if (copy->at == copy->source.count)
-        return ERR_NOT_FOUND;
-    if (!copy->has_side_files)
-        return copy_side_files(copy);
+        return copy->has_side_files ? ERR_NOT_FOUND : copy_side_files(copy);
     enum err e = go_on(copy, MIN(bytes_max, (int64_t)LOG_COPY_PIECE_BYTES), bytes);
     if (e == ERR_NOT_FOUND)
         return ERR_CORRUPT; /* somebody has removed the directory */

@@ -717,7 +717,7 @@ void replica_set_moves_follow(struct replica_set *set)
         return;
     LIST_FOR_EACH (node, &set->moves->all) {
         struct replica_move *move = container_of(node, struct replica_move, link);
-        if (move->phase == MOVE_PAUSED)
-            wait_until_paid(move);
+        if (move->phase == MOVE_PAUSED && move->timer.fire == pause_is_over)
+            wait_until_paid(move); /* else its directory is still to be made */
     }
 }
