@@ -269,9 +269,11 @@ static enum err copy_small(struct log_copy *copy, const char *from_dir, const ch
     uint8_t *data = NULL;
     size_t size = 0;
     enum err e = log_file_read(copy->env, from_dir, name, SMALL_FILE_BYTES_MAX, &data, &size);
+    if (e == ERR_NOT_FOUND)
+        return ERR_OK;
     copy->blames_source = e != ERR_OK && e != ERR_NO_MEMORY;
     if (e != ERR_OK)
-        return e == ERR_NOT_FOUND ? ERR_OK : e;
+        return e;
     e = log_file_replace(copy->env, copy->home->dir, name, data, size);
     mem_free(data);
     return e;
@@ -314,7 +316,6 @@ static enum err finish_item(struct log_copy *copy, struct copied *item,
         e = copy_small_of(copy, item, LOG_FILE_SNAPSHOT);
     if (e != ERR_OK)
         return e;
-    copy->blames_source = false;
     for (int kind = LOG_FILE_LOG; kind < SEGMENT_FILES && e == ERR_OK && !CANARY(MOVE_WITHOUT_SYNC);
          kind++)
         e = sync_there(item, (enum log_file_kind)kind);
@@ -504,7 +505,6 @@ enum err log_copy_seal(struct log_copy *copy, const char *epochs_text, size_t ep
         e = finish_item(copy, item_of(copy, last), &last->tail);
     if (e == ERR_OK)
         e = copy_small(copy, from_dir, "partition.metadata");
-    copy->blames_source = copy->blames_source && e != ERR_OK;
     if (e == ERR_OK)
         e = log_file_replace(copy->env, copy->home->dir, "leader-epoch-checkpoint", epochs_text,
                              epochs_size);

@@ -36,17 +36,13 @@ struct found_copy {
     char topic[];
 };
 
-static uint64_t preferred_hash(const struct replica_set *set, const char *topic, int32_t index)
-{
-    return hash_bytes(set->found_seed, topic, strlen(topic)) ^ hash_u64((uint64_t)index);
-}
-
 /* ---- where partitions are made */
 
 static struct preferred_dir *find_preferred(const struct replica_set *set, const char *topic,
                                             int32_t index)
 {
-    struct map_node *node = map_first(&set->moves->preferred, preferred_hash(set, topic, index));
+    struct map_node *node =
+        map_first(&set->moves->preferred, replica_set_name_hash(set, topic, index));
     for (; node != NULL; node = map_next_same(node)) {
         struct preferred_dir *preferred = container_of(node, struct preferred_dir, node);
         if (preferred->index == index && strcmp(preferred->topic, topic) == 0)
@@ -66,7 +62,7 @@ void replica_set_prefer_dir(struct replica_set *set, const char *topic, int32_t 
         preferred = mem_alloc(sizeof(*preferred) + size);
         preferred->index = index;
         memcpy(preferred->topic, topic, size);
-        map_insert(map, &preferred->node, preferred_hash(set, topic, index));
+        map_insert(map, &preferred->node, replica_set_name_hash(set, topic, index));
     }
     preferred->dir = dir;
 }

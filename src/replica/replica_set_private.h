@@ -133,6 +133,9 @@ void replica_set_note_dir_error(struct replica_set *set, size_t dir, enum err e,
 /* Remembers why it is compacted no more, for who asks; NULL: that is over. */
 void replica_note_uncleanable(struct replica *replica, const char *why);
 
+/* For maps by topic name: clients choose the names. Once replica_set_scan has drawn the seed. */
+uint64_t replica_set_name_hash(const struct replica_set *set, const char *topic, int32_t index);
+
 /* Where a partition's directory was found at start; SIZE_MAX: nowhere. */
 size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);
 void replica_set_scan(struct replica_set *set);

@@ -34,15 +34,14 @@ struct scan {
     size_t dir;
 };
 
-/* Clients choose the names. */
-static uint64_t found_hash(const struct replica_set *set, const char *topic, int32_t index)
+uint64_t replica_set_name_hash(const struct replica_set *set, const char *topic, int32_t index)
 {
     return hash_bytes(set->found_seed, topic, strlen(topic)) ^ hash_u64((uint64_t)index);
 }
 
 static struct found_dir *found_find(const struct replica_set *set, const char *topic, int32_t index)
 {
-    struct map_node *node = map_first(&set->found_map, found_hash(set, topic, index));
+    struct map_node *node = map_first(&set->found_map, replica_set_name_hash(set, topic, index));
     for (; node != NULL; node = map_next_same(node)) {
         struct found_dir *found = container_of(node, struct found_dir, node);
         if (found->index == index && strcmp(found->topic, topic) == 0)
@@ -66,7 +65,7 @@ static void scan_found(void *arg, const char *topic, int32_t partition)
     found->index = partition;
     memcpy(found->topic, topic, size);
     list_push_back(&set->found, &found->link);
-    map_insert(&set->found_map, &found->node, found_hash(set, found->topic, partition));
+    map_insert(&set->found_map, &found->node, replica_set_name_hash(set, found->topic, partition));
 }
 
 static void scan_future(void *arg, const char *name, const char *topic, int32_t partition)
