@@ -428,6 +428,8 @@ static enum err call_disk(struct env *e_, const struct name_call *call)
     if (fails && sim_percent(env->sim, 50))
         return ERR_IO;
     enum err e = call->run(env->disk, call);
+    if (e == ERR_NO_SPACE)
+        sim_count(env->sim, SIM_FAULT_DISK_FULL);
     sim_trace_line(env->sim, call->what, (uint64_t)e, call->path);
     if (e == ERR_OK && is_going_over(call))
         sim_count(env->sim, SIM_FAULT_MOVE);

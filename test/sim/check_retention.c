@@ -42,7 +42,8 @@ void check_retention_at_end(struct history *h)
     for (uint32_t i = 0; i < h->partition_count; i++) {
         const struct history_partition *p = &h->partitions[i];
         bool is_cut = p->log_start > p->trim_asked;
-        if (p->retention_bytes <= 0 || p->audit_end < 0 || !is_cut)
+        bool has_lost = !p->is_durable && p->generation > 0; /* what it had counted */
+        if (p->retention_bytes <= 0 || p->audit_end < 0 || !is_cut || has_lost)
             continue;
         int64_t bytes = 0;
         for (int64_t offset = p->log_start; offset < p->audit_count; offset++) {

@@ -449,6 +449,21 @@ TEST(retention_that_leaves_too_few_bytes_is_flagged)
     }
 }
 
+TEST(retention_may_have_counted_what_a_power_cut_took_from_a_cache_topic)
+{
+    for (uint32_t generation = 0; generation < 2; generation++) {
+        struct fixture f = fixture_with_age(0);
+        struct history_partition *p = &f.h.partitions[f.cached];
+        p->retention_bytes = 1000;
+        p->log_start = 1;
+        p->audit_end = 1;
+        p->generation = generation;
+        check_retention_at_end(&f.h);
+        CHECK(f.h.has_failed == (generation == 0));
+        history_deinit(&f.h);
+    }
+}
+
 TEST(files_that_should_have_gone_are_flagged)
 {
     static struct history_files files;
