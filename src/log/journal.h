@@ -192,10 +192,14 @@ bool journal_replayed(struct journal *j, struct journal_client *client);
 uint64_t journal_generation(const struct journal *j);
 
 /* All partitions that are known were opened, or could not be: entries of others are void.
- * `is_known` is asked for each partition with entries left. */
+ * `is_known` is asked for each partition with entries left. Again, whenever one is known no more.
+ */
 void journal_settle(struct journal *j,
                     bool (*is_known)(void *arg, struct uuid topic_id, int32_t partition),
                     void *arg);
+
+/* Are there entries whose partitions could not be opened yet? (cheap) */
+bool journal_waits(const struct journal *j);
 
 /* ---- flattening (klamm log flatten) */
 

@@ -406,19 +406,26 @@ void journal_settle(struct journal *j,
     mem_free(keys);
     monitor_enter(&j->monitor);
     size_t waiting = j->left.count;
+    bool is_news = waiting > 0 && waiting != j->left_told;
+    j->left_told = waiting;
     bool submit = end_replay(j);
     monitor_leave(&j->monitor);
     if (dropped > 0)
         log_warn(j->env,
                  "%s: the journal has commits of %zu partitions that are not known: dropped",
                  j->dir, dropped);
-    if (waiting > 0)
+    if (is_news)
         log_warn(j->env,
                  "%s: the journal waits for %zu partitions that could not be opened; until then "
                  "every commit syncs its own segment",
                  j->dir, waiting);
     if (submit)
         env_submit(j->env, &j->job);
+}
+
+bool journal_waits(const struct journal *j)
+{
+    return journal_state(j) == JOURNAL_REPLAYING;
 }
 
 void journal_each_left(struct journal *j,

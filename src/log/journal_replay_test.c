@@ -278,6 +278,27 @@ TEST(a_clean_stop_while_one_waits_keeps_its_entries)
     end(&s);
 }
 
+TEST(a_partition_that_is_deleted_before_it_could_be_opened_is_not_waited_for)
+{
+    struct place s;
+    begin(&s, 4);
+    bench_drop(&s.b);
+    lose(&s, 0, segment_size(&s));
+    CHECK_EQUAL(bench_open_journal(&s.b), ERR_OK);
+    CHECK_EQUAL(member_open(&s.b.members[0]), ERR_OK);
+    bench_settle(&s.b);
+    bench_settle(&s.b);
+    CHECK(journal_waits(s.b.journal));
+    CHECK_EQUAL(s.m.log_lines[LOG_WARN], 1); /* told once */
+    s.b.member_count = 1;
+    bench_settle(&s.b);
+    bench_run(&s.b);
+    CHECK(!journal_waits(s.b.journal) && journal_is_ready(s.b.journal));
+    CHECK_EQUAL(bench_close(&s.b), ERR_OK);
+    bench_drop(&s.b);
+    end(&s);
+}
+
 TEST(a_cut_while_another_waits_is_durable)
 {
     struct place s;

@@ -429,6 +429,8 @@ void replica_set_follow_end(struct replica_set *set)
     opening_progress_end(&set->progress);
     if (follow.is_first)
         replica_set_moves_resume(set, follow.after);
+    else if (!follow.is_stopping) /* what could not be opened may have been deleted */
+        replica_set_settle_journals(set);
     image_unref(follow.after);
     if (follow.is_stopping)
         follow.closed(follow.arg, follow.error);

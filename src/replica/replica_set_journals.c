@@ -88,7 +88,7 @@ static bool is_known(void *arg, struct uuid topic_id, int32_t partition)
 void replica_set_settle_journals(struct replica_set *set)
 {
     for (size_t i = 0; i < set->options.dir_count; i++) {
-        if (journal_of(set, i) != NULL)
+        if (journal_of(set, i) != NULL && journal_waits(journal_of(set, i)))
             journal_settle(journal_of(set, i), is_known,
                            &(struct settling){set, set->options.dirs[i]});
     }
