@@ -8,6 +8,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
+
 #include "base/macros.h"
 
 enum err {
@@ -32,6 +34,12 @@ enum err {
     ERR_STALE,       /* an older epoch or generation than what is here */
     ERR_COUNT
 };
+
+/* For want of room or of descriptors: the same call may go well later, and nothing is lost. */
+static inline bool err_may_pass(enum err e)
+{
+    return e == ERR_NO_SPACE || e == ERR_FULL;
+}
 
 /* "ERR_IO" and so on; a static string. */
 const char *err_name(enum err e);

@@ -70,6 +70,7 @@ static enum err prepare_dir(struct broker *broker, struct log_dir *dir, struct s
 {
     struct journal_options journal = {.bytes = broker->config->journal_bytes,
                                       .after_commits = broker->config->journal_after_commits,
+                                      .held_bytes = broker->config->journal_held_bytes,
                                       .stats = &broker->journal_stats};
     enum err e = log_dir_sweep(dir);
     if (e == ERR_OK)

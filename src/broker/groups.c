@@ -121,7 +121,7 @@ static enum err read_range(struct group_home *home, const struct log_range *rang
         if (home->load_data == NULL)
             return ERR_NO_MEMORY;
     }
-    enum err e = env_file_read(range->file, home->load_data, want, range->pos, ENV_WAIT, &got);
+    enum err e = log_range_read(range, home->load_data, want, &got);
     return e == ERR_OK && got == 0 ? ERR_CORRUPT : e == ERR_OK ? replay_range(home, got) : e;
 }
 
@@ -150,10 +150,10 @@ static enum err load_piece(struct group_home *home, bool *is_done)
         return e;
     if (result.hole_end >= 0) /* what compaction left may end before the high watermark */
         home->load_offset = result.hole_end;
-    if (result.range.file == NULL)
+    if (result.range.len == 0)
         return result.hole_end >= 0 ? ERR_OK : ERR_CORRUPT;
     e = read_range(home, &result.range);
-    env_file_unref(result.range.file);
+    log_range_release(&result.range);
     return e;
 }
 

@@ -197,7 +197,7 @@ static enum err read_part(struct fetch_op *op, struct fetch_part *part, enum env
         op->has_error = true;
     op->has_more |= part->result.has_more || is_bounded;
     op->found_bytes += part->result.range.len;
-    op->found_files += part->result.range.len > 0;
+    op->found_files += part->result.range.file != NULL;
     return ERR_OK;
 }
 

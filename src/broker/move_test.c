@@ -99,13 +99,11 @@ static void check_all(struct moving *t)
         struct partition_read_result result;
         CHECK_EQUAL(partition_read(p, &read, ENV_WAIT, &result), ERR_OK);
         CHECK_EQUAL(result.error, KERR_NONE);
-        CHECK(result.range.file != NULL && result.range.len >= BATCH_HEADER_BYTES);
+        CHECK(result.range.len >= BATCH_HEADER_BYTES);
         uint8_t head[BATCH_HEADER_BYTES];
         struct batch_header header;
         size_t got = 0;
-        CHECK_EQUAL(
-            env_file_read(result.range.file, head, sizeof(head), result.range.pos, ENV_WAIT, &got),
-            ERR_OK);
+        CHECK_EQUAL(log_range_read(&result.range, head, sizeof(head), &got), ERR_OK);
         CHECK(batch_header_read(head, got, &header));
         CHECK_EQUAL(header.base_offset, offset);
         offset = batch_last_offset(&header) + 1;

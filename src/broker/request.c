@@ -26,7 +26,11 @@ static void add_parts(struct net_request *net, const struct wire_writer *w)
         const struct log_range *range = hole->ref;
         ASSERT(range->len == hole->len);
         net_request_add_bytes(net, w->data + pos, hole->pos - pos);
-        net_request_add_file(net, range->file, range->pos, (size_t)range->len);
+        if (range->file != NULL)
+            net_request_add_file(net, range->file, range->pos, (size_t)range->len);
+        else
+            net_request_add_slice(net,
+                                  iobuf_slice(range->held.buf, range->held.data, range->held.len));
         pos = hole->pos;
     }
     if (w->size > pos)

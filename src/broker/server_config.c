@@ -165,6 +165,7 @@ static void read_numbers(struct server_config_loader *l)
     c->recovery_threads = (int)number_of(l, CONFIG_BROKER_NUM_RECOVERY_THREADS_PER_DATA_DIR);
     c->journal_bytes = number_of(l, CONFIG_BROKER_KLAMM_JOURNAL_BYTES);
     c->journal_after_commits = (uint32_t)number_of(l, CONFIG_BROKER_KLAMM_JOURNAL_AFTER_COMMITS);
+    c->journal_held_bytes = (uint32_t)number_of(l, CONFIG_BROKER_KLAMM_JOURNAL_HELD_BYTES);
     c->open_files_max = (int)number_of(l, CONFIG_BROKER_KLAMM_OPEN_FILES_MAX);
     c->memory_bytes_max = number_of(l, CONFIG_BROKER_KLAMM_MEMORY_MAX);
     c->request_bytes_max = number_of(l, CONFIG_BROKER_SOCKET_REQUEST_MAX_BYTES);

@@ -50,6 +50,7 @@ struct server_config {
     int disk_workers;
     int64_t journal_bytes;
     uint32_t journal_after_commits;
+    uint32_t journal_held_bytes;
     int recovery_threads; /* a log directory */
     int open_files_max;   /* 0: derived, see descriptors.h */
     int64_t memory_bytes_max;

@@ -411,6 +411,10 @@ static double plain_value(const struct page *page, enum metric metric)
         return (double)load(&page->journal->groups);
     case METRIC_JOURNAL_ENTRIES_TOTAL:
         return (double)load(&page->journal->entries);
+    case METRIC_JOURNAL_HELD_TOTAL:
+        return (double)load(&page->journal->held);
+    case METRIC_JOURNAL_HELD_BYTES:
+        return (double)page->files.behind;
     case METRIC_JOURNAL_WRITTEN_BYTES_TOTAL:
         return (double)load(&page->journal->written_bytes);
     case METRIC_JOURNAL_STRAIGHT_TOTAL:

@@ -38,6 +38,7 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_FAULT_COMPACTION] = "compaction",
         [SIM_FAULT_JOURNAL_ROTATION] = "journal rotation",
         [SIM_FAULT_JOURNAL_REPLAY] = "journal replay",
+        [SIM_FAULT_HELD] = "held commit",
         [SIM_FAULT_DIE_OPENING] = "die opening",
         [SIM_FAULT_DIE_ROLLING] = "die rolling",
         [SIM_FAULT_DIE_RETIRING] = "die retiring",

@@ -55,6 +55,7 @@ enum sim_fault {
     SIM_FAULT_COMPACTION,       /* of one log, to its end */
     SIM_FAULT_JOURNAL_ROTATION, /* a journal left one half for the other */
     SIM_FAULT_JOURNAL_REPLAY,   /* commits that a journal had and the segments had not */
+    SIM_FAULT_HELD,             /* commits whose segment was written later than their journal */
     SIM_FAULT_DIE_OPENING,      /* crashes of a broker that was not ready again */
     SIM_FAULT_DIE_ROLLING,      /* crashes soon after a segment was begun */
     SIM_FAULT_DIE_RETIRING,     /* crashes while old segments were renamed or unlinked */

@@ -3,6 +3,7 @@
 #include "log/file_cache.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "env/monitor.h"
 
@@ -22,6 +23,7 @@ struct file_cache {
     uint64_t opened;
     uint64_t evicted;
     uint64_t exhausted;
+    _Atomic int64_t behind;
 };
 
 /* What one move of the hand gave: files to be closed, or one to be synced first. */
@@ -49,6 +51,7 @@ struct file_cache *file_cache_new(uint32_t open_max)
     monitor_init(&cache->monitor, MONITOR_LOG_FILES);
     list_init(&cache->ring);
     cache->open_max = open_max;
+    atomic_init(&cache->behind, 0);
     return cache;
 }
 
@@ -68,6 +71,7 @@ void file_cache_unref(struct file_cache *cache)
     if (before > 1)
         return;
     ASSERT(list_is_empty(&cache->ring) && cache->open == 0);
+    ASSERT(atomic_load(&cache->behind) == 0);
     monitor_deinit(&cache->monitor);
     mem_free(cache);
 }
@@ -81,6 +85,7 @@ void file_cache_stats(struct file_cache *cache, struct file_cache_stats *out)
         .opened = cache->opened,
         .evicted = cache->evicted,
         .exhausted = cache->exhausted,
+        .behind = atomic_load_explicit(&cache->behind, memory_order_relaxed),
     };
     monitor_leave(&cache->monitor);
 }
@@ -360,4 +365,27 @@ bool file_cache_close_idle(struct file_cache *cache)
         catch_finish(&caught);
     }
     return file_cache_is_used(cache);
+}
+
+/* ---- memory for what is written later */
+
+bool file_cache_take_behind(struct file_cache *cache, size_t bytes)
+{
+    if (cache == NULL)
+        return true;
+    int64_t before =
+        atomic_fetch_add_explicit(&cache->behind, (int64_t)bytes, memory_order_relaxed);
+    if (before + (int64_t)bytes <= LIMIT_BEHIND_BYTES)
+        return true;
+    file_cache_give_behind(cache, bytes);
+    return false;
+}
+
+void file_cache_give_behind(struct file_cache *cache, size_t bytes)
+{
+    if (cache == NULL)
+        return;
+    int64_t before =
+        atomic_fetch_sub_explicit(&cache->behind, (int64_t)bytes, memory_order_relaxed);
+    ASSERT(before >= (int64_t)bytes);
 }

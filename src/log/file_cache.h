@@ -50,6 +50,7 @@ struct file_cache_stats {
     uint64_t opened;    /* files that were opened */
     uint64_t evicted;   /* files that were closed to make room */
     uint64_t exhausted; /* how often the system had no descriptor left */
+    int64_t behind;     /* bytes of memory for what is to be written later (segment_behind.h) */
 };
 
 /* Counted; one reference. The bound is at least 1. */
@@ -81,5 +82,11 @@ bool file_cache_close_idle(struct file_cache *cache);
 
 /* Is something open? */
 bool file_cache_is_used(struct file_cache *cache);
+
+/* Memory for bytes that are to be written to some file of the cache later: false, and nothing is
+ * taken, when that would be more than LIMIT_BEHIND_BYTES for all. What was taken is given back.
+ * Cheap. */
+bool file_cache_take_behind(struct file_cache *cache, size_t bytes) MUST_USE;
+void file_cache_give_behind(struct file_cache *cache, size_t bytes);
 
 #endif

@@ -585,7 +585,14 @@ bool journal_add(struct journal *j, struct journal_entry *entry, const struct lo
     monitor_leave(&j->monitor);
     if (submit)
         env_submit(j->env, &j->job);
+    if (is_taken && commit->is_held)
+        atomic_fetch_add_explicit(&j->options.stats->held, 1, memory_order_relaxed);
     return is_taken;
+}
+
+size_t journal_held_max(const struct journal *j)
+{
+    return journal_is_ready(j) ? j->options.held_bytes : 0;
 }
 
 /* ---- cuts and departures */

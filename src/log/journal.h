@@ -4,8 +4,8 @@
  * together by one fdatasync. docs/formats.md has the files, docs/decisions/010 the figures.
  *
  * The good case: a partition's job runs on the journal's (journal_submit). It writes its
- * batches into the segment (page cache), then adds them to the group that is being
- * filled (journal_add). When all jobs that waited have run, the group is written into the
+ * batches into the segment (page cache), or holds them for that, then adds them to the group that
+ * is being filled (journal_add). When all jobs that waited have run, the group is written into the
  * half in use and synced; each entry's `done` is called, and the next round begins.
  *
  * A half that is full is left for the other one. Every partition with entries in it is then
@@ -44,6 +44,7 @@ enum { JOURNAL_HALVES = 2 };
 struct journal_stats {
     _Atomic uint64_t groups;
     _Atomic uint64_t entries;
+    _Atomic uint64_t held; /* entries whose batches were not written into their segment at once */
     _Atomic uint64_t written_bytes; /* with what fills up pages */
     _Atomic uint64_t straight;      /* small commits that had to sync their segment */
     _Atomic uint64_t rotations;
@@ -56,6 +57,7 @@ struct journal_options {
     struct uuid directory_id;
     int64_t bytes;          /* of both halves together; 0: there is to be none */
     uint32_t after_commits; /* so many small commits make the files; 0: the first */
+    uint32_t held_bytes;    /* of a partition may wait to be written into its segment; 0: none */
     bool was_clean;         /* the last stop was clean: what is there is void */
     struct journal_stats *stats;
 };
@@ -121,6 +123,10 @@ bool journal_submit(struct journal *j, struct env_job *job);
  * False: not now, or never: sync the segment. *begins_cover: one begins for the client. */
 bool journal_add(struct journal *j, struct journal_entry *entry, const struct log_commit *commit,
                  bool *begins_cover);
+
+/* So many bytes of a partition may be held (partition_log_write): only of commits that it takes,
+ * which it keeps until the segment is synced (journal_flushed). Cheap. */
+size_t journal_held_max(const struct journal *j);
 
 /* The client's log will be cut at this offset: appends at or behind it are void, with the next
  * group that has room. Before: partition_log_flush, else a crash that comes between leaves holes.

@@ -249,23 +249,30 @@ static enum member_way commit_failed(struct member *m, enum err e)
     return WAY_FAILED;
 }
 
-enum member_way member_commit(struct member *m)
+static enum err write_and_journal(struct member *m)
 {
     struct journal *j = m->bench->journal;
     bool begins = false;
-    ASSERT(!m->is_waiting && !m->is_closed);
-    log_commit_init(&m->commit);
-    partition_log_take(m->log, &m->commit, false, env_wall_ms(m->bench->env));
+    bool is_small = partition_log_may_journal(m->log, &m->commit);
+    m->commit.held_max = partition_log_may_hold(m->log, &m->commit) ? journal_held_max(j) : 0;
     enum err e = partition_log_write(m->log, &m->commit);
     if (e != ERR_OK)
-        return commit_failed(m, e);
-    m->is_waiting = partition_log_may_journal(m->log, &m->commit);
-    bool is_small = m->is_waiting;
-    if (m->is_waiting)
-        m->is_waiting = journal_add(j, &m->entry, &m->commit, &begins);
+        return e;
+    m->is_waiting = is_small && journal_add(j, &m->entry, &m->commit, &begins);
     m->covers += begins;
     if (is_small && !m->is_waiting)
         journal_note_small(j);
+    return !m->is_waiting && m->commit.is_held ? partition_log_unhold(m->log, &m->commit) : ERR_OK;
+}
+
+enum member_way member_commit(struct member *m)
+{
+    ASSERT(!m->is_waiting && !m->is_closed);
+    log_commit_init(&m->commit);
+    partition_log_take(m->log, &m->commit, false, env_wall_ms(m->bench->env));
+    enum err e = write_and_journal(m);
+    if (e != ERR_OK)
+        return commit_failed(m, e);
     partition_log_publish_written(m->log, &m->commit);
     fixture_free_appends(&m->commit.appends);
     if (m->is_waiting)
@@ -294,7 +301,12 @@ void member_flush(struct member *m)
         return;
     m->wants_flush = false;
     struct log_position durable;
-    if (partition_log_flush(m->log, &durable) != ERR_OK) {
+    enum err e = partition_log_flush(m->log, &durable);
+    if (e == ERR_NO_SPACE) {
+        m->wants_flush = true; /* once more, as housekeeping would */
+        return;
+    }
+    if (e != ERR_OK) {
         m->is_failed = true;
         journal_fail(m->bench->journal);
         return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * journal_job: round by round, what the journal does on a disk worker:
- *   1. the jobs that wait run: they write their segments and add to the group;
+ *   1. the jobs that wait run: they write into their segments, or hold that, and add to the group;
  *   2. the group is written into the half in use, and synced;
  *   3. each entry is told; those of a void entry are released;
  *   4. where a half was left, its partitions are asked to sync their segments.

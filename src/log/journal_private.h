@@ -87,7 +87,7 @@ struct journal {
 
     /* What an unclean stop left: struct journal_left, by partition. */
     struct map left;
-    size_t left_told;    /* so many of them are known, and could not be opened, as it was logged */
+    size_t left_told;   /* so many of them are known, and could not be opened, as it was logged */
     uint64_t hash_seed; /* [fixed] */
 };
 

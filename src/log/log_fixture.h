@@ -10,6 +10,8 @@
 #include "env/mem_env.h"
 #include "log/partition_log.h"
 
+enum { FIXTURE_GENERATION = 2 }; /* of the journal that there seems to be */
+
 struct fixture_batch {
     int32_t records;
     size_t payload; /* bytes of each value */
@@ -37,6 +39,7 @@ struct fixture {
     int64_t log_start;
     bool was_clean;
     int32_t leader_epoch;
+    size_t held_max; /* for commits: as if a journal took what is held */
 };
 
 void fixture_init(struct fixture *f);

@@ -98,6 +98,7 @@ enum err fixture_append(struct fixture *f, const struct fixture_batch *batch)
     struct log_append *append = mem_alloc(sizeof(*append));
     list_init(&append->link);
     append->bytes = fixture_bytes(batch);
+    append->wants_sync = partition_log_config(f->log)->ack_disk;
     bool is_whole = batch_header_read(append->bytes.data, append->bytes.len, &append->header);
     ASSERT(is_whole);
     enum err e = partition_log_assign(f->log, append, f->leader_epoch, env_wall_ms(&f->m.env));
@@ -122,13 +123,16 @@ enum err fixture_commit(struct fixture *f, bool force_sync)
     struct log_commit commit;
     log_commit_init(&commit);
     partition_log_take(f->log, &commit, force_sync, env_wall_ms(&f->m.env));
+    commit.held_max = partition_log_may_hold(f->log, &commit) ? f->held_max : 0;
     enum err e = partition_log_write(f->log, &commit);
     if (e == ERR_OK) {
         partition_log_publish_written(f->log, &commit);
         fixture_free_appends(&commit.appends);
-        if (commit.sync)
+        if (commit.is_held)
+            partition_log_publish_journaled(f->log, &commit, FIXTURE_GENERATION);
+        else if (commit.sync)
             e = partition_log_sync(f->log, &commit);
-        if (commit.sync && e == ERR_OK)
+        if (commit.sync && !commit.is_held && e == ERR_OK)
             partition_log_publish_durable(f->log, &commit);
     }
     if (e != ERR_OK)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "log/log_segment_view.h"
 #include "log/partition_log_private.h"
+#include "log/segment_behind.h"
 
 void partition_log_copy_source(struct partition_log *log, struct log_segments *out)
 {
@@ -58,13 +59,14 @@ static void forget_unsynced(struct partition_log *log)
     log->active_is_unsynced = false;
     log->dir_is_unsynced = false;
     log->was_taken_back = false;
+    log->needs_cut = false; /* what is behind the end was not copied */
     log->is_as_stopped = false;
 }
 
 void partition_log_move_publish(struct partition_log *log, struct log_moving *moving)
 {
     ASSERT(moving->count == log->segment_count && !log->is_taken);
-    ASSERT(!partition_log_is_journaled(log));
+    ASSERT(!partition_log_is_journaled(log) && !segment_is_behind(log->active));
     for (uint32_t i = 0; i < moving->count; i++) {
         ASSERT(log->segments[i] == moving->olds[i]);
         ASSERT(log->segments[i]->tail.size == moving->made[i]->tail.size);

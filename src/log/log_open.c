@@ -312,6 +312,8 @@ static struct partition_log *log_blank(struct env *env, const struct log_open_op
     log->env = env;
     log->home = log_home_new(env, options->files, options->dir);
     log->config = *options->config;
+    log->held = log_nothing_held;
+    log->writer_held = log_nothing_held;
     list_init(&log->pending);
     list_init(&log->unsynced);
     leader_epochs_init(&log->epochs);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "log/log_segment_view.h"
 #include "log/partition_log_private.h"
+#include "log/segment_behind.h"
 
 /* Readable bytes of a segment below a limit; *seeks: only a bound, the limit's place is not known.
  */
@@ -42,6 +43,24 @@ static void give_hint(const struct partition_log *log, int64_t offset, struct lo
     ASSERT(offset <= batch->offset + batch->last_offset_delta);
 }
 
+/* A view ends where the bytes begin that are held, or begins there. */
+static void end_before_held(const struct partition_log *log, int64_t offset,
+                            const struct log_position *limit, struct log_view *view)
+{
+    const struct log_held *held = &log->held;
+    if (view->segment == log_last_segment(log))
+        view->index_count = MIN(view->index_count, held->index_count);
+    if (held->at.segment_base != view->segment->base_offset || offset >= held->at.offset)
+        return;
+    view->is_filed = true;
+    view->end_pos = MIN(view->end_pos, held->at.pos);
+    if (limit->offset < held->at.offset)
+        return;
+    view->end_offset = held->at.offset;
+    view->seeks_end = false;
+    view->is_last = view->is_last && limit->offset == held->at.offset;
+}
+
 enum err partition_log_view(struct partition_log *log, int64_t offset,
                             const struct log_position *limit, struct log_view *out)
 {
@@ -68,6 +87,7 @@ enum err partition_log_view(struct partition_log *log, int64_t offset,
     view.index_count = seg->tail.index_count;
     view.cuts = atomic_load_explicit(&seg->cuts, memory_order_relaxed);
     view.segment = segment_ref(seg);
+    end_before_held(log, offset, limit, &view);
     view.resume_pos = segment_resume_find(seg, offset);
     if (view.resume_pos >= view.end_pos)
         view.resume_pos = 0; /* a damaged header misled the one who came there */
@@ -153,35 +173,110 @@ static bool was_cut_since(const struct log_view *view)
     return atomic_load(&view->segment->cuts) != view->cuts;
 }
 
-enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
-                       bool whole_first, enum env_read_mode mode, struct log_range *out)
+struct log_wanted {
+    int64_t offset;
+    int64_t bytes_max;
+    bool whole_first;
+};
+
+/* ---- in what is held */
+
+/* What of it this reader may see, when the limit's place is not known: the batches that end at or
+ * below it. */
+static size_t held_end(const struct log_view *view, const uint8_t *data, size_t len)
 {
-    ASSERT(view->segment != NULL);
-    ASSERT(bytes_max >= 0);
-    ASSERT(offset < view->end_offset);
-    struct segment_place first;
-    int64_t end_pos;
-    enum err e = find_range(view, offset, mode, &first, &end_pos);
-    if (was_cut_since(view) && e != ERR_AGAIN)
-        return ERR_STALE;
-    if (e == ERR_NOT_FOUND && (view->seeks_end || view->may_have_hole)) {
-        *out =
-            (struct log_range){.base_offset = -1, .next_offset = -1, .is_hole = !view->seeks_end};
+    struct batch_walk walk = {.pos = data, .left = len};
+    struct batch_header header;
+    const uint8_t *batch;
+    while (view->seeks_end && batch_next(&walk, &header, &batch) == ERR_OK) {
+        if (batch_last_offset(&header) >= view->end_offset)
+            return (size_t)(batch - data);
+    }
+    return len;
+}
+
+/* ERR_NOT_FOUND: it lies before, in the file. */
+static enum err find_held(const struct log_view *view, const struct segment_held *held,
+                          int64_t offset, struct log_range *out)
+{
+    int64_t readable = MIN((int64_t)held->bytes.len, view->end_pos - held->pos);
+    if (readable <= 0)
+        return ERR_NOT_FOUND;
+    const uint8_t *data = held->bytes.data;
+    struct batch_header header;
+    if (batch_header_read(data, (size_t)readable, &header) && header.base_offset > offset)
+        return ERR_NOT_FOUND;
+    size_t end = held_end(view, data, (size_t)readable);
+    struct batch_walk walk = {.pos = data, .left = end};
+    const uint8_t *batch;
+    while (batch_next(&walk, &header, &batch) == ERR_OK) {
+        if (batch_last_offset(&header) < offset)
+            continue;
+        *out = (struct log_range){
+            .pos = held->pos + (batch - data),
+            .len = (int64_t)end - (batch - data),
+            .first_batch_bytes = (int64_t)batch_size(&header),
+            .base_offset = header.base_offset,
+            .next_offset = -1,
+        };
         return ERR_OK;
     }
-    if (e == ERR_NOT_FOUND)
-        return ERR_CORRUPT;
+    *out = (struct log_range){.base_offset = -1, .next_offset = -1};
+    return view->seeks_end ? ERR_OK : ERR_CORRUPT; /* none that is wholly below the limit */
+}
+
+static int64_t fitting(const struct log_range *range, const struct log_wanted *wanted)
+{
+    int64_t len = MIN(wanted->bytes_max, range->len);
+    if (len < range->first_batch_bytes)
+        len = wanted->whole_first ? range->first_batch_bytes : 0;
+    return len;
+}
+
+/* ERR_NOT_FOUND: the file has it; *filed is the view of that. */
+static enum err find_behind(const struct log_view *view, const struct log_wanted *wanted,
+                            struct log_view *filed, struct log_range *out)
+{
+    struct segment_held held;
+    *filed = *view;
+    if (view->is_filed || !segment_is_behind(view->segment))
+        return ERR_NOT_FOUND;
+    segment_held_take(view->segment, &held);
+    if (held.bytes.len == 0)
+        return ERR_NOT_FOUND;
+    enum err e = find_held(view, &held, wanted->offset, out);
+    if (e == ERR_OK && out->len > 0) {
+        out->len = fitting(out, wanted);
+        if (out->len > 0)
+            out->held = iobuf_slice(held.bytes.buf, held.bytes.data + (out->pos - held.pos),
+                                    (size_t)out->len);
+    }
+    filed->end_pos = MIN(view->end_pos, held.pos);
+    filed->index_count = MIN(view->index_count, held.index_count);
+    if (filed->resume_pos >= filed->end_pos)
+        filed->resume_pos = 0;
+    iobuf_slice_release(&held.bytes);
+    return e;
+}
+
+/* ---- in the file */
+
+static enum err find_filed(const struct log_view *view, const struct log_wanted *wanted,
+                           enum env_read_mode mode, struct log_range *out)
+{
+    struct segment_place first;
+    int64_t end_pos;
+    enum err e = find_range(view, wanted->offset, mode, &first, &end_pos);
     if (e != ERR_OK)
         return e;
     struct log_range range = {
         .pos = first.pos,
+        .len = end_pos - first.pos,
         .first_batch_bytes = first.size,
         .base_offset = first.base_offset,
-        .len = MIN(bytes_max, end_pos - first.pos),
         .next_offset = -1,
     };
-    if (range.len < first.size)
-        range.len = whole_first ? first.size : 0;
+    range.len = fitting(&range, wanted);
     int64_t sound = segment_sound_bytes(view->segment, range.pos, MAX(range.len, (int64_t)1));
     if (sound == 0)
         return ERR_CORRUPT; /* as the scrub found out */
@@ -190,11 +285,35 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
     if (range.len == first.size && first.last_offset >= 0)
         range.next_offset = first.last_offset + 1;
     if (range.len > 0)
-        e = segment_file(view->segment, LOG_FILE_LOG, mode, &range.file);
-    if (e == ERR_OK && was_cut_since(view)) {
+        e = segment_file_as_is(view->segment, LOG_FILE_LOG, mode, &range.file);
+    if (e == ERR_OK)
+        *out = range;
+    return e;
+}
+
+enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
+                       bool whole_first, enum env_read_mode mode, struct log_range *out)
+{
+    ASSERT(view->segment != NULL);
+    ASSERT(bytes_max >= 0);
+    ASSERT(offset < view->end_offset);
+    struct log_view filed;
+    struct log_range range = {0};
+    const struct log_wanted wanted = {offset, bytes_max, whole_first};
+    enum err e = find_behind(view, &wanted, &filed, &range);
+    if (e == ERR_NOT_FOUND)
+        e = find_filed(&filed, &wanted, mode, &range);
+    if (was_cut_since(view) && e != ERR_AGAIN) {
         log_range_release(&range); /* under this name there may be another file by now */
-        e = ERR_STALE;
+        return ERR_STALE;
     }
+    if (e == ERR_NOT_FOUND && (view->seeks_end || view->may_have_hole)) {
+        *out =
+            (struct log_range){.base_offset = -1, .next_offset = -1, .is_hole = !view->seeks_end};
+        return ERR_OK;
+    }
+    if (e == ERR_NOT_FOUND)
+        return ERR_CORRUPT;
     if (e == ERR_OK)
         *out = range;
     return e;
@@ -203,7 +322,18 @@ enum err log_view_find(const struct log_view *view, int64_t offset, int64_t byte
 void log_range_release(struct log_range *range)
 {
     env_file_unref(range->file);
+    iobuf_slice_release(&range->held);
     *range = (struct log_range){0};
+}
+
+enum err log_range_read(const struct log_range *range, uint8_t *out, size_t len, size_t *got)
+{
+    len = MIN(len, (size_t)range->len);
+    if (range->file != NULL)
+        return env_file_read(range->file, out, len, range->pos, ENV_WAIT, got);
+    memcpy(out, range->held.data, len);
+    *got = len;
+    return ERR_OK;
 }
 
 /* Safe though it lies outside the lock for a moment: the segment is the one that was searched, held
@@ -261,8 +391,11 @@ void log_segments_release(struct log_segments *segments)
     *segments = (struct log_segments){0};
 }
 
-void log_segments_close_files(const struct log_segments *segments)
+void log_segments_end(const struct log_segments *segments)
 {
-    for (uint32_t i = 0; i < segments->count; i++)
+    static const int64_t nothing[SEGMENT_FILES];
+    for (uint32_t i = 0; i < segments->count; i++) {
+        segment_drop_behind(segments->items[i].segment, nothing);
         segment_close_files(segments->items[i].segment);
+    }
 }

@@ -197,7 +197,7 @@ static void check_time(struct model *model, int64_t time, const struct log_posit
     CHECK_EQUAL(match.offset, expected.offset);
     CHECK_EQUAL(match.timestamp_ms, expected.timestamp_ms);
     CHECK_EQUAL(match.leader_epoch, expected.leader_epoch);
-    log_segments_close_files(&segments);
+    log_segments_end(&segments);
     log_segments_release(&segments);
 }
 

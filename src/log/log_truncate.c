@@ -13,6 +13,7 @@
 #include "log/log_recovery.h"
 #include "log/log_replay.h"
 #include "log/partition_log_private.h"
+#include "log/segment_behind.h"
 #include "log/segment_walk.h"
 
 /* ---- finding. [writer] */
@@ -127,6 +128,7 @@ void partition_log_truncate_publish(struct partition_log *log, struct log_trunca
         log->durable = cut->end;
     log->synced = MIN(log->synced, log->durable.offset);
     log->sync_claimed = MIN(log->sync_claimed, log->durable.offset);
+    log->held = log_nothing_held;
     log->generation++;
     if (log->recent != NULL)
         recent_batches_clear(log->recent);
@@ -152,6 +154,7 @@ static enum err unlink_removed(struct partition_log *log, struct log_truncation 
     for (struct list *node; (node = list_pop_front(&cut->removed)) != NULL;) {
         struct segment *seg = container_of(node, struct segment, link);
         forget_unsynced(seg);
+        segment_drop_behind(seg, (const int64_t[SEGMENT_FILES]){0});
         segment_close_files(seg);
         if (e == ERR_OK)
             e = segment_unlink_all(seg, LOG_STAGE_LIVE);
@@ -203,6 +206,8 @@ enum err partition_log_truncate_finish(struct partition_log *log, struct log_tru
     }
     forget_unsynced(last);
     log->active_tail = cut->tail;
+    log->writer_held = log_nothing_held; /* finding the place wrote what was held before it */
+    ASSERT(!segment_is_behind(last));
     enum err e = unlink_removed(log, cut);
     if (e == ERR_OK)
         e = cut_last(log, cut);
@@ -216,5 +221,6 @@ enum err partition_log_truncate_finish(struct partition_log *log, struct log_tru
     }
     log->active_is_unsynced = false;
     log->dir_is_unsynced = false;
+    log->needs_cut = false;
     return ERR_OK;
 }

@@ -11,7 +11,8 @@
  *         a sync failed, the log takes no more writes.
  *
  * With a journal (log/journal.h) a small commit is written here and made durable there;
- * partition_log_flush syncs the segment later.
+ * partition_log_flush syncs the segment later. Most are not even written, but held
+ * (log/segment_behind.h), until there is enough for one write or somebody opens a file.
  */
 #include <string.h>
 
@@ -19,8 +20,12 @@
 #include "base/canary.h"
 #include "base/mem.h"
 #include "log/partition_log_private.h"
+#include "log/segment_behind.h"
 
-enum { ENTRY_BUFFER = 256 }; /* index entries gathered for one write */
+enum {
+    ENTRY_BUFFER = 256, /* index entries gathered for one write */
+    HELD_PART = 3,      /* a commit is held when so many of its size could be */
+};
 
 struct log_write_run {
     struct partition_log *log;
@@ -28,6 +33,7 @@ struct log_write_run {
     struct segment *seg;
     struct segment_tail tail; /* the segment's, as far as batches were taken into the run */
     int64_t pos;              /* where the gathered buffers go */
+    int64_t begin_offset;     /* of the first of them */
     int iov_count;
     struct iovec iov[LIMIT_COMMIT_BUFFERS];
     uint32_t index_first; /* number of the first gathered entry */
@@ -46,11 +52,18 @@ static void run_begin_segment(struct log_write_run *run, struct segment *seg,
     run->seg = seg;
     run->tail = *tail;
     run->pos = tail->size;
+    run->begin_offset = tail->next_offset;
     run->iov_count = 0;
     run->index_first = tail->index_count;
     run->time_first = tail->time_count;
     run->index_gathered = 0;
     run->time_gathered = 0;
+}
+
+/* Nobody takes the writer's files away. */
+static enum err gone_is_error(enum err e)
+{
+    return e == ERR_STALE ? ERR_IO : e;
 }
 
 static enum err write_to(struct segment *seg, enum log_file_kind kind, struct iovec *iov, int count,
@@ -59,7 +72,7 @@ static enum err write_to(struct segment *seg, enum log_file_kind kind, struct io
     struct env_file *file = NULL;
     enum err e = segment_file(seg, kind, ENV_WAIT, &file);
     if (e != ERR_OK)
-        return e == ERR_STALE ? ERR_IO : e;
+        return gone_is_error(e);
     e = env_file_write(file, iov, count, pos);
     env_file_unref(file);
     return e;
@@ -75,32 +88,99 @@ static enum err run_flush_batches(struct log_write_run *run)
     return e;
 }
 
+static struct iovec gathered_index(struct log_write_run *run)
+{
+    return (struct iovec){run->index, (size_t)run->index_gathered * INDEX_ENTRY_BYTES};
+}
+
+static struct iovec gathered_time(struct log_write_run *run)
+{
+    return (struct iovec){run->time, (size_t)run->time_gathered * TIMEINDEX_ENTRY_BYTES};
+}
+
 static enum err run_flush_entries(struct log_write_run *run)
 {
     enum err e = ERR_OK;
     if (run->index_gathered > 0) {
-        struct iovec iov = {run->index, (size_t)run->index_gathered * INDEX_ENTRY_BYTES};
+        struct iovec iov = gathered_index(run);
         e = write_to(run->seg, LOG_FILE_INDEX, &iov, 1,
                      (int64_t)run->index_first * INDEX_ENTRY_BYTES);
     }
     if (e == ERR_OK && run->time_gathered > 0) {
-        struct iovec iov = {run->time, (size_t)run->time_gathered * TIMEINDEX_ENTRY_BYTES};
+        struct iovec iov = gathered_time(run);
         e = write_to(run->seg, LOG_FILE_TIMEINDEX, &iov, 1,
                      (int64_t)run->time_first * TIMEINDEX_ENTRY_BYTES);
     }
+    return e;
+}
+
+static void run_forget_entries(struct log_write_run *run)
+{
     run->index_first += run->index_gathered;
     run->time_first += run->time_gathered;
     run->index_gathered = 0;
     run->time_gathered = 0;
-    return e;
+}
+
+/* ---- holding */
+
+/* Where what was gathered begins. */
+static struct log_position run_begin(const struct log_write_run *run)
+{
+    return (struct log_position){run->begin_offset, run->seg->base_offset, run->pos};
+}
+
+static bool run_hold_once(struct log_write_run *run)
+{
+    struct iovec index = gathered_index(run);
+    struct iovec time = gathered_time(run);
+    struct segment_bytes bytes[SEGMENT_FILES] = {
+        [LOG_FILE_LOG] = {run->iov, run->iov_count, run->pos},
+        [LOG_FILE_INDEX] = {&index, 1, (int64_t)run->index_first * INDEX_ENTRY_BYTES},
+        [LOG_FILE_TIMEINDEX] = {&time, 1, (int64_t)run->time_first * TIMEINDEX_ENTRY_BYTES},
+    };
+    bool begins = false;
+    if (!segment_hold(run->seg, bytes, run->commit->held_max, &begins))
+        return false;
+    if (begins)
+        run->log->writer_held.at = run_begin(run);
+    run->commit->is_held = true;
+    return true;
+}
+
+/* What does not fit beside what is held gets the place of that, which is written. What is large
+ * enough to be worth a write of its own gets one. */
+static enum err run_hold(struct log_write_run *run, bool *is_held)
+{
+    int64_t bytes = run->tail.size - run->pos;
+    *is_held = false;
+    if (bytes == 0 || bytes * HELD_PART > (int64_t)run->commit->held_max)
+        return ERR_OK;
+    *is_held = run_hold_once(run);
+    if (*is_held || !segment_is_behind(run->seg))
+        return ERR_OK;
+    enum err e = segment_settle_batches(run->seg);
+    if (e == ERR_OK)
+        *is_held = run_hold_once(run);
+    return gone_is_error(e);
 }
 
 /* Batches first: an entry never speaks of bytes that were not written. */
 static enum err run_flush(struct log_write_run *run)
 {
-    enum err e = run_flush_batches(run);
-    if (e == ERR_OK)
-        e = run_flush_entries(run);
+    bool is_held;
+    enum err e = run_hold(run, &is_held);
+    if (is_held) {
+        run->iov_count = 0;
+        run->pos = run->tail.size;
+    } else {
+        if (e == ERR_OK)
+            e = run_flush_batches(run);
+        if (e == ERR_OK)
+            e = run_flush_entries(run);
+    }
+    run->begin_offset = run->tail.next_offset;
+    run_forget_entries(run);
     ASSERT(e != ERR_OK || run->index_first == run->tail.index_count);
     ASSERT(e != ERR_OK || run->time_first == run->tail.time_count);
     return e;
@@ -157,15 +237,16 @@ enum err log_write_snapshot(const struct partition_log *log, int64_t offset, con
     return e;
 }
 
+/* To this size, unless it is shorter: what is held may not be there yet. */
 static enum err cut_file(struct segment *seg, enum log_file_kind kind, int64_t size)
 {
     struct env_file *file = NULL;
     int64_t now = 0;
-    enum err e = segment_file(seg, kind, ENV_WAIT, &file);
+    enum err e = segment_file_as_is(seg, kind, ENV_WAIT, &file);
     if (e != ERR_OK)
         return e;
     e = env_file_size(file, &now);
-    if (e == ERR_OK && now != size)
+    if (e == ERR_OK && now > size)
         e = env_file_truncate(file, size);
     env_file_unref(file);
     return e;
@@ -176,7 +257,9 @@ static enum err run_seal(struct log_write_run *run)
     struct segment_entry entry;
     if (segment_tail_seal(&run->tail, run->seg->base_offset, &entry))
         run_gather_entry(run, &entry);
-    enum err e = run_flush(run);
+    enum err e = gone_is_error(segment_settle(run->seg, ENV_WAIT));
+    if (e == ERR_OK)
+        e = run_flush(run);
     if (e == ERR_OK) /* it may have been preallocated, whatever the topic wants now */
         e = cut_file(run->seg, LOG_FILE_LOG, run->tail.size);
     return e;
@@ -247,8 +330,37 @@ static enum err run_all(struct log_write_run *run)
     return e;
 }
 
+/* The last segment's files end where the log does. */
+static enum err cut_back(struct partition_log *log)
+{
+    enum err e = ERR_OK;
+    const struct segment_tail *tail = &log->active_tail;
+    segment_tail_check(tail, log->active->base_offset);
+    int64_t sizes[SEGMENT_FILES] = {
+        [LOG_FILE_LOG] = tail->size,
+        [LOG_FILE_INDEX] = (int64_t)tail->index_count * INDEX_ENTRY_BYTES,
+        [LOG_FILE_TIMEINDEX] = (int64_t)tail->time_count * TIMEINDEX_ENTRY_BYTES,
+    };
+    segment_drop_behind(log->active, sizes);
+    for (int kind = 0; kind < SEGMENT_FILES && e == ERR_OK; kind++)
+        e = cut_file(log->active, (enum log_file_kind)kind, sizes[kind]);
+    log->needs_cut = e != ERR_OK;
+    return e;
+}
+
+/* Before anything else is done with the last segment: what could not be cut off is, then what is
+ * held is written. */
+static enum err settle(struct partition_log *log)
+{
+    enum err e = log->needs_cut ? cut_back(log) : ERR_OK;
+    if (e == ERR_OK)
+        e = segment_settle(log->active, ENV_WAIT);
+    return gone_is_error(e);
+}
+
 /* Takes back what a failed commit may have left: whole batches behind the published end would be
- * taken for records after a crash, and a segment or snapshot that comes back with its name, too. */
+ * taken for records after a crash, and a segment or snapshot that comes back with its name, too.
+ * Without descriptors just now the next call does it. */
 static enum err take_back(struct partition_log *log, struct log_commit *commit)
 {
     enum err e = ERR_OK;
@@ -261,15 +373,9 @@ static enum err take_back(struct partition_log *log, struct log_commit *commit)
             e = unlinked;
         segment_unref(seg);
     }
-    const struct segment_tail *tail = &log->active_tail;
-    segment_tail_check(tail, log->active->base_offset);
-    int64_t sizes[SEGMENT_FILES] = {
-        [LOG_FILE_LOG] = tail->size,
-        [LOG_FILE_INDEX] = (int64_t)tail->index_count * INDEX_ENTRY_BYTES,
-        [LOG_FILE_TIMEINDEX] = (int64_t)tail->time_count * TIMEINDEX_ENTRY_BYTES,
-    };
-    for (int kind = 0; kind < SEGMENT_FILES && e == ERR_OK; kind++)
-        e = cut_file(log->active, (enum log_file_kind)kind, sizes[kind]);
+    enum err cut = cut_back(log);
+    if (e == ERR_OK && cut != ERR_FULL)
+        e = cut;
     if (e == ERR_OK && had_segments)
         e = env_dir_sync(log->env, log->home->dir);
     log->was_taken_back = true;
@@ -302,6 +408,25 @@ static void adopt(struct partition_log *log, struct log_write_run *run)
                                             .pos = run->tail.size};
 }
 
+static enum err write_failed(struct partition_log *log, struct log_commit *commit, enum err e,
+                             const struct log_position *at)
+{
+    log_fault_note(log, LOG_STEP_WRITE, e, at);
+    enum err back = take_back(log, commit);
+    log->is_broken = back != ERR_OK || !err_may_pass(e);
+    return log->is_broken ? ERR_IO : e;
+}
+
+static void note_held(struct partition_log *log, struct log_commit *commit)
+{
+    struct segment_filed filed;
+    segment_filed_look(log->active, &filed);
+    if (filed.has_all_batches)
+        log->writer_held = log_nothing_held;
+    log->writer_held.index_count = filed.index_count;
+    commit->held = log->writer_held;
+}
+
 enum err partition_log_write(struct partition_log *log, struct log_commit *commit)
 {
     ASSERT(commit->is_taken && !commit->is_published);
@@ -318,18 +443,32 @@ enum err partition_log_write(struct partition_log *log, struct log_commit *commi
     run.log = log;
     run.commit = commit;
     run_begin_segment(&run, log->active, &log->active_tail);
+    commit->tail_before = log->active_tail;
+    if (e == ERR_OK && commit->held_max == 0)
+        e = settle(log);
     if (e == ERR_OK)
         e = run_all(&run);
-    if (e != ERR_OK) {
-        log_fault_note(log, LOG_STEP_WRITE, e,
-                       &(struct log_position){-1, run.seg->base_offset, run.pos});
-        enum err back = take_back(log, commit);
-        log->is_broken = back != ERR_OK || (e != ERR_NO_SPACE && e != ERR_FULL);
-        return log->is_broken ? ERR_IO : e;
-    }
+    if (e != ERR_OK)
+        return write_failed(log, commit, e,
+                            &(struct log_position){-1, run.seg->base_offset, run.pos});
     adopt(log, &run);
+    note_held(log, commit);
     ASSERT(commit->written.offset == commit->end_offset);
     return ERR_OK;
+}
+
+enum err partition_log_unhold(struct partition_log *log, struct log_commit *commit)
+{
+    ASSERT(commit->is_taken && !commit->is_published);
+    struct log_position at = {-1, log->active->base_offset, commit->tail_before.size};
+    enum err e = settle(log);
+    commit->is_held = false;
+    note_held(log, commit);
+    if (e == ERR_OK)
+        return ERR_OK;
+    ASSERT(list_is_empty(&commit->new_segments)); /* it was brief: else nothing was held */
+    log->active_tail = commit->tail_before;
+    return write_failed(log, commit, e, &at);
 }
 
 /* ---- syncing */
@@ -407,11 +546,28 @@ bool partition_log_may_journal(const struct partition_log *log, const struct log
            partition_log_commit_is_brief(commit);
 }
 
+bool partition_log_may_hold(const struct partition_log *log, const struct log_commit *commit)
+{
+    bool may_hold = commit->config.ack_disk;
+    LIST_FOR_EACH (node, &commit->appends)
+        may_hold = may_hold && container_of(node, struct log_append, link)->wants_sync;
+    return may_hold && partition_log_may_journal(log, commit);
+}
+
 enum err partition_log_flush(struct partition_log *log, struct log_position *durable)
 {
     if (log->is_broken)
         return ERR_IO;
-    if (log_fault_note_sync(log, sync_unsynced(log)) != ERR_OK) {
+    enum err e = CANARY(SYNC_LEAVES_HELD) ? ERR_OK : settle(log);
+    if (err_may_pass(e)) {
+        log_fault_note(
+            log, LOG_STEP_WRITE, e,
+            &(struct log_position){-1, log->active->base_offset, log->writer_held.at.pos});
+        return e;
+    }
+    if (e == ERR_OK)
+        e = sync_unsynced(log);
+    if (log_fault_note_sync(log, e) != ERR_OK) {
         log->is_broken = true;
         return ERR_IO;
     }
@@ -501,7 +657,9 @@ enum err partition_log_close_clean(struct partition_log *log, int64_t *recovery_
         *recovery_point = log->active_tail.next_offset;
         return ERR_OK;
     }
-    enum err e = log_write_epochs(log);
+    enum err e = settle(log);
+    if (e == ERR_OK)
+        e = log_write_epochs(log);
     if (e == ERR_OK)
         e = write_own_snapshot(log);
     if (e == ERR_OK)

@@ -23,6 +23,9 @@ void partition_log_check(const struct partition_log *log)
     ASSERT(log->written.pos == last->tail.size);
     ASSERT(log->written.offset == last->tail.next_offset);
     ASSERT(log->layout.base_offset >= last->base_offset);
+    ASSERT(log->held.at.offset < log->written.offset);
+    ASSERT(log->held.at.offset < 0 ||
+           (log->held.at.segment_base == last->base_offset && log->held.at.pos < last->tail.size));
     segment_tail_check(&last->tail, last->base_offset);
     segment_tail_check(&log->layout.tail, log->layout.base_offset);
 }
@@ -340,6 +343,7 @@ void partition_log_publish_written(struct partition_log *log, struct log_commit 
         append->roll = NULL;
     }
     log->written = commit->written;
+    log->held = commit->held;
     log->size_bytes += commit->written_bytes;
     log->is_taken = false;
     commit->is_published = true;
@@ -408,6 +412,8 @@ void partition_log_publish_sealed(struct partition_log *log, const struct log_po
     if (durable->offset > log->durable.offset)
         log->durable = *durable;
     log->synced = MAX(log->synced, durable->offset);
+    if (durable->offset == log->written.offset)
+        log->held = log_nothing_held;
     partition_log_check(log);
 }
 

@@ -4,7 +4,7 @@
  * indexes, producer state, leader epochs, and the first three of the four offsets:
  *
  *   assigned  the next batch gets this offset
- *   written   what lies below can be read from the page cache
+ *   written   what lies below can be read from the page cache, or from memory (segment_behind.h)
  *   durable   what lies below survives a power cut (fdatasync returned)
  *
  * The fourth, the high watermark, belongs to replica/. This module knows batches,
@@ -70,6 +70,12 @@ struct log_position {
     int64_t offset;
     int64_t segment_base; /* base offset of the segment that holds it */
     int64_t pos;          /* bytes from that segment's start */
+};
+
+/* Where the bytes begin that the last segment's files do not have yet (log/segment_behind.h). */
+struct log_held {
+    struct log_position at; /* offset -1: they have all */
+    uint32_t index_count;   /* entries that the index file has at most */
 };
 
 struct log_open_options {
@@ -168,6 +174,10 @@ struct log_commit {
     size_t epochs_size;
     int64_t end_offset; /* behind the last append */
     int64_t taken_ms;
+    size_t held_max; /* set by the owner: with this commit so many bytes may be held; 0: write it */
+    bool is_held;    /* result of partition_log_write */
+    struct log_held held;
+    struct segment_tail tail_before; /* of the last segment, should what is held be taken back */
     uint32_t generation;
     bool is_taken;
     bool is_published;
@@ -182,9 +192,14 @@ void log_commit_init(struct log_commit *commit);
 void partition_log_take(struct partition_log *log, struct log_commit *commit, bool force_sync,
                         int64_t now_ms);
 
-/* [writer] Rolls where needed and writes the commit's batches and index entries. On an error
- * nothing of this commit counts: call partition_log_fail. ERR_NO_SPACE or ERR_IO. */
+/* [writer] Rolls where needed and writes the commit's batches and index entries, or holds them with
+ * those that are held already, where held_max allows it. On an error nothing of this commit counts:
+ * call partition_log_fail. ERR_NO_SPACE or ERR_IO. */
 enum err partition_log_write(struct partition_log *log, struct log_commit *commit) MUST_USE;
+
+/* [writer] After partition_log_write, where the journal did not take the commit after all: what is
+ * held of it, too, is written. Errors as there: nothing of this commit counts. */
+enum err partition_log_unhold(struct partition_log *log, struct log_commit *commit) MUST_USE;
 
 /* [lock] `written` moves; readers may see the bytes. */
 void partition_log_publish_written(struct partition_log *log, struct log_commit *commit);
@@ -205,9 +220,14 @@ enum err partition_log_sync_sealed(struct partition_log *log, struct log_positio
  * file is replaced, and it is small. */
 bool partition_log_commit_is_brief(const struct log_commit *commit);
 
-/* [writer] After partition_log_write: may the journal make it durable? It is brief, wants a sync,
- * lies in one segment whose name is durable, and follows what is durable. */
+/* [writer] Before or after partition_log_write: may the journal make it durable? It is brief, wants
+ * a sync, lies in one segment whose name is durable, and follows what is durable. */
 bool partition_log_may_journal(const struct partition_log *log, const struct log_commit *commit);
+
+/* [writer] Before partition_log_write: may its batches be held until the journal has them? Not
+ * where somebody is answered, or may read, when they are written: that survives the end of a
+ * process. */
+bool partition_log_may_hold(const struct partition_log *log, const struct log_commit *commit);
 
 /* [lock] The journal made the commit durable; its half has this generation. The recovery point
  * stays where it is until the segment is synced, and the generation released. */
@@ -221,7 +241,7 @@ void partition_log_journal_released(struct partition_log *log, uint64_t generati
 bool partition_log_is_journaled(const struct partition_log *log);
 
 /* [writer] Syncs all that was written; *durable as of partition_log_sync_sealed. For the journal.
- */
+ * ERR_NO_SPACE, ERR_FULL: there is no room for what was held; it may be repeated. Else ERR_IO. */
 enum err partition_log_flush(struct partition_log *log, struct log_position *durable) MUST_USE;
 
 /* [lock] What partition_log_sync_sealed or partition_log_flush gave: `durable` moves, when it is
@@ -301,6 +321,7 @@ struct log_view {
     uint32_t cuts;        /* of the segment when the view was made */
     bool may_have_hole;   /* sealed: compaction may have taken its last batches */
     bool seeks_end;       /* end_pos is only a bound: the end lies where end_offset begins */
+    bool is_filed;        /* what is held lies behind it: the files have all */
 };
 
 /* [lock] The segment that holds `offset`, readable below `limit` (a high watermark or the written
@@ -315,7 +336,8 @@ void log_view_release(struct log_view *view);
 struct log_position partition_log_locate(const struct partition_log *log, int64_t offset);
 
 struct log_range {
-    struct env_file *file; /* one reference */
+    struct env_file *file;   /* one reference; NULL: */
+    struct iobuf_slice held; /* the bytes themselves, which the file does not have yet; the same */
     int64_t pos;
     int64_t len;
     int64_t first_batch_bytes;
@@ -333,6 +355,10 @@ struct log_range {
 enum err log_view_find(const struct log_view *view, int64_t offset, int64_t bytes_max,
                        bool whole_first, enum env_read_mode mode, struct log_range *out) MUST_USE;
 void log_range_release(struct log_range *range);
+
+/* [any], blocks: its first bytes, at most `len`; *got are there. */
+enum err log_range_read(const struct log_range *range, uint8_t *out, size_t len, size_t *got)
+    MUST_USE;
 
 /* [lock] Who asks for range->next_offset soon needs no index. */
 void log_view_remember(const struct log_view *view, const struct log_range *range);
@@ -356,11 +382,12 @@ void partition_log_segments(struct partition_log *log, const struct log_position
                             struct log_segments *out);
 void log_segments_release(struct log_segments *segments);
 
-/* [lock] All segments, for log_segments_close_files when the log ends. */
+/* [lock] All segments, for log_segments_end. */
 void partition_log_hold_segments(struct partition_log *log, struct log_segments *out);
 
-/* [any], blocks: closes their files; readers keep what they hold, whoever needs one opens it. */
-void log_segments_close_files(const struct log_segments *segments);
+/* [writer], the last call: closes their files, and forgets what they hold: under these names there
+ * may be another log soon. Readers keep what they have; whoever needs a file opens it. */
+void log_segments_end(const struct log_segments *segments);
 
 /* [any], blocks: the first record at or after the time (inside compressed batches too, bounded
  * decode), or the record with the largest timestamp. ERR_STALE: see log_view_find. */

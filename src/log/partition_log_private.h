@@ -58,6 +58,7 @@ struct partition_log {
     struct log_position durable; /* in the segments or in the journal */
     int64_t synced;              /* in the segments */
     struct log_journaled journaled[2];
+    struct log_held held;
     struct log_layout layout;
     struct list pending; /* of struct log_append */
     struct leader_epochs epochs;
@@ -72,14 +73,18 @@ struct partition_log {
     /* [writer] */
     struct segment *active; /* one reference */
     struct segment_tail active_tail;
-    struct list unsynced; /* sealed segments whose bytes may not be on disk */
+    struct log_held writer_held; /* `held`, with what is not published yet */
+    struct list unsynced;        /* sealed segments whose bytes may not be on disk */
     bool active_is_unsynced;
     bool dir_is_unsynced;
+    bool needs_cut;          /* what a failed write left could not be cut off yet */
     bool was_taken_back;     /* a write failed since the last sync: it may still be on the disk */
     bool is_broken;          /* a write or a sync failed: nothing is tried again */
     struct log_fault *fault; /* what failed last; NULL: nothing, or it was taken */
     bool is_as_stopped;      /* a clean stop finds nothing to do: nothing was written since one */
 };
+
+static const struct log_held log_nothing_held = {.at = {-1, -1, -1}, .index_count = UINT32_MAX};
 
 /* [lock] */
 void partition_log_check(const struct partition_log *log);

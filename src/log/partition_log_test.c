@@ -411,7 +411,7 @@ TEST(a_log_that_rests_lets_its_files_go)
     CHECK(f.m.open_fds > 3);
     struct log_segments all;
     partition_log_hold_segments(f.log, &all);
-    log_segments_close_files(&all);
+    log_segments_end(&all);
     log_segments_release(&all);
     CHECK_EQUAL(f.m.open_fds, 0);
     fixture_fill(&f, 10, 2, 100);

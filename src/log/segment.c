@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/mem.h"
+#include "log/segment_behind.h"
 
 _Static_assert(LOG_FILE_TIMEINDEX + 1 == SEGMENT_FILES, "a slot for each of a segment's files");
 
@@ -53,6 +55,7 @@ struct segment *segment_new(struct log_home *home, int64_t base_offset, int64_t 
     atomic_init(&seg->cuts, 0);
     file_slots_init(&seg->files);
     atomic_init(&seg->stage, LOG_STAGE_LIVE);
+    atomic_init(&seg->behind, NULL);
     return seg;
 }
 
@@ -75,6 +78,7 @@ void segment_unref(struct segment *seg)
     ASSERT(!list_is_linked(&seg->unsynced_link));
     segment_close_files(seg);
     segment_forget_rot(seg);
+    segment_behind_free(seg);
     log_home_unref(seg->home);
     mem_free(seg);
 }
@@ -134,6 +138,13 @@ static enum err open_new(const void *arg, struct env_file **out)
 
 enum err segment_file(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
                       struct env_file **out)
+{
+    enum err e = CANARY(SYNC_LEAVES_HELD) ? ERR_OK : segment_settle(seg, mode);
+    return e == ERR_OK ? segment_file_as_is(seg, kind, mode, out) : e;
+}
+
+enum err segment_file_as_is(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
+                            struct env_file **out)
 {
     ASSERT((int)kind < SEGMENT_FILES);
     if (mode == ENV_NOWAIT)

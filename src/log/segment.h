@@ -61,6 +61,7 @@ struct segment_rot {
 };
 
 struct segment_rot_node;
+struct segment_behind;
 
 struct segment {
     struct list link; /* of those retired, or new and not published */
@@ -76,7 +77,8 @@ struct segment {
     struct segment_resume resumes[SEGMENT_RESUMES]; /* [lock] */
     uint8_t resume_next;                            /* [lock] the one to be replaced next */
     struct file_slots files;
-    _Atomic(struct segment_rot_node *) rot; /* NULL: none is known; grows at the front */
+    _Atomic(struct segment_rot_node *) rot;  /* NULL: none is known; grows at the front */
+    _Atomic(struct segment_behind *) behind; /* NULL: all was written at once (segment_behind.h) */
 };
 
 /* One reference; touches no file. */
@@ -88,9 +90,15 @@ void segment_unref(struct segment *seg); /* accepts NULL */
 void segment_set_stage(struct segment *seg, enum log_file_stage stage);
 
 /* The open file with a reference of its own, opened when it was not (then ENV_NOWAIT says ERR_AGAIN
- * instead). Also under its .deleted name; ERR_STALE: neither is there. ERR_FULL: no descriptors. */
+ * instead). Also under its .deleted name; ERR_STALE: neither is there. ERR_FULL: no descriptors.
+ * What is behind is written first (segment_behind.h; ENV_NOWAIT: ERR_AGAIN), with that call's
+ * errors. */
 enum err segment_file(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
                       struct env_file **out) MUST_USE;
+
+/* The same for who needs nothing of what may be behind. */
+enum err segment_file_as_is(struct segment *seg, enum log_file_kind kind, enum env_read_mode mode,
+                            struct env_file **out) MUST_USE;
 
 /* The same, made when it is not there; blocks. `empties`: and cut to nothing when it is. */
 enum err segment_file_make(struct segment *seg, enum log_file_kind kind, bool empties,
@@ -132,7 +140,8 @@ struct segment_place {
 };
 
 /* The first batch that ends at or behind the offset, looking below `end_pos`, by the first
- * `index_count` entries of the index. An index that leads astray is left aside.
+ * `index_count` entries of the index, all of which are in the files. An index that leads astray is
+ * left aside.
  * ERR_NOT_FOUND: no batch goes so far (then out->pos is end_pos). ERR_AGAIN, ERR_CORRUPT,
  * ERR_STALE, ERR_IO. */
 enum err segment_locate(struct segment *seg, int64_t offset, uint32_t index_count, int64_t end_pos,

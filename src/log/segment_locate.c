@@ -16,7 +16,7 @@ static enum err begin_of(struct segment *seg, int64_t offset, uint32_t index_cou
     if (index_count == 0 || relative <= 0)
         return ERR_OK;
     struct env_file *file = NULL;
-    enum err e = segment_file(seg, LOG_FILE_INDEX, mode, &file);
+    enum err e = segment_file_as_is(seg, LOG_FILE_INDEX, mode, &file);
     if (e != ERR_OK)
         return e;
     struct index_entry entry;
@@ -88,7 +88,7 @@ enum err segment_locate_from(struct segment *seg, int64_t offset, int64_t pos, i
 {
     ASSERT(pos > 0 && pos < end_pos);
     struct env_file *file = NULL;
-    enum err e = segment_file(seg, LOG_FILE_LOG, mode, &file);
+    enum err e = segment_file_as_is(seg, LOG_FILE_LOG, mode, &file);
     if (e != ERR_OK)
         return e;
     uint8_t buffer[BATCH_HEADER_BYTES]; /* the first header mostly is the one */
@@ -107,7 +107,7 @@ enum err segment_locate(struct segment *seg, int64_t offset, uint32_t index_coun
 {
     ASSERT(end_pos >= 0);
     struct env_file *file = NULL;
-    enum err e = segment_file(seg, LOG_FILE_LOG, mode, &file);
+    enum err e = segment_file_as_is(seg, LOG_FILE_LOG, mode, &file);
     if (e != ERR_OK)
         return e;
     const struct search search = {seg, offset, end_pos, mode};

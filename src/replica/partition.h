@@ -182,7 +182,7 @@ struct partition_read_result {
     int64_t diverging_end_offset;
     int64_t hole_end;       /* compaction left nothing from the offset to there; -1: no hole */
     bool has_more;          /* a range, and readable segments behind the one that it is from */
-    struct log_range range; /* file NULL: nothing to send */
+    struct log_range range; /* len 0: nothing to send */
 };
 
 /* ERR_AGAIN (ENV_NOWAIT only): the disk must be asked: call again with ENV_WAIT on a worker.

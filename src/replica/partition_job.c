@@ -58,8 +58,7 @@ static void commit_release(struct log_commit *commit)
         iobuf_slice_release(&container_of(node, struct log_append, link)->bytes);
 }
 
-/* Told once, and once when it is over. */
-static void note_disk_full(struct partition *p, bool is_full)
+void partition_note_disk_full(struct partition *p, bool is_full)
 {
     if (is_full && !p->is_disk_full)
         log_error(p->env, "%s-%d: no room left in %s: producers are refused until there is",
@@ -91,7 +90,7 @@ void partition_commit_failed(struct partition *p, enum err e)
     note_refused(p);
     commit_release(&p->commit);
     p->pending_syncs = 0;
-    bool is_fatal = e != ERR_NO_SPACE && e != ERR_FULL; /* ERR_FULL: no descriptors left just now */
+    bool is_fatal = !err_may_pass(e);
     if (is_fatal && (p->state == PARTITION_LEADING || p->state == PARTITION_CLOSING))
         partition_set_state(p, PARTITION_OFFLINE);
     /* After a failed sync nothing that waits for durability can come true any more. */
@@ -178,25 +177,35 @@ void partition_commit_durable(struct partition *p, uint64_t generation, bool *re
     partition_leave_and_fire(p, &fire);
 }
 
+/* Into the segment and, where that can be, into the journal. */
+static enum err write_and_journal(struct partition *p)
+{
+    p->commit.held_max = partition_journal_held_max(p);
+    enum err e = partition_log_write(p->log, &p->commit);
+    p->is_journaling = e == ERR_OK && p->commit.sync && partition_journal_add(p);
+    if (e == ERR_OK && !p->is_journaling && p->commit.is_held)
+        e = partition_log_unhold(p->log, &p->commit);
+    return e;
+}
+
 /* True: the sync is the next step. */
 static bool commit_write(struct partition *p)
 {
     int64_t start_ns = env_mono_ns(p->env);
-    enum err e = partition_log_write(p->log, &p->commit);
+    enum err e = write_and_journal(p);
     int64_t end_ns = env_mono_ns(p->env);
     time_histogram_add(&p->owner.stats->append_time, end_ns - start_ns);
     disk_room_wrote(log_dir_room(p->dir), end_ns, p->commit.written_bytes, e);
     atomic_fetch_add_explicit(&p->owner.stats->written_bytes, (uint64_t)p->commit.written_bytes,
                               memory_order_relaxed);
     if (e != ERR_OK) {
-        note_disk_full(p, e == ERR_NO_SPACE);
+        partition_note_disk_full(p, e == ERR_NO_SPACE);
         partition_commit_failed(p, e);
         return false;
     }
-    note_disk_full(p, false);
+    partition_note_disk_full(p, false);
     if (p->commit.sync)
         partition_note_sync_begins(p);
-    p->is_journaling = p->commit.sync && partition_journal_add(p);
     commit_written(p);
     return p->commit.sync;
 }
@@ -341,6 +350,10 @@ static void keep_house(struct partition *p)
     sync_sealed(p);
     partition_save_checkpoint(p);
     tell_due(p, now_ms);
+    monitor_enter(&p->monitor);
+    p->wants_flush = p->wants_flush || p->flush_lacks_room;
+    p->flush_lacks_room = false;
+    monitor_leave(&p->monitor);
 }
 
 /* ---- closing */
@@ -352,7 +365,7 @@ static void close_files(struct partition *p)
     monitor_enter(&p->monitor);
     partition_log_hold_segments(p->log, &all);
     monitor_leave(&p->monitor);
-    log_segments_close_files(&all);
+    log_segments_end(&all);
     log_segments_release(&all);
 }
 
@@ -370,6 +383,10 @@ static void close_log(struct partition *p)
     }
     partition_log_unlink_retired(p->env, &p->retired);
     close_files(p);
+    /* Before anybody sees that it is closed: the journal alone may have some of it now. */
+    bool is_lost = is_clean && e != ERR_OK && p->journal != NULL;
+    if (is_lost)
+        journal_keep_all(p->journal);
     struct partition_fire fire;
     partition_fire_init(&fire);
     monitor_enter(&p->monitor);
@@ -378,16 +395,14 @@ static void close_log(struct partition *p)
     partition_trims_fail(p, &fire, KERR_NOT_LEADER_OR_FOLLOWER);
     partition_wake_readers(p, &fire);
     ASSERT(list_is_empty(&p->wait_written) && list_is_empty(&p->wait_committed));
-    bool wants_flush = p->wants_flush;
+    bool wants_flush = p->wants_flush || p->flush_lacks_room;
     p->wants_flush = false;
-    bool is_lost = is_clean && e != ERR_OK && p->journal != NULL;
+    p->flush_lacks_room = false;
     void (*done)(void *, enum err) = p->close_done;
     ASSERT(p->wants_close && done != NULL);
     void *arg = p->close_arg;
     p->is_job_busy = false;
     partition_leave_and_fire(p, &fire);
-    if (is_lost)
-        journal_keep_all(p->journal);
     if (wants_flush)
         journal_flushed(p->journal, &p->journal_client, is_lost ? -1 : INT64_MAX);
     done(arg, e);

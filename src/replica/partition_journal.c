@@ -2,17 +2,19 @@
 /*
  * partition_journal: a partition and the journal of its log directory (log/journal.h).
  *
- * A small commit is written into the segment and added to the journal's group; the job is parked
- * until the journal tells that it is durable, and goes on from there. The journal may tell before
- * the job is parked: who comes second goes on. Later the journal asks for a flush of the segment,
- * so that its half can be filled again, and releases the partition, which it has held since the
- * first entry.
+ * A small commit is written into the segment, or held for it, and added to the journal's group; the
+ * job is parked until the journal tells that it is durable, and goes on from there. The journal may
+ * tell before the job is parked: who comes second goes on. Later the journal asks for a flush of
+ * the segment, so that its half can be filled again, and releases the partition, which it has held
+ * since the first entry.
  *
  * Thread: the partition's job; the journal's calls come on a disk worker.
  */
 #include "base/assert.h"
 #include "base/canary.h"
 #include "replica/partition_private.h"
+
+enum { ROOM_AGAIN_MS = 1000 };
 
 /* [job] The commit is durable, or nothing is any more. True: the job has rested. */
 static bool finish(struct partition *p, enum err e)
@@ -61,6 +63,14 @@ bool partition_journal_add(struct partition *p)
     return true;
 }
 
+size_t partition_journal_held_max(const struct partition *p)
+{
+    if (p->journal == NULL || atomic_load(&p->leaves_journal) ||
+        disk_room_is_low(log_dir_room(p->dir)) || !partition_log_may_hold(p->log, &p->commit))
+        return 0;
+    return journal_held_max(p->journal);
+}
+
 bool partition_journal_park(struct partition *p)
 {
     monitor_enter(&p->monitor);
@@ -97,6 +107,20 @@ static void on_flush(struct journal_client *client)
         journal_flushed(p->journal, client, INT64_MAX);
 }
 
+/* What is held has no place in the segment: the journal keeps it. */
+static void wait_for_room(struct partition *p, enum err e)
+{
+    partition_note_failure(p, e);
+    if (e == ERR_NO_SPACE) {
+        disk_room_wrote(log_dir_room(p->dir), env_mono_ns(p->env), 0, e);
+        partition_note_disk_full(p, true);
+    }
+    monitor_enter(&p->monitor);
+    p->flush_lacks_room = true;
+    monitor_leave(&p->monitor);
+    p->owner.due(p->owner.arg, p, env_wall_ms(p->env) + ROOM_AGAIN_MS);
+}
+
 void partition_journal_flush(struct partition *p)
 {
     struct log_position durable = {0};
@@ -107,11 +131,16 @@ void partition_journal_flush(struct partition *p)
     monitor_leave(&p->monitor);
     if (is_needed) {
         enum err e = partition_log_flush(p->log, &durable);
+        if (err_may_pass(e)) {
+            wait_for_room(p, e);
+            return;
+        }
         if (e != ERR_OK) {
             partition_note_failure(p, e);
             p->owner.storage_failed(p->owner.arg, p, e);
             return;
         }
+        partition_note_disk_full(p, false);
         monitor_enter(&p->monitor);
         partition_log_publish_sealed(p->log, &durable);
         synced = durable.offset;

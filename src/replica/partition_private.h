@@ -79,6 +79,7 @@ struct partition {
     bool has_journal_result;            /* it came before the job was parked */
     enum err journal_result;
     bool wants_flush;       /* the journal asked */
+    bool flush_lacks_room;  /* it was asked, and housekeeping shall try again */
     bool is_disk_full;      /* [job] the last write found no room */
     uint32_t pending_syncs; /* appends that wait to be taken and for a sync */
     uint32_t commit_syncs;  /* [job] the same, in the commit */
@@ -161,6 +162,8 @@ void partition_save_checkpoint(struct partition *p);
  * nothing, the journal; whether a write finds room; how a sync went. */
 void partition_note_failure(struct partition *p, enum err e);
 void partition_note_full(struct partition *p, bool is_full);
+/* The same, and tells the log of the process: once, and once when it is over. */
+void partition_note_disk_full(struct partition *p, bool is_full);
 void partition_note_sync_begins(struct partition *p);
 void partition_note_sync_ended(struct partition *p, bool is_done);
 
@@ -181,10 +184,13 @@ bool partition_has_duty(const struct partition *p);
 /* [job] Puts the commit, which is written and not yet published, into the journal; false: sync it.
  */
 bool partition_journal_add(struct partition *p);
+/* [job] So many bytes may be held, if the commit that was taken goes into the journal; 0: none. */
+size_t partition_journal_held_max(const struct partition *p);
 /* [job] After it was published: true when the journal has to tell the end yet, and will go on from
  * there; false: it has told, and the commit is over. */
 bool partition_journal_park(struct partition *p);
-/* [job] Syncs the segments, and tells the journal. */
+/* [job] Syncs the segments, and tells the journal; later, where there is no room for what was held.
+ */
 void partition_journal_flush(struct partition *p);
 void partition_journal_init(struct partition *p);
 /* The log is open: what the journal had of it is there. */

@@ -8,155 +8,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/testing.h"
-#include "env/mem_env.h"
 #include "replica/partition_explain.h"
-#include "wire/batch_builder.h"
-
-struct fixture {
-    struct mem_env m;
-    struct loop *loop;
-    struct log_dir *dir;
-    struct log_stats stats;
-    struct partition *p;
-    struct topic_config config;
-    enum err storage_error;
-    int64_t due_ms;
-    int64_t round_ms;
-    int rounds;
-    enum err closed_with;
-    int closed;
-    struct partition_trim *saving; /* the last that was to be saved */
-    bool saves_at_once;
-};
-
-struct sent {
-    struct partition_append append;
-    int done;
-};
-
-static void on_storage_failed(void *arg, struct partition *p, enum err e)
-{
-    ((struct fixture *)arg)->storage_error = e;
-}
-
-static void on_due(void *arg, struct partition *p, int64_t wall_ms)
-{
-    ((struct fixture *)arg)->due_ms = wall_ms;
-}
-
-static void on_round(void *arg, struct partition *p, int64_t wall_ms)
-{
-    struct fixture *f = arg;
-    f->round_ms = wall_ms;
-    f->rounds++;
-}
-
-static void on_save_start(void *arg, struct partition_trim *trim)
-{
-    struct fixture *f = arg;
-    f->saving = trim;
-    if (f->saves_at_once)
-        partition_start_saved(trim, log_dir_checkpoint_write(f->dir));
-}
-
-static void on_closed(void *arg, enum err e)
-{
-    struct fixture *f = arg;
-    f->closed_with = e;
-    f->closed++;
-}
-
-static struct topic_config default_config(void)
-{
-    struct config_layers layers;
-    config_layers_init(&layers);
-    struct topic_config config;
-    config_topic_compute(NULL, &layers, &config);
-    config_layers_deinit(&layers);
-    return config;
-}
-
-static enum err fixture_open_partition(struct fixture *f, int32_t leader_epoch)
-{
-    struct partition_owner owner = {f,    &f->stats, on_storage_failed, on_due, on_save_start,
-                                    NULL, on_round};
-    struct partition_options options = {
-        .topic = "t",
-        .topic_id = {{1, 2, 3}},
-        .dir = f->dir,
-        .config = &f->config,
-        .leader_epoch = leader_epoch,
-        .owner = &owner,
-    };
-    struct log_open_report report;
-    return partition_open(&f->m.env, &options, &report, &f->p);
-}
-
-static void fixture_init(struct fixture *f)
-{
-    memset(f, 0, sizeof(*f));
-    mem_env_init(&f->m);
-    f->loop = mem_env_loop(&f->m, 0);
-    f->config = default_config();
-    struct strbuf why;
-    strbuf_init(&why);
-    CHECK(log_dir_open(&f->m.env, "d", &why, &f->dir) == ERR_OK);
-    CHECK(log_dir_format(f->dir, 1, "cluster", (struct uuid){{9}}) == ERR_OK);
-    strbuf_deinit(&why);
-    CHECK(fixture_open_partition(f, 0) == ERR_OK);
-}
-
-static void fixture_close(struct fixture *f)
-{
-    if (f->p != NULL) {
-        partition_close(f->p, true, on_closed, f);
-        mem_env_run_until_idle(&f->m);
-        CHECK_EQUAL(f->closed, 1);
-        partition_unref(f->p);
-    }
-    log_dir_close(f->dir);
-    mem_env_deinit(&f->m);
-}
-
-static void on_done(struct partition_append *append)
-{
-    container_of(append, struct sent, append)->done++;
-}
-
-/* One batch of `count` records; producer -1: not idempotent. */
-static void send_batch(struct fixture *f, struct sent *s, int64_t producer, int32_t sequence,
-                       int count)
-{
-    struct batch_builder b;
-    struct batch_options options = batch_options_default();
-    options.producer_id = producer;
-    options.producer_epoch = producer >= 0 ? 0 : -1;
-    options.base_sequence = sequence;
-    batch_builder_init(&b);
-    batch_builder_start(&b, &options);
-    for (int i = 0; i < count; i++) {
-        struct record r = {.timestamp = env_wall_ms(&f->m.env),
-                           .key = {NULL, -1},
-                           .value = {(const uint8_t *)"value", 5}};
-        CHECK(batch_builder_add(&b, &r) == ERR_OK);
-    }
-    struct batch_buffer out;
-    batch_buffer_init(&out, 1 << 20);
-    CHECK(batch_builder_finish(&b, &out) == ERR_OK);
-    struct iobuf *buf = iobuf_try_new(out.len);
-    memcpy(buf->data, out.data, out.len);
-    memset(s, 0, sizeof(*s));
-    s->append.log.bytes = iobuf_slice(buf, buf->data, out.len);
-    iobuf_unref(buf);
-    CHECK(batch_header_read(buf->data, out.len, &s->append.log.header));
-    batch_buffer_deinit(&out);
-    batch_builder_deinit(&b);
-    s->append.ack = PARTITION_ACK_COMMITTED;
-    s->append.done = on_done;
-    list_init(&s->append.wait_link);
-    list_init(&s->append.log.link);
-    partition_append(f->p, &s->append, env_wall_ms(&f->m.env));
-}
+#include "replica/partition_fixture.h"
 
 TEST(an_append_is_acknowledged_when_it_is_durable)
 {
@@ -473,19 +326,6 @@ TEST(a_failed_sync_takes_the_partition_offline)
 
 /* ---- reading */
 
-static struct partition_read_result read_at(struct fixture *f, int64_t offset)
-{
-    struct partition_read read = {.offset = offset,
-                                  .bytes_max = 1 << 20,
-                                  .whole_first = true,
-                                  .current_leader_epoch = -1,
-                                  .last_fetched_epoch = -1};
-    struct partition_read_result result;
-    enum err e = partition_read(f->p, &read, ENV_NOWAIT, &result);
-    CHECK(e == ERR_OK);
-    return result;
-}
-
 TEST(consumers_read_below_the_high_watermark_only)
 {
     struct fixture f;
@@ -674,7 +514,7 @@ TEST(closing_wakes_readers_and_refuses_appends)
     waiting_init(&w, &f);
     partition_watch_add(f.p, &w.watch, &w.watcher, 0, PARTITION_READER_CONSUMER);
     send_batch(&f, &a, -1, -1, 1);
-    partition_close(f.p, true, on_closed, &f);
+    partition_close(f.p, true, fixture_on_closed, &f);
     send_batch(&f, &b, -1, -1, 1);
     CHECK(b.done == 1 && b.append.result == KERR_NOT_LEADER_OR_FOLLOWER);
     mem_env_run_until_idle(&f.m);
@@ -962,7 +802,7 @@ TEST(a_trim_ends_with_its_partition)
     fixture_init(&f);
     send_ten(&f);
     trim_to(&f, &t, 3);
-    partition_close(f.p, true, on_closed, &f);
+    partition_close(f.p, true, fixture_on_closed, &f);
     mem_env_run_until_idle(&f.m);
     CHECK(f.closed == 1 && f.saving == &t.trim && t.done == 0);
     CHECK_EQUAL(log_dir_checkpoint_of(f.dir, "t", 0).log_start, 3);

@@ -213,7 +213,7 @@ static bool is_over(struct replica_move *move)
 
 static bool may_be_repeated(enum err e)
 {
-    return e == ERR_NO_SPACE || e == ERR_FULL || e == ERR_NO_MEMORY;
+    return err_may_pass(e) || e == ERR_NO_MEMORY;
 }
 
 static int64_t piece_bytes(const struct replica_move *move)
@@ -242,7 +242,8 @@ static enum err copy_piece(struct replica_move *move)
     int64_t bytes = 0;
     enum err e = log_copy_step(move->copy, piece_bytes(move), &bytes);
     move->round_bytes += bytes;
-    disk_room_wrote(room, env_mono_ns(move->set->env), bytes, e == ERR_NOT_FOUND ? ERR_OK : e);
+    bool is_elsewhere = e == ERR_NOT_FOUND || log_copy_blames_source(move->copy);
+    disk_room_wrote(room, env_mono_ns(move->set->env), bytes, is_elsewhere ? ERR_OK : e);
     if (e == ERR_NOT_FOUND) {
         move->has_source = false;
         return move->round_bytes <= CAUGHT_UP_BYTES ? ERR_NOT_FOUND : ERR_OK;
@@ -286,12 +287,15 @@ static void wait_until_paid(struct replica_move *move)
     wait_on_loop(move, MOVE_PAUSED, MAX(owed_ns, (int64_t)1), pause_is_over);
 }
 
+/* In the new directory or, for what the log holds and has not written, where it is. */
 static void wait_for_room(struct replica_move *move, enum err e,
                           void (*again)(struct loop_timer *timer))
 {
+    bool is_at_source = move->copy != NULL && log_copy_blames_source(move->copy);
     if (!move->was_told_full)
-        log_warn(move->set->env, "%s-%d waits on its way to %s: %s", move->replica->topic,
-                 move->replica->index, dir_path(move, move->to), err_text(e));
+        log_warn(move->set->env, "%s-%d waits on its way to %s: %s%s%s", move->replica->topic,
+                 move->replica->index, dir_path(move, move->to), err_text(e),
+                 is_at_source ? " in " : "", is_at_source ? dir_path(move, move->from) : "");
     move->was_told_full = true;
     wait_on_loop(move, MOVE_PAUSED, NO_ROOM_NS, again);
 }

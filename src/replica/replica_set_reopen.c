@@ -34,7 +34,7 @@ void replica_set_reopen_init(struct replica_set *set)
 
 bool replica_set_reopen_helps(enum err e)
 {
-    return e == ERR_NO_SPACE || e == ERR_FULL;
+    return err_may_pass(e);
 }
 
 static void try_all(struct loop_timer *timer);

@@ -25,6 +25,7 @@ void broker_count(const struct broker *broker, struct broker_counts *out)
         .offline = replicas.offline,
         .journal_rotations = (int64_t)atomic_load(&journal->rotations),
         .journal_replays = (int64_t)atomic_load(&journal->replayed),
+        .journal_held = (int64_t)atomic_load(&journal->held),
         .compactions = cleaner != NULL ? (int64_t)atomic_load(&cleaner->rounds) : 0,
         .scrub_rounds =
             (int64_t)atomic_load(&replica_set_scrub_stats(broker_replicas(broker))->rounds),

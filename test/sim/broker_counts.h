@@ -16,6 +16,7 @@ struct broker;
 struct broker_counts {
     int64_t journal_rotations;
     int64_t journal_replays;
+    int64_t journal_held;
     int64_t compactions;
     int64_t scrub_rounds;
     int64_t moves;   /* that are under way */

@@ -23,6 +23,7 @@
 #include "check.h"
 #include "env/mem_env.h"
 #include "log/partition_log_private.h"
+#include "log/segment_behind_private.h"
 #include "replica/partition_private.h"
 
 #define CHECKER "the log equals its segments"
@@ -50,6 +51,40 @@ static bool is_log(const char *name)
     return len > 4 && strcmp(name + len - 4, ".log") == 0;
 }
 
+/* What the last segment holds back belongs to it. */
+static const struct held *held_of(const struct log_check *c, const char *name)
+{
+    const struct segment *last = c->p->log->active;
+    struct segment_behind *behind = atomic_load(&last->behind);
+    struct log_file_name is = {.offset = last->base_offset, .kind = LOG_FILE_LOG};
+    char text[LOG_NAME_SIZE];
+    if (behind == NULL || strcmp(log_file_name_format(text, &is), name) != 0 ||
+        behind->files[LOG_FILE_LOG].len == 0)
+        return NULL;
+    return &behind->files[LOG_FILE_LOG];
+}
+
+static void put_log(const struct log_check *c, struct mem_env *m, const char *name,
+                    const struct sim_inode *file)
+{
+    char path[NAME_BYTES];
+    const struct held *held = held_of(c, name);
+    size_t size = (size_t)file->size;
+    snprintf(path, sizeof(path), "t-0/%s", name);
+    if (held == NULL) {
+        mem_env_put_file(m, path, file->cache, size);
+        return;
+    }
+    if (held->pos > file->size)
+        fail(c, "the place of what is held", file->size, held->pos);
+    size = MAX(size, (size_t)held->pos + held->len);
+    uint8_t *bytes = mem_alloc(size);
+    memcpy(bytes, file->cache, (size_t)file->size);
+    memcpy(bytes + held->pos, held->buf->data + held->start, held->len);
+    mem_env_put_file(m, path, bytes, size);
+    mem_free(bytes);
+}
+
 static bool copy_logs(const struct log_check *c, struct mem_env *m)
 {
     char path[NAME_BYTES];
@@ -64,8 +99,7 @@ static bool copy_logs(const struct log_check *c, struct mem_env *m)
         const struct sim_inode *file = dir->names.items[i].value;
         if (file->is_dir || !is_log(dir->names.items[i].name))
             continue;
-        snprintf(path, sizeof(path), "t-0/%s", dir->names.items[i].name);
-        mem_env_put_file(m, path, file->cache, (size_t)file->size);
+        put_log(c, m, dir->names.items[i].name, file);
         has_any = true;
     }
     return has_any;

@@ -13,7 +13,7 @@
 #include "check_log.h"
 #include "world.h"
 
-enum { SETS_MAX = 24, SET_SIZE = 96 };
+enum { SETS_MAX = 25, SET_SIZE = 96 };
 
 struct broker_process {
     struct world *world;
@@ -79,6 +79,7 @@ static bool load_config(struct broker_process *p)
     add_set(p, "klamm.reactors", p->env->loop_count);
     add_set(p, "klamm.journal.bytes", p->world->swarm.journal_bytes);
     add_set(p, "klamm.journal.after.commits", p->world->swarm.journal_after_commits);
+    add_set(p, "klamm.journal.held.bytes", p->world->swarm.journal_held_bytes);
     add_set(p, "log.retention.check.interval.ms", p->world->swarm.retention_check_ms);
     add_set(p, "log.flush.offset.checkpoint.interval.ms", p->world->swarm.retention_check_ms);
     add_set(p, "klamm.open.files.max", p->world->swarm.open_files);
@@ -175,6 +176,7 @@ void process_count(struct broker_process *p)
     broker_count(p->broker, &counts);
     p->env->sim->faults[SIM_FAULT_JOURNAL_ROTATION] += counts.journal_rotations;
     p->env->sim->faults[SIM_FAULT_JOURNAL_REPLAY] += counts.journal_replays;
+    p->env->sim->faults[SIM_FAULT_HELD] += counts.journal_held;
     p->env->sim->faults[SIM_FAULT_COMPACTION] += counts.compactions;
 }
 

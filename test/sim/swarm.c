@@ -74,6 +74,7 @@ void swarm_draw(struct sim *sim, struct swarm *out)
     out->open_files = (int32_t)PICK(sim, 0, 0, 1, 4, 12);
     out->scrub.interval_ms = PICK(sim, 0, 0, 0, 100, 1000);
     out->scrub.bytes_per_second = PICK(sim, 300000, 3000000);
+    out->journal_held_bytes = PICK(sim, 0, 300, 2000, 8192, 65536);
 }
 
 void swarm_draw_groups(struct sim *sim, struct swarm_groups *out)

@@ -105,6 +105,7 @@ struct swarm {
     int64_t retention_check_ms;
     int64_t journal_bytes;
     int64_t journal_after_commits;
+    int64_t journal_held_bytes;
     int64_t backoff_max_ns;   /* of clients that come back */
     int64_t full_interval_ns; /* mean time between disks that are full for everything; 0: none */
     int64_t full_max_ns;      /* how long they are at most */

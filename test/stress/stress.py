@@ -32,6 +32,7 @@ from wire import Wire
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 3
 COMMIT_SECONDS = 120
+HELD_MIN = 10
 REPORT_RULE = "=" * 18  # above and below each report of ThreadSanitizer
 
 
@@ -320,6 +321,9 @@ def play(stress):
     rotations = metric(klamm, "klamm_journal_rotations_total")
     if rotations < 2:
         stress.errors.append(f"the journal changed its half {rotations} times")
+    held = metric(klamm, "klamm_journal_held_total")
+    if held < HELD_MIN:
+        stress.errors.append(f"only {held} commits waited in memory for their segment")
     return total
 
 
