@@ -147,6 +147,63 @@ TEST(partitions_are_found_and_others_left_alone)
     mem_env_deinit(&m);
 }
 
+TEST(meta_properties_are_read_as_java_would_and_strictly)
+{
+    const struct {
+        const char *text;
+        int32_t node_id; /* -1: it is refused */
+        const char *says;
+    } cases[] = {
+        {"version=1\nnode.id=3\ncluster.id=c\n", 3, ""},
+        {" version : 1\r\n\tnode.id = 2147483647 \r\n!x\ncluster.id=a\\=b\\:c", INT32_MAX, ""},
+        {"version=1\nnode.id=3\nnode.id=4\ncluster.id=c\nother\nmore=1\n", 4, ""},
+        {"", -1, "version (none)"},
+        {"version=2\nnode.id=3\ncluster.id=c\n", -1, "version 2"},
+        {"version=1\ncluster.id=c\n", -1, "node.id"},
+        {"version=1\nnode.id=\ncluster.id=c\n", -1, "node.id"},
+        {"version=1\nnode.id=-1\ncluster.id=c\n", -1, "node.id"},
+        {"version=1\nnode.id=2147483648\ncluster.id=c\n", -1, "node.id"},
+        {"version=1\nnode.id=99999999999999999999\ncluster.id=c\n", -1, "node.id"},
+        {"version=1\nnode.id=3\n", -1, "cluster.id"},
+        {"version=1\nnode.id=3\ncluster.id=\n", -1, "cluster.id"},
+        {"version=1\nnode.id=3\ncluster.id=c\ndirectory.id=no\n", -1, "directory.id"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct mem_env m;
+        mem_env_init(&m);
+        struct strbuf why;
+        strbuf_init(&why);
+        struct log_dir *dir = NULL;
+        CHECK_EQUAL(env_dir_make(&m.env, "d"), ERR_OK);
+        put_file(&m, "d/meta.properties", cases[i].text);
+        enum err e = log_dir_open(&m.env, "d", &why, &dir);
+        CHECK_EQUAL(e, cases[i].node_id >= 0 ? ERR_OK : ERR_CORRUPT);
+        CHECK(strstr(strbuf_text(&why), cases[i].says) != NULL);
+        if (e == ERR_OK)
+            CHECK_EQUAL(log_dir_identity(dir)->node_id, cases[i].node_id);
+        if (i == 1)
+            CHECK_TEXT(log_dir_identity(dir)->cluster_id, "a=b:c");
+        log_dir_close(dir);
+        strbuf_deinit(&why);
+        mem_env_deinit(&m);
+    }
+}
+
+TEST(a_directory_that_could_not_be_opened_has_its_name_and_no_more)
+{
+    struct mem_env m;
+    mem_env_init(&m);
+    m.fail_at = 1; /* it asks for nothing */
+    struct log_dir *dir = log_dir_new_failed(&m.env, "gone/d");
+    CHECK(log_dir_has_failed(dir) && log_dir_journal(dir) == NULL && !log_dir_was_clean(dir));
+    CHECK_TEXT(log_dir_path(dir), "gone/d");
+    struct log_dir_checkpoint at = log_dir_checkpoint_of(dir, "t", 0);
+    CHECK(at.recovery_point == 0 && at.log_start == 0);
+    log_dir_close(dir);
+    CHECK_EQUAL(m.io_calls, 0);
+    mem_env_deinit(&m);
+}
+
 TEST(a_log_directory_survives_each_io_failure)
 {
     bool failed = true;
@@ -163,6 +220,11 @@ TEST(a_log_directory_survives_each_io_failure)
         CHECK(e == ERR_OK || why.len > 0);
         if (e == ERR_OK)
             e = log_dir_format(dir, 1, "c", some_id);
+        if (e == ERR_OK) { /* and once more, with what is there now */
+            log_dir_close(dir);
+            dir = NULL;
+            e = log_dir_open(&m.env, "d", &why, &dir);
+        }
         if (e == ERR_OK) {
             log_dir_checkpoint_set(dir, "t", 0, &values);
             e = log_dir_checkpoint_write(dir);
