@@ -84,22 +84,10 @@ def test_a_slow_move_is_shown(moving):
     assert "moves to" not in cli.good("topic", "describe", name).out
 
 
-def test_a_move_that_is_given_up_meanwhile(moving):
-    cli, name, here, there = moving
-    slowly(cli, name, there)
-    waits = cli.start("topic", "move-log", name, "--to", there, "--wait")
-    cli.good("topic", "move-log", name, "--to", here)
-    out, err = waits.communicate(timeout=LIMIT_S)
-    assert waits.returncode == 1
-    assert err.decode() == f"klamm: {there}: 1 partition is not moved to it any more\n"
-    assert here in out.decode()
-
-
-def test_who_is_interrupted_leaves_the_move_alone(moving):
-    cli, name, here, there = moving
-    slowly(cli, name, there)
+def waiting(cli, name, to):
+    """A command that waits for the move, once it has seen it: it, and the terminal that it writes to."""
     master, slave = pty.openpty()
-    waits = subprocess.Popen([cli.binary, "topic", "move-log", name, "--to", there, "--wait"],
+    waits = subprocess.Popen([cli.binary, "topic", "move-log", name, "--to", to, "--wait"],
                              env=cli.environment, stdout=subprocess.PIPE, stderr=slave,
                              stdin=subprocess.DEVNULL)
     os.close(slave)
@@ -107,6 +95,24 @@ def test_who_is_interrupted_leaves_the_move_alone(moving):
     while b" offsets to go" not in shown:
         shown += os.read(master, 1000)
     assert b"1 on the way: " in shown
+    return waits, master
+
+
+def test_a_move_that_is_given_up_meanwhile(moving):
+    cli, name, here, there = moving
+    slowly(cli, name, there)
+    waits, master = waiting(cli, name, there)
+    cli.good("topic", "move-log", name, "--to", here)
+    out, _ = waits.communicate(timeout=LIMIT_S)
+    assert waits.returncode == 1 and here in out.decode()
+    assert f"klamm: {there}: 1 partition is not moved to it any more".encode() in os.read(master, 4000)
+    os.close(master)
+
+
+def test_who_is_interrupted_leaves_the_move_alone(moving):
+    cli, name, here, there = moving
+    slowly(cli, name, there)
+    waits, master = waiting(cli, name, there)
     waits.send_signal(signal.SIGINT)
     out, _ = waits.communicate(timeout=LIMIT_S)
     assert waits.returncode == 1 and there in out.decode()
