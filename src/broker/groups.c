@@ -136,12 +136,7 @@ static enum err load_piece(struct group_home *home, bool *is_done)
     *is_done = home->load_offset >= offsets.high_watermark;
     if (*is_done)
         return ERR_OK;
-    struct partition_read read = {.offset = home->load_offset,
-                                  .bytes_max = LOAD_BYTES,
-                                  .whole_first = true,
-                                  .reader = PARTITION_READER_CONSUMER,
-                                  .current_leader_epoch = -1,
-                                  .last_fetched_epoch = -1};
+    struct partition_read read = partition_read_from(home->load_offset, LOAD_BYTES);
     struct partition_read_result result;
     enum err e = partition_read(home->partition, &read, ENV_WAIT, &result);
     if (e == ERR_OK && result.error != KERR_NONE)

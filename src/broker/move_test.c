@@ -91,11 +91,7 @@ static void check_all(struct moving *t)
     CHECK(p != NULL);
     int64_t offset = 0;
     while (offset < t->acked) {
-        struct partition_read read = {.offset = offset,
-                                      .bytes_max = 1 << 20,
-                                      .whole_first = true,
-                                      .current_leader_epoch = -1,
-                                      .last_fetched_epoch = -1};
+        struct partition_read read = partition_read_from(offset, 1 << 20);
         struct partition_read_result result;
         CHECK_EQUAL(partition_read(p, &read, ENV_WAIT, &result), ERR_OK);
         CHECK_EQUAL(result.error, KERR_NONE);

@@ -24,16 +24,16 @@ static int by_id(const void *a, const void *b)
 static int64_t last_committed(const struct producer_entry *entry, int64_t committed)
 {
     int64_t last = CLEAN_LAST_IS_MARKER;
-    bool has_all_batches = false;
+    bool has_batches = false;
     for (uint8_t i = 0; i < entry->count; i++) {
         const struct producer_batch *batch = &entry->batches[i];
         if (batch->epoch != entry->epoch)
             continue;
-        has_all_batches = true;
+        has_batches = true;
         if (batch->last_offset < committed)
             last = MAX(last, batch->last_offset);
     }
-    bool may_change = has_all_batches || entry->pending > 0;
+    bool may_change = has_batches || entry->pending > 0;
     return last >= 0 || !may_change ? last : CLEAN_LAST_UNKNOWN;
 }
 

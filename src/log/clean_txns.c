@@ -15,7 +15,7 @@ struct clean_txn {
     int64_t producer_id;
     int64_t first_offset;
     const struct aborted_txn *aborted; /* NULL: it was, or will be, committed */
-    bool has_all_batches;              /* some were seen */
+    bool has_batches;                  /* some were seen */
 };
 
 void aborted_txn_write(const struct aborted_txn *txn, uint8_t out[TXNINDEX_ENTRY_BYTES])
@@ -160,7 +160,7 @@ static enum err begin_up_to(struct clean_txns *t, int64_t offset)
                 return e;
         }
         txn->aborted = aborted;
-        txn->has_all_batches = false;
+        txn->has_batches = false;
     }
     return ERR_OK;
 }
@@ -177,7 +177,7 @@ enum err clean_txns_data(struct clean_txns *t, const struct batch_header *batch,
         e = add(t, batch->producer_id, batch->base_offset, &txn);
     if (e != ERR_OK)
         return e;
-    txn->has_all_batches = true;
+    txn->has_batches = true;
     *is_aborted = txn->aborted != NULL;
     return ERR_OK;
 }
@@ -193,7 +193,7 @@ enum err clean_txns_marker(struct clean_txns *t, const struct batch_header *batc
     if (e != ERR_OK || (marker != CLEAN_MARKER_ABORT && marker != CLEAN_MARKER_COMMIT))
         return e;
     struct clean_txn *txn = find(t, batch->producer_id);
-    *is_spent = txn == NULL || !txn->has_all_batches;
+    *is_spent = txn == NULL || !txn->has_batches;
     if (!*is_spent && marker == CLEAN_MARKER_ABORT)
         *aborted = txn->aborted;
     drop(t, txn);

@@ -260,14 +260,20 @@ TEST(a_partition_that_cannot_be_opened_keeps_its_entries_and_the_journal_waits)
     end(&s);
 }
 
+/* After a kill, and the other's entries wait. */
+static void begin_with_one_open(struct place *s)
+{
+    begin(s, 4);
+    bench_drop(&s->b);
+    lose(s, 0, segment_size(s));
+    CHECK_EQUAL(bench_open_journal(&s->b), ERR_OK);
+    CHECK_EQUAL(member_open(&s->b.members[0]), ERR_OK);
+}
+
 TEST(a_clean_stop_while_one_waits_keeps_its_entries)
 {
     struct place s;
-    begin(&s, 4);
-    bench_drop(&s.b);
-    lose(&s, 0, segment_size(&s));
-    CHECK_EQUAL(bench_open_journal(&s.b), ERR_OK);
-    CHECK_EQUAL(member_open(&s.b.members[0]), ERR_OK);
+    begin_with_one_open(&s);
     s.m.fail_at = 3;
     CHECK(member_open(&s.b.members[1]) != ERR_OK);
     bench_settle(&s.b);
@@ -281,11 +287,7 @@ TEST(a_clean_stop_while_one_waits_keeps_its_entries)
 TEST(a_partition_that_is_deleted_before_it_could_be_opened_is_not_waited_for)
 {
     struct place s;
-    begin(&s, 4);
-    bench_drop(&s.b);
-    lose(&s, 0, segment_size(&s));
-    CHECK_EQUAL(bench_open_journal(&s.b), ERR_OK);
-    CHECK_EQUAL(member_open(&s.b.members[0]), ERR_OK);
+    begin_with_one_open(&s);
     bench_settle(&s.b);
     bench_settle(&s.b);
     CHECK(journal_waits(s.b.journal));

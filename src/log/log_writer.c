@@ -66,123 +66,88 @@ static enum err gone_is_error(enum err e)
     return e == ERR_STALE ? ERR_IO : e;
 }
 
-static enum err write_to(struct segment *seg, enum log_file_kind kind, struct iovec *iov, int count,
-                         int64_t pos)
+static enum err write_to(struct segment *seg, enum log_file_kind kind,
+                         const struct segment_bytes *bytes)
 {
+    if (bytes->count == 0)
+        return ERR_OK;
     struct env_file *file = NULL;
     enum err e = segment_file(seg, kind, ENV_WAIT, &file);
     if (e != ERR_OK)
         return gone_is_error(e);
-    e = env_file_write(file, iov, count, pos);
+    e = env_file_write(file, bytes->iov, bytes->count, bytes->pos);
     env_file_unref(file);
     return e;
 }
 
-static enum err run_flush_batches(struct log_write_run *run)
+/* What was gathered for each file; `entries` is where it points to. */
+static void run_gathered(struct log_write_run *run, struct iovec entries[2],
+                         struct segment_bytes out[SEGMENT_FILES])
 {
-    if (run->iov_count == 0)
-        return ERR_OK;
-    enum err e = write_to(run->seg, LOG_FILE_LOG, run->iov, run->iov_count, run->pos);
+    entries[0] = (struct iovec){run->index, (size_t)run->index_gathered * INDEX_ENTRY_BYTES};
+    entries[1] = (struct iovec){run->time, (size_t)run->time_gathered * TIMEINDEX_ENTRY_BYTES};
+    out[LOG_FILE_LOG] = (struct segment_bytes){run->iov, run->iov_count, run->pos};
+    out[LOG_FILE_INDEX] = (struct segment_bytes){&entries[0], run->index_gathered > 0,
+                                                 (int64_t)run->index_first * INDEX_ENTRY_BYTES};
+    out[LOG_FILE_TIMEINDEX] = (struct segment_bytes){
+        &entries[1], run->time_gathered > 0, (int64_t)run->time_first * TIMEINDEX_ENTRY_BYTES};
+}
+
+static void run_forget_gathered(struct log_write_run *run)
+{
     run->iov_count = 0;
     run->pos = run->tail.size;
-    return e;
-}
-
-static struct iovec gathered_index(struct log_write_run *run)
-{
-    return (struct iovec){run->index, (size_t)run->index_gathered * INDEX_ENTRY_BYTES};
-}
-
-static struct iovec gathered_time(struct log_write_run *run)
-{
-    return (struct iovec){run->time, (size_t)run->time_gathered * TIMEINDEX_ENTRY_BYTES};
-}
-
-static enum err run_flush_entries(struct log_write_run *run)
-{
-    enum err e = ERR_OK;
-    if (run->index_gathered > 0) {
-        struct iovec iov = gathered_index(run);
-        e = write_to(run->seg, LOG_FILE_INDEX, &iov, 1,
-                     (int64_t)run->index_first * INDEX_ENTRY_BYTES);
-    }
-    if (e == ERR_OK && run->time_gathered > 0) {
-        struct iovec iov = gathered_time(run);
-        e = write_to(run->seg, LOG_FILE_TIMEINDEX, &iov, 1,
-                     (int64_t)run->time_first * TIMEINDEX_ENTRY_BYTES);
-    }
-    return e;
-}
-
-static void run_forget_entries(struct log_write_run *run)
-{
+    run->begin_offset = run->tail.next_offset;
     run->index_first += run->index_gathered;
     run->time_first += run->time_gathered;
     run->index_gathered = 0;
     run->time_gathered = 0;
 }
 
-/* ---- holding */
-
-/* Where what was gathered begins. */
-static struct log_position run_begin(const struct log_write_run *run)
+static bool run_hold_once(struct log_write_run *run,
+                          const struct segment_bytes bytes[SEGMENT_FILES])
 {
-    return (struct log_position){run->begin_offset, run->seg->base_offset, run->pos};
-}
-
-static bool run_hold_once(struct log_write_run *run)
-{
-    struct iovec index = gathered_index(run);
-    struct iovec time = gathered_time(run);
-    struct segment_bytes bytes[SEGMENT_FILES] = {
-        [LOG_FILE_LOG] = {run->iov, run->iov_count, run->pos},
-        [LOG_FILE_INDEX] = {&index, 1, (int64_t)run->index_first * INDEX_ENTRY_BYTES},
-        [LOG_FILE_TIMEINDEX] = {&time, 1, (int64_t)run->time_first * TIMEINDEX_ENTRY_BYTES},
-    };
     bool begins = false;
     if (!segment_hold(run->seg, bytes, run->commit->held_max, &begins))
         return false;
     if (begins)
-        run->log->writer_held.at = run_begin(run);
+        run->log->writer_held.at =
+            (struct log_position){run->begin_offset, run->seg->base_offset, run->pos};
     run->commit->is_held = true;
     return true;
 }
 
 /* What does not fit beside what is held gets the place of that, which is written. What is large
  * enough to be worth a write of its own gets one. */
-static enum err run_hold(struct log_write_run *run, bool *is_held)
+static enum err run_hold(struct log_write_run *run, const struct segment_bytes bytes[SEGMENT_FILES],
+                         bool *is_held)
 {
-    int64_t bytes = run->tail.size - run->pos;
+    int64_t size = run->tail.size - run->pos;
     *is_held = false;
-    if (bytes == 0 || bytes * HELD_PART > (int64_t)run->commit->held_max)
+    if (size == 0 || size * HELD_PART > (int64_t)run->commit->held_max)
         return ERR_OK;
-    *is_held = run_hold_once(run);
+    *is_held = run_hold_once(run, bytes);
     if (*is_held || !segment_is_behind(run->seg))
         return ERR_OK;
     enum err e = segment_settle_batches(run->seg);
     if (e == ERR_OK)
-        *is_held = run_hold_once(run);
+        *is_held = run_hold_once(run, bytes);
     return gone_is_error(e);
 }
 
 /* Batches first: an entry never speaks of bytes that were not written. */
 static enum err run_flush(struct log_write_run *run)
 {
+    struct iovec entries[2];
+    struct segment_bytes bytes[SEGMENT_FILES];
     bool is_held;
-    enum err e = run_hold(run, &is_held);
-    if (is_held) {
-        run->iov_count = 0;
-        run->pos = run->tail.size;
-    } else {
-        if (e == ERR_OK)
-            e = run_flush_batches(run);
-        if (e == ERR_OK)
-            e = run_flush_entries(run);
-    }
-    run->begin_offset = run->tail.next_offset;
-    run_forget_entries(run);
-    ASSERT(e != ERR_OK || run->index_first == run->tail.index_count);
-    ASSERT(e != ERR_OK || run->time_first == run->tail.time_count);
+    run_gathered(run, entries, bytes);
+    enum err e = run_hold(run, bytes, &is_held);
+    for (int kind = 0; kind < SEGMENT_FILES && e == ERR_OK && !is_held; kind++)
+        e = write_to(run->seg, (enum log_file_kind)kind, &bytes[kind]);
+    run_forget_gathered(run);
+    ASSERT(run->index_first == run->tail.index_count);
+    ASSERT(run->time_first == run->tail.time_count);
     return e;
 }
 

@@ -262,6 +262,21 @@ static void log_again(struct fixture *f, int64_t end)
         CHECK_EQUAL(fixture_read(f, offset), offset - offset % 2);
 }
 
+/* A commit that the test carries out itself: of what is pending, and one batch of two records. */
+static void take_another(struct fixture *f, struct log_commit *commit)
+{
+    struct fixture_batch batch = {.records = 2, .payload = 100, .producer_id = -1};
+    CHECK_EQUAL(fixture_append(f, &batch), ERR_OK);
+    log_commit_init(commit);
+    partition_log_take(f->log, commit, false, 0);
+}
+
+static void give_back(struct fixture *f, struct log_commit *commit)
+{
+    partition_log_fail(f->log, commit);
+    fixture_free_appends(&commit->appends);
+}
+
 static size_t log_file_bytes(struct fixture *f)
 {
     size_t size = 0;
@@ -448,14 +463,11 @@ TEST(what_is_answered_before_it_is_durable_is_written_at_once)
     fixture_fill(&f, 2, 2, 100);
     for (int acks_one = 0; acks_one < 2; acks_one++) {
         CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
-        CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
-        log_commit_init(&commit);
-        partition_log_take(f.log, &commit, false, 0);
+        take_another(&f, &commit);
         container_of(commit.appends.next, struct log_append, link)->wants_sync = acks_one == 0;
         CHECK(partition_log_may_journal(f.log, &commit));
         CHECK(partition_log_may_hold(f.log, &commit) == (acks_one == 0));
-        partition_log_fail(f.log, &commit);
-        fixture_free_appends(&commit.appends);
+        give_back(&f, &commit);
     }
     f.config.ack_disk = false; /* its consumers see what is written */
     f.config.flush_messages = 1;
@@ -495,13 +507,10 @@ TEST(a_commit_that_the_journal_refuses_is_written_or_given_back)
 {
     struct fixture f;
     struct log_commit commit;
-    struct fixture_batch batch = {.records = 2, .payload = 100, .producer_id = -1};
     log_begin(&f);
     fixture_fill(&f, 2, 2, 100);
     for (int at = 2; at >= 0; at--) {
-        CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
-        log_commit_init(&commit);
-        partition_log_take(f.log, &commit, false, 0);
+        take_another(&f, &commit);
         commit.held_max = 4000;
         CHECK_EQUAL(partition_log_write(f.log, &commit), ERR_OK);
         CHECK(commit.is_held);
@@ -605,13 +614,10 @@ TEST(without_descriptors_a_commit_is_given_back_and_the_next_one_goes_on)
         struct fixture f;
         struct log_commit commit;
         struct log_position durable;
-        struct fixture_batch batch = {.records = 2, .payload = 100, .producer_id = -1};
         log_begin(&f);
         fixture_fill(&f, 3, 2, 100);
         segment_close_files(f.log->active);
-        CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
-        log_commit_init(&commit);
-        partition_log_take(f.log, &commit, false, 0);
+        take_another(&f, &commit);
         commit.held_max = held > 0 ? 4000 : 0;
         if (held > 0)
             CHECK_EQUAL(partition_log_write(f.log, &commit), ERR_OK);
@@ -619,8 +625,7 @@ TEST(without_descriptors_a_commit_is_given_back_and_the_next_one_goes_on)
         CHECK_EQUAL(held > 0 ? partition_log_unhold(f.log, &commit)
                              : partition_log_write(f.log, &commit),
                     ERR_FULL);
-        partition_log_fail(f.log, &commit);
-        fixture_free_appends(&commit.appends);
+        give_back(&f, &commit);
         CHECK_EQUAL(partition_log_flush(f.log, &durable), ERR_FULL);
         f.m.env.ops = plain;
         CHECK(f.log->needs_cut && !f.log->is_broken);

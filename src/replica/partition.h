@@ -173,6 +173,17 @@ struct partition_read {
     int32_t last_fetched_epoch;   /* -1: not given. KIP-595 */
 };
 
+/* As a consumer that knows no epochs; whole batches, however large the first is. */
+static inline struct partition_read partition_read_from(int64_t offset, int64_t bytes_max)
+{
+    return (struct partition_read){.offset = offset,
+                                   .bytes_max = bytes_max,
+                                   .whole_first = true,
+                                   .reader = PARTITION_READER_CONSUMER,
+                                   .current_leader_epoch = -1,
+                                   .last_fetched_epoch = -1};
+}
+
 struct partition_read_result {
     enum kerr error;
     int64_t high_watermark;

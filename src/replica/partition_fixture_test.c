@@ -166,11 +166,7 @@ void send_batch(struct fixture *f, struct sent *s, int64_t producer, int32_t seq
 
 struct partition_read_result read_at(struct fixture *f, int64_t offset)
 {
-    struct partition_read read = {.offset = offset,
-                                  .bytes_max = 1 << 20,
-                                  .whole_first = true,
-                                  .current_leader_epoch = -1,
-                                  .last_fetched_epoch = -1};
+    struct partition_read read = partition_read_from(offset, 1 << 20);
     struct partition_read_result result;
     enum err e = partition_read(f->p, &read, ENV_NOWAIT, &result);
     CHECK(e == ERR_OK);

@@ -357,11 +357,7 @@ TEST(a_reader_who_goes_on_reads_one_header_a_batch)
     for (int i = 0; i < BATCHES; i++)
         send_batch(&f, &sent[i], -1, -1, 2);
     mem_env_run_until_idle(&f.m);
-    struct partition_read read = {.offset = 0,
-                                  .bytes_max = 1,
-                                  .whole_first = true,
-                                  .current_leader_epoch = -1,
-                                  .last_fetched_epoch = -1};
+    struct partition_read read = partition_read_from(0, 1);
     for (; read.offset < 20; read.offset += 2) {
         struct partition_read_result r;
         int calls = f.m.io_calls;
@@ -382,11 +378,7 @@ TEST(a_cold_read_asks_for_a_worker)
         send_batch(&f, &sent[i], -1, -1, 2);
     mem_env_run_until_idle(&f.m);
     f.m.is_cold = true;
-    struct partition_read read = {.offset = 0,
-                                  .bytes_max = 100,
-                                  .whole_first = true,
-                                  .current_leader_epoch = -1,
-                                  .last_fetched_epoch = -1};
+    struct partition_read read = partition_read_from(0, 100);
     struct partition_read_result r = {0};
     enum err e = partition_read(f.p, &read, ENV_NOWAIT, &r);
     if (e == ERR_OK)
@@ -549,11 +541,8 @@ TEST(epochs_are_checked_and_rise)
 static struct partition_read_result read_after(struct fixture *f, int64_t offset,
                                                int32_t last_fetched_epoch)
 {
-    struct partition_read read = {.offset = offset,
-                                  .bytes_max = 1 << 20,
-                                  .whole_first = true,
-                                  .current_leader_epoch = -1,
-                                  .last_fetched_epoch = last_fetched_epoch};
+    struct partition_read read = partition_read_from(offset, 1 << 20);
+    read.last_fetched_epoch = last_fetched_epoch;
     struct partition_read_result result;
     CHECK(partition_read(f->p, &read, ENV_NOWAIT, &result) == ERR_OK);
     log_range_release(&result.range);

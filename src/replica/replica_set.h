@@ -77,7 +77,7 @@ struct partition *replica_set_find(struct replica_set *set, struct uuid topic_id
 bool replica_set_has_failed(struct replica_set *set, struct uuid topic_id, int32_t index);
 
 /* After the first update: what the journals have of partitions that the metadata does not know is
- * void. Thread: any. */
+ * void. Later updates see to it themselves. Thread: any. */
 void replica_set_settle_journals(struct replica_set *set);
 
 /* Closes all partitions cleanly, writes checkpoints and the clean markers; `done` on the loop. */

@@ -32,11 +32,6 @@ void replica_set_reopen_init(struct replica_set *set)
     set->reopening.wait_ms = WAIT_MS_MIN;
 }
 
-bool replica_set_reopen_helps(enum err e)
-{
-    return err_may_pass(e);
-}
-
 static void try_all(struct loop_timer *timer);
 
 static void arm(struct replica_set *set, int64_t wait_ms)
@@ -51,7 +46,7 @@ static void arm(struct replica_set *set, int64_t wait_ms)
 void replica_set_reopen_add(struct replica_set *set, struct replica *replica)
 {
     ASSERT(replica->reopen == NULL && replica->partition == NULL);
-    ASSERT(replica_set_reopen_helps(replica->error));
+    ASSERT(err_may_pass(replica->error));
     struct replica_reopen *reopen = mem_alloc(sizeof(*reopen));
     reopen->replica = replica;
     reopen->config = replica->config;
@@ -121,7 +116,7 @@ static void stay_offline(struct replica_set *set, struct replica_reopen *reopen,
     monitor_enter(&set->monitor);
     replica->error = e;
     monitor_leave(&set->monitor);
-    if (replica_set_reopen_helps(e)) {
+    if (err_may_pass(e)) {
         list_push_back(&set->reopening.waiting, &reopen->link);
         return;
     }

@@ -29,10 +29,8 @@ struct replica_set_reopening {
 
 void replica_set_reopen_init(struct replica_set *set);
 
-/* Of this kind of failure it may be tried again. */
-bool replica_set_reopen_helps(enum err e);
-
-/* This replica could not be opened: it is tried again until it can, or is closed. */
+/* This replica could not be opened, and that may pass (err_may_pass): it is tried again until it
+ * can, or is closed. */
 void replica_set_reopen_add(struct replica_set *set, struct replica *replica);
 
 /* It has changed meanwhile. Nothing happens where `replica` does not wait. */
