@@ -367,7 +367,10 @@ enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t parti
     if (len < 0 || (size_t)len >= sizeof(to))
         return ERR_TOO_LARGE;
     enum err e = env_path_rename(dir->env, from, to);
-    return e == ERR_OK ? env_dir_sync(dir->env, dir->path) : e;
+    if (e != ERR_OK)
+        return e;
+    log_dir_checkpoint_drop(dir, topic, partition);
+    return env_dir_sync(dir->env, dir->path);
 }
 
 /* "topic-partition.id-delete", as deletion names it. */

@@ -84,6 +84,13 @@ struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const
 void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
                             const struct log_dir_checkpoint *values);
 void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t partition);
+/* Drops those of which `keeps` says no: at a start, of partitions that are not here. */
+void log_dir_checkpoint_keep_only(struct log_dir *dir,
+                                  bool (*keeps)(void *arg, const char *topic, int32_t partition),
+                                  void *arg);
+/* It was dropped, and the files may name it still: after a crash a partition made now under this
+ * name would be taken for the one that is gone. Until the next log_dir_checkpoint_write. */
+bool log_dir_checkpoint_is_stale(const struct log_dir *dir, const char *topic, int32_t partition);
 /* Writes the files, unless they say already what is to be said. */
 enum err log_dir_checkpoint_write(struct log_dir *dir) MUST_USE;
 /* `changed` is called, on any thread, with the first value that changes after each writing. NULL:
@@ -103,8 +110,8 @@ enum err log_dir_list_futures(struct log_dir *dir,
                                            int32_t partition),
                               void *arg) MUST_USE;
 
-/* Renames a partition directory that the metadata does not know to "...-stray", never deletes it.
- */
+/* Renames a partition directory that the metadata does not know to "...-stray", never deletes it;
+ * drops its checkpoint values. */
 enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t partition) MUST_USE;
 
 /* Finishes deletions that a crash interrupted ("-delete" directories, .deleted files). */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/mem.h"
 #include "env/logger.h"
 #include "log/checkpoint_file.h"
@@ -155,11 +156,36 @@ void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t part
     monitor_enter(&dir->monitor);
     struct checkpoint_entry *entry = find_entry(dir, topic, partition);
     if (!values_are_equal(entry != NULL ? &entry->values : &zeros, values)) {
-        make_entry(dir, topic, partition)->values = *values;
+        entry = make_entry(dir, topic, partition);
+        entry->values = *values;
+        dir->gone_count -= entry->is_gone;
+        entry->is_gone = entry->is_leaving = false;
         change = note_change(dir);
     }
     monitor_leave(&dir->monitor);
     tell_change(&change);
+}
+
+static void free_entry(struct log_dir *dir, struct checkpoint_entry *entry)
+{
+    map_remove(&dir->checkpoints, &entry->node);
+    mem_free(entry);
+}
+
+/* [monitor] What the files name stays as a mark until they are written. */
+static struct change drop_entry(struct log_dir *dir, struct checkpoint_entry *entry)
+{
+    struct change change = {NULL, NULL};
+    if (entry->is_gone)
+        return change;
+    if (!entry->is_on_disk) {
+        free_entry(dir, entry);
+        return change;
+    }
+    entry->values = (struct log_dir_checkpoint){0};
+    entry->is_gone = true;
+    dir->gone_count++;
+    return note_change(dir);
 }
 
 void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t partition)
@@ -167,13 +193,38 @@ void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t par
     struct change change = {NULL, NULL};
     monitor_enter(&dir->monitor);
     struct checkpoint_entry *entry = find_entry(dir, topic, partition);
-    if (entry != NULL) {
-        map_remove(&dir->checkpoints, &entry->node);
-        change = note_change(dir);
+    if (entry != NULL)
+        change = drop_entry(dir, entry);
+    monitor_leave(&dir->monitor);
+    tell_change(&change);
+}
+
+void log_dir_checkpoint_keep_only(struct log_dir *dir,
+                                  bool (*keeps)(void *arg, const char *topic, int32_t partition),
+                                  void *arg)
+{
+    struct change change = {NULL, NULL};
+    monitor_enter(&dir->monitor);
+    MAP_FOR_EACH (node, &dir->checkpoints) {
+        struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
+        if (keeps(arg, entry->topic, entry->partition))
+            continue;
+        struct change one = drop_entry(dir, entry);
+        if (one.changed != NULL)
+            change = one;
     }
     monitor_leave(&dir->monitor);
-    mem_free(entry);
     tell_change(&change);
+}
+
+bool log_dir_checkpoint_is_stale(const struct log_dir *dir, const char *topic, int32_t partition)
+{
+    struct monitor *monitor = (struct monitor *)(uintptr_t)&dir->monitor; /* locking is no change */
+    monitor_enter(monitor);
+    const struct checkpoint_entry *entry = find_entry(dir, topic, partition);
+    bool is_stale = entry != NULL && entry->is_gone;
+    monitor_leave(monitor);
+    return is_stale && !CANARY(INHERIT_CHECKPOINT);
 }
 
 void log_dir_watch_checkpoints(struct log_dir *dir, void (*changed)(void *arg), void *arg)
@@ -198,8 +249,11 @@ static enum err parse_file(struct log_dir *dir, enum checkpoint_kind kind, const
         int32_t partition = (int32_t)checkpoint_read_number(&r, 0, INT32_MAX);
         int64_t offset = checkpoint_read_number(&r, 0, INT64_MAX);
         checkpoint_read_line_end(&r);
-        if (!r.is_bad)
-            *value_of(&make_entry(dir, topic, partition)->values, kind) = offset;
+        if (r.is_bad)
+            break;
+        struct checkpoint_entry *entry = make_entry(dir, topic, partition);
+        *value_of(&entry->values, kind) = offset;
+        entry->is_on_disk = true;
     }
     return checkpoint_reader_finish(&r);
 }
@@ -252,9 +306,25 @@ static void write_text(struct log_dir *dir, enum checkpoint_kind kind, struct st
     MAP_FOR_EACH (node, &dir->checkpoints) {
         struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
         int64_t value = *value_of(&entry->values, kind);
-        if (value > 0)
-            strbuf_printf(out, "%s %" PRId32 " %" PRId64 "\n", entry->topic, entry->partition,
-                          value);
+        entry->is_leaving = entry->is_gone;
+        if (value <= 0)
+            continue;
+        entry->is_on_disk = true;
+        strbuf_printf(out, "%s %" PRId32 " %" PRId64 "\n", entry->topic, entry->partition, value);
+    }
+}
+
+/* [monitor] The files were written without them. */
+static void forget_gone(struct log_dir *dir)
+{
+    if (dir->gone_count == 0)
+        return;
+    MAP_FOR_EACH (node, &dir->checkpoints) {
+        struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
+        if (!entry->is_leaving)
+            continue;
+        dir->gone_count--;
+        free_entry(dir, entry);
     }
 }
 
@@ -283,10 +353,11 @@ enum err log_dir_checkpoint_write(struct log_dir *dir)
     }
     if (e == ERR_OK)
         e = env_dir_sync(dir->env, dir->path);
-    if (e != ERR_OK) {
-        monitor_enter(&dir->monitor);
+    monitor_enter(&dir->monitor);
+    if (e == ERR_OK)
+        forget_gone(dir);
+    else
         dir->is_changed = true;
-        monitor_leave(&dir->monitor);
-    }
+    monitor_leave(&dir->monitor);
     return e;
 }

@@ -24,6 +24,7 @@ struct log_dir {
     struct disk_room room;
     struct monitor monitor; /* over what follows */
     struct map checkpoints; /* of struct checkpoint_entry, by topic and partition */
+    size_t gone_count;      /* of those, how many is_gone */
     bool is_changed;        /* the files do not say what the map says, or are not there */
     bool is_told;           /* `changed` was called since the last writing began */
     void (*changed)(void *arg);
@@ -32,8 +33,11 @@ struct log_dir {
 
 struct checkpoint_entry {
     struct map_node node;
-    struct log_dir_checkpoint values;
+    struct log_dir_checkpoint values; /* zeros when it is gone */
     int32_t partition;
+    bool is_on_disk; /* the files may name it */
+    bool is_gone;    /* it was dropped, and the files may name it still */
+    bool is_leaving; /* the files that are being written do not */
     char topic[];
 };
 

@@ -357,3 +357,52 @@ TEST(checkpoints_are_written_when_something_changed)
     strbuf_deinit(&why);
     mem_env_deinit(&m);
 }
+
+static bool is_of_a(void *arg, const char *topic, int32_t partition)
+{
+    return strcmp(topic, "a") == 0;
+}
+
+TEST(what_the_checkpoints_may_name_still_is_stale_until_they_are_written)
+{
+    struct mem_env m;
+    struct strbuf why;
+    struct log_dir *dir = NULL;
+    mem_env_init(&m);
+    strbuf_init(&why);
+    CHECK_EQUAL(log_dir_open(&m.env, "d", &why, &dir), ERR_OK);
+    struct log_dir_checkpoint values = {.recovery_point = 5, .high_watermark = 5};
+    log_dir_checkpoint_set(dir, "a", 0, &values);
+    log_dir_checkpoint_drop(dir, "a", 0);
+    CHECK(!log_dir_checkpoint_is_stale(dir, "a", 0)); /* it was in no file */
+    log_dir_checkpoint_set(dir, "a", 0, &values);
+    log_dir_checkpoint_set(dir, "b", 0, &values);
+    log_dir_checkpoint_set(dir, "b", 1, &values);
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    log_dir_checkpoint_drop(dir, "b", 0);
+    log_dir_checkpoint_drop(dir, "b", 0);
+    CHECK(log_dir_checkpoint_is_stale(dir, "b", 0));
+    CHECK(!log_dir_checkpoint_is_stale(dir, "b", 1));
+    CHECK_EQUAL(log_dir_checkpoint_of(dir, "b", 0).recovery_point, 0);
+    for (int nth = 1; nth <= 3; nth++) { /* how far it came nobody knows */
+        m.fail_at = nth;
+        CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_IO);
+        CHECK(log_dir_checkpoint_is_stale(dir, "b", 0));
+    }
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    CHECK(!log_dir_checkpoint_is_stale(dir, "b", 0));
+    log_dir_checkpoint_drop(dir, "b", 1);
+    log_dir_checkpoint_set(dir, "b", 1, &values); /* it is here again */
+    CHECK(!log_dir_checkpoint_is_stale(dir, "b", 1));
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    CHECK_EQUAL(log_dir_checkpoint_of(dir, "b", 1).recovery_point, 5);
+    log_dir_close(dir);
+    CHECK_EQUAL(log_dir_open(&m.env, "d", &why, &dir), ERR_OK);
+    log_dir_checkpoint_keep_only(dir, is_of_a, NULL);
+    CHECK(!log_dir_checkpoint_is_stale(dir, "a", 0));
+    CHECK(log_dir_checkpoint_is_stale(dir, "b", 1));
+    CHECK_EQUAL(log_dir_checkpoint_of(dir, "a", 0).recovery_point, 5);
+    log_dir_close(dir);
+    strbuf_deinit(&why);
+    mem_env_deinit(&m);
+}

@@ -80,10 +80,15 @@ void opening_progress_started(struct opening_progress *p, struct opening *openin
     list_push_back(&p->active, &opening->link);
 }
 
-void opening_progress_finished(struct opening_progress *p, struct opening *opening, bool is_open)
+void opening_progress_postponed(struct opening_progress *p, struct opening *opening)
 {
     ASSERT(p->is_on && list_is_linked(&opening->link));
     list_remove(&opening->link);
+}
+
+void opening_progress_finished(struct opening_progress *p, struct opening *opening, bool is_open)
+{
+    opening_progress_postponed(p, opening);
     p->done++;
     p->failed += !is_open;
 }

@@ -39,6 +39,8 @@ struct opening_progress {
 void opening_progress_begin(struct opening_progress *p, struct env *env, struct loop *loop,
                             uint32_t total);
 void opening_progress_started(struct opening_progress *p, struct opening *opening);
+/* It is to be tried again, and started again then. */
+void opening_progress_postponed(struct opening_progress *p, struct opening *opening);
 void opening_progress_finished(struct opening_progress *p, struct opening *opening, bool is_open);
 
 /* Harmless when none is on. */

@@ -85,3 +85,20 @@ TEST(a_short_opening_speaks_only_of_recovery)
     CHECK_TEXT(lines.last, "opened 1 partitions in 0 ms, 0 MB read by recovery, 0 offline");
     mem_env_deinit(&lines.m);
 }
+
+TEST(one_that_is_tried_again_counts_once)
+{
+    struct lines lines;
+    struct opening opening = {.topic = "t", .index = 0};
+    lines_init(&lines);
+    opening_progress_begin(&lines.progress, &lines.m.env, mem_env_loop(&lines.m, 0), 1);
+    opening_progress_started(&lines.progress, &opening);
+    opening_progress_postponed(&lines.progress, &opening);
+    mem_env_advance_ms(&lines.m, 3000);
+    CHECK_TEXT(lines.last, "opening partitions: 0 of 1 in 3 s, 0 MB read by recovery");
+    opening_progress_started(&lines.progress, &opening);
+    opening_progress_finished(&lines.progress, &opening, true);
+    opening_progress_end(&lines.progress);
+    CHECK_TEXT(lines.last, "opened 1 partitions in 3000 ms, 0 MB read by recovery, 0 offline");
+    mem_env_deinit(&lines.m);
+}

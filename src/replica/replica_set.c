@@ -79,10 +79,10 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
     replica_set_reopen_init(set);
     atomic_init(&set->save_is_posted, false);
     replica_set_journals_init(set);
+    set->moves = replica_set_moves_new();
+    replica_set_scan(set); /* what it drops needs no haste: nobody is told */
     for (size_t i = 0; i < options->dir_count; i++)
         log_dir_watch_checkpoints(options->dirs[i], replica_checkpoints_changed, set);
-    set->moves = replica_set_moves_new();
-    replica_set_scan(set);
     set->rooms = replica_set_rooms_new(set);
     if (cleaner_is_enabled(options->layers))
         set->cleaner = replica_cleaner_new(set);
@@ -200,23 +200,50 @@ static void forget_report(struct replica_set *set, struct replica *replica)
     mem_free(report);
 }
 
+/* The checkpoints could not be written: it is tried again like others that found no room. */
+static void open_later(struct replica *replica)
+{
+    struct replica_set *set = replica->set;
+    struct log_open_report *report = replica->report;
+    monitor_enter(&set->monitor);
+    replica->error = ERR_NO_SPACE;
+    snprintf(report->detail, sizeof(report->detail),
+             "the checkpoints there tell of another topic by this name, and cannot be written");
+    monitor_leave(&set->monitor);
+}
+
+/* As if it had not been tried: its turn comes again, from this list. */
+static void open_again(struct replica_set *set, struct replica *replica, struct list *turn)
+{
+    set->dir_partitions[replica->dir]--;
+    monitor_enter(&set->monitor);
+    replica->error = ERR_OK;
+    set->offline_count--;
+    monitor_leave(&set->monitor);
+    opening_progress_postponed(&set->progress, &replica->opening);
+    mem_free(replica->report);
+    replica->report = NULL;
+    list_push_back(turn, &replica->link);
+    set->follow.opening--;
+    replica_set_follow_step(set);
+}
+
 /* It could not be made: the disk is bad, and another may be good. */
 static void place_again(struct replica_set *set, struct replica *replica)
 {
     char what[PARTITION_TOPIC_NAME_SIZE + 16];
     snprintf(what, sizeof(what), "%s-%d", replica->topic, replica->index);
     replica_set_dir_failed(set, replica->dir, replica->error, what);
-    set->dir_partitions[replica->dir]--;
-    monitor_enter(&set->monitor);
-    replica->error = ERR_OK;
-    set->offline_count--;
-    monitor_leave(&set->monitor);
-    opening_progress_finished(&set->progress, &replica->opening, false);
-    mem_free(replica->report);
-    replica->report = NULL;
-    list_push_back(&set->follow.to_open, &replica->link);
-    set->follow.opening--;
-    replica_set_follow_step(set);
+    replica->has_waited = false;
+    open_again(set, replica, &set->follow.to_open);
+}
+
+/* The directory's checkpoints name another one: once they are written it is opened. */
+static void await_name(struct replica_set *set, struct replica *replica)
+{
+    replica->has_waited = true;
+    replica_set_forget_one_found(set, replica->topic, replica->index);
+    open_again(set, replica, &set->follow.stale);
 }
 
 static void opened_on_loop(struct loop_task *task)
@@ -233,6 +260,12 @@ static void opened_on_loop(struct loop_task *task)
         place_again(set, replica);
         return;
     }
+    if (replica->error == ERR_AGAIN && !replica->has_waited) {
+        await_name(set, replica);
+        return;
+    }
+    if (replica->error == ERR_AGAIN)
+        open_later(replica);
     if (replica->partition != NULL && replica_set_dir_is_offline(set, replica->dir))
         partition_fail(replica->partition); /* since it was opened, and before others saw it */
     if (replica->error != ERR_OK)
@@ -256,6 +289,17 @@ static void opened_on_loop(struct loop_task *task)
     replica_set_follow_step(set);
 }
 
+/* A crash came after the metadata forgot the old topic, and before its directory was gone. */
+static enum err set_namesake_aside(const struct replica *replica)
+{
+    struct replica_set *set = replica->set;
+    struct log_dir *dir = set->options.dirs[replica->dir];
+    enum err e = log_dir_set_aside(dir, replica->topic, replica->index);
+    log_warn(set->env, "%s/%s-%d is of another topic by that name: %s", log_dir_path(dir),
+             replica->topic, replica->index, e == ERR_OK ? "renamed to -stray" : err_text(e));
+    return e == ERR_OK ? ERR_AGAIN : e;
+}
+
 enum err replica_open(struct replica *replica, const struct topic_config *config,
                       int32_t leader_epoch, struct log_open_report *report, struct partition **out)
 {
@@ -276,7 +320,10 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
         .owner = &owner,
         .scanned = &set->progress.scanned,
     };
-    return partition_open(set->env, &options, report, out);
+    if (log_dir_checkpoint_is_stale(options.dir, options.topic, options.index))
+        return ERR_AGAIN;
+    enum err e = partition_open(set->env, &options, report, out);
+    return e == ERR_CONFLICT ? set_namesake_aside(replica) : e;
 }
 
 static bool open_on_worker(struct env_job *job)
@@ -453,7 +500,10 @@ void replica_set_follow_step(struct replica_set *set)
     }
     while (follow->opening < follow->opening_max && !list_is_empty(&follow->to_open))
         start_opening(set, container_of(list_pop_front(&follow->to_open), struct replica, link));
-    if (follow->opening == 0 && list_is_empty(&follow->to_open))
+    bool waits = !list_is_empty(&follow->stale) || !list_is_empty(&follow->stale_now);
+    if (!list_is_empty(&follow->stale))
+        replica_set_checkpoint_now(set);
+    if (follow->opening == 0 && !waits && list_is_empty(&follow->to_open))
         replica_set_follow_end(set);
 }
 
@@ -609,6 +659,8 @@ void replica_set_follow(struct replica_set *set, struct image *after,
     set->follow.opening_max = opening_max_of(set, is_first);
     list_init(&set->follow.to_open);
     list_init(&set->follow.to_close);
+    list_init(&set->follow.stale);
+    list_init(&set->follow.stale_now);
     if (is_first || delta->configs_changed)
         follow_layers(set, after);
     for (size_t i = 0; i < delta->topic_count; i++)
@@ -639,6 +691,8 @@ void replica_set_close(struct replica_set *set, void (*done)(void *arg, enum err
     set->follow = (struct follow){.is_stopping = true, .closed = done, .arg = arg};
     list_init(&set->follow.to_open);
     list_init(&set->follow.to_close);
+    list_init(&set->follow.stale);
+    list_init(&set->follow.stale_now);
     monitor_enter(&set->monitor);
     MAP_FOR_EACH (node, &set->table) {
         struct replica *replica = container_of(node, struct replica, node);

@@ -20,8 +20,9 @@ struct replica {
     struct replica_reopen *reopen; /* is tried again; NULL: it is not. The loop's */
     struct uuid topic_id;
     int32_t index;
-    size_t dir;     /* SIZE_MAX: none is in service */
-    bool is_placed; /* its directory was chosen just now */
+    size_t dir;      /* SIZE_MAX: none is in service */
+    bool is_placed;  /* its directory was chosen just now */
+    bool has_waited; /* until its directory's checkpoints forgot another one of this name */
     char *topic;
     /* While it is opened or closed: */
     struct env_job job;
@@ -42,6 +43,8 @@ struct follow {
     struct image *after;
     struct list to_open;    /* replica.link; waiting for a place or for the first phase */
     struct list to_close;   /* replica.link; out of the table */
+    struct list stale;      /* replica.link; wait until the checkpoints forget their namesakes */
+    struct list stale_now;  /* for the ones that are being written */
     uint32_t to_open_count; /* at the begin */
     uint32_t opening;
     uint32_t opening_max; /* at a time */
@@ -138,13 +141,17 @@ uint64_t replica_set_name_hash(const struct replica_set *set, const char *topic,
 
 /* Where a partition's directory was found at start; SIZE_MAX: nowhere. */
 size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);
+/* It was another one's by that name, and has another name now. */
+void replica_set_forget_one_found(struct replica_set *set, const char *topic, int32_t index);
 void replica_set_scan(struct replica_set *set);
 void replica_set_forget_found(struct replica_set *set);
 
 /* The directory for a new partition: the one in service with the fewest. SIZE_MAX: none. */
 size_t replica_set_pick_dir(struct replica_set *set);
 
-/* Opens the log of this replica. On a worker; touches nothing of the set. */
+/* Opens the log of this replica. ERR_AGAIN: there is nothing of it here yet, and the directory's
+ * checkpoints may tell of another topic's by its name; they are to be written first. What was found
+ * of that one is set aside. On a worker; touches nothing of the set. */
 enum err replica_open(struct replica *replica, const struct topic_config *config,
                       int32_t leader_epoch, struct log_open_report *report, struct partition **out)
     MUST_USE;

@@ -113,10 +113,16 @@ static void come_online(struct replica_set *set, struct replica_reopen *reopen)
 static void stay_offline(struct replica_set *set, struct replica_reopen *reopen, enum err e)
 {
     struct replica *replica = reopen->replica;
-    monitor_enter(&set->monitor);
-    replica->error = e;
-    monitor_leave(&set->monitor);
-    if (err_may_pass(e)) {
+    bool waits_for_name = e == ERR_AGAIN;
+    if (waits_for_name) {
+        replica->is_placed = true; /* nothing of it is here yet */
+        replica_set_checkpoint_now(set);
+    } else {
+        monitor_enter(&set->monitor);
+        replica->error = e;
+        monitor_leave(&set->monitor);
+    }
+    if (waits_for_name || err_may_pass(e)) {
         list_push_back(&set->reopening.waiting, &reopen->link);
         return;
     }

@@ -74,8 +74,25 @@ static void scan_future(void *arg, const char *name, const char *topic, int32_t 
     replica_set_found_copy(scan->set, scan->dir, name, topic, partition);
 }
 
+static bool is_found_here(void *arg, const char *topic, int32_t partition)
+{
+    const struct scan *scan = arg;
+    return replica_set_found_dir(scan->set, topic, partition) == scan->dir;
+}
+
+/* A crash may have come between the end of a partition and the next checkpoint. */
+static void drop_checkpoints_of_gone(struct replica_set *set, const bool *is_listed)
+{
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        struct scan scan = {set, i};
+        if (is_listed[i])
+            log_dir_checkpoint_keep_only(set->options.dirs[i], is_found_here, &scan);
+    }
+}
+
 void replica_set_scan(struct replica_set *set)
 {
+    bool *is_listed = mem_alloc(set->options.dir_count * sizeof(bool));
     env_random(set->env, &set->found_seed, sizeof(set->found_seed));
     for (size_t i = 0; i < set->options.dir_count; i++) {
         struct scan scan = {set, i};
@@ -87,7 +104,20 @@ void replica_set_scan(struct replica_set *set)
         if (e != ERR_OK)
             log_error(set->env, "log directory %s cannot be listed: %s",
                       log_dir_path(set->options.dirs[i]), err_text(e));
+        is_listed[i] = e == ERR_OK;
     }
+    drop_checkpoints_of_gone(set, is_listed);
+    mem_free(is_listed);
+}
+
+void replica_set_forget_one_found(struct replica_set *set, const char *topic, int32_t index)
+{
+    struct found_dir *found = found_find(set, topic, index);
+    if (found == NULL)
+        return;
+    map_remove(&set->found_map, &found->node);
+    list_remove(&found->link);
+    mem_free(found);
 }
 
 void replica_set_forget_found(struct replica_set *set)
@@ -231,7 +261,17 @@ static bool has_more_to_save(struct replica_set *set)
     monitor_enter(&set->monitor);
     bool has_more = !list_is_empty(&set->saving);
     monitor_leave(&set->monitor);
-    return has_more || replica_set_moves_are_announced(set);
+    return has_more || replica_set_moves_are_announced(set) ||
+           (set->is_following && !list_is_empty(&set->follow.stale));
+}
+
+/* Those of which the checkpoints name no other any more, or could not be written. */
+static bool free_names(struct replica_set *set)
+{
+    if (!set->is_following || list_is_empty(&set->follow.stale_now))
+        return false;
+    list_splice_back(&set->follow.to_open, &set->follow.stale_now);
+    return true;
 }
 
 static void checkpoint_written(struct loop_task *task)
@@ -240,12 +280,16 @@ static void checkpoint_written(struct loop_task *task)
     set->checkpoint_is_busy = false;
     tell_saved(set);
     replica_set_moves_saved(set);
-    if (set->stop_is_written)
+    if (set->stop_is_written) {
         replica_set_follow_end(set);
-    else if (has_more_to_save(set))
+        return;
+    }
+    bool opens = free_names(set);
+    bool goes_on = has_more_to_save(set);
+    if (goes_on)
         start_checkpoints(set);
-    else if (set->is_closed && set->is_following)
-        replica_set_follow_step(set); /* the stop waited for this */
+    if (opens || (!goes_on && set->is_closed && set->is_following))
+        replica_set_follow_step(set); /* it waited for this */
 }
 
 /* What waits goes with the checkpoint that begins now. */
@@ -258,6 +302,8 @@ static void begin_checkpoint(struct replica_set *set, bool (*write)(struct env_j
     monitor_enter(&set->monitor);
     list_splice_back(&set->saving_now, &set->saving);
     monitor_leave(&set->monitor);
+    if (set->is_following)
+        list_splice_back(&set->follow.stale_now, &set->follow.stale);
     replica_set_moves_saving(set);
     set->checkpoint_task = (struct loop_task){.run = checkpoint_written};
     set->checkpoint_job = (struct env_job){.run = write, .queue = queue};

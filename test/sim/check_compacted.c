@@ -12,13 +12,16 @@
  */
 #include "check.h"
 
-/* A tombstone of which nobody knows may have been the last of its key, and gone in its time. */
+/* A tombstone of which nobody knows may have been the last of its key, and gone in its time: one
+ * without an answer, or one more copy of one that was sent again, taken from a connection that had
+ * been given up. */
 static bool has_unknown_tombstone(const struct history *h, uint32_t partition, int32_t key)
 {
     for (uint32_t i = 0; i < h->record_count; i++) {
         const struct history_record *r = &h->records[i];
         if (r->partition == partition && r->key == key && r->is_tombstone &&
-            (r->state == RECORD_SENT || r->state == RECORD_UNKNOWN))
+            (r->state == RECORD_SENT || r->state == RECORD_UNKNOWN ||
+             (r->instance < 0 && r->is_repeated)))
             return true;
     }
     return false;

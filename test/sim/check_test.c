@@ -543,3 +543,16 @@ TEST(check_scrub_lets_readers_pass_what_is_damaged_only)
         history_deinit(&f.h);
     }
 }
+
+TEST(check_acked_flags_a_record_of_the_topic_before)
+{
+    struct fixture f = fixture_new();
+    uint32_t old = send_acked(&f, f.durable, -1, 0);
+    read_one(&f, f.durable, 0, old);
+    history_renewed(&f.h, f.durable);
+    uint32_t fresh = send_acked(&f, f.durable, -1, 0);
+    audit(&f, f.durable, &fresh, 1);
+    CHECK(!f.h.has_failed);
+    read_one(&f, f.durable, 1, old);
+    expect(&f, "acked is never lost");
+}

@@ -126,7 +126,10 @@ int32_t history_recognise(const struct history *h, const uint8_t *data, size_t l
 
 void history_sent(struct history *h, uint32_t record)
 {
-    h->records[record].power_cuts = h->power_cuts;
+    struct history_record *r = &h->records[record];
+    r->power_cuts = h->power_cuts;
+    r->is_repeated = r->was_sent;
+    r->was_sent = true;
 }
 
 static void note(int32_t **array, int64_t *count, int64_t *capacity, int64_t offset, int32_t record)
@@ -301,6 +304,25 @@ void history_broker_starts(struct history *h, bool epoch_may_lag)
         p->leader_epoch_min = p->leader_epoch + !epoch_may_lag;
         if (p->has_retention)
             p->log_start = 0;
+    }
+}
+
+void history_renewed(struct history *h, uint32_t partition)
+{
+    struct history_partition *p = &h->partitions[partition];
+    p->generation++;
+    p->high_watermark = p->log_start = p->trim_asked = p->retention_checked = 0;
+    p->leader_epoch = -1;
+    p->leader_epoch_min = 0;
+    p->seen_count = p->promised_count = p->audit_count = 0;
+    for (int32_t i = 0; i < p->key_count; i++)
+        p->keys[i] = (struct history_key){.offset = -1};
+    for (uint32_t i = 0; i < h->record_count; i++) {
+        struct history_record *r = &h->records[i];
+        if (r->partition != partition)
+            continue;
+        r->state = RECORD_REFUSED;
+        r->is_promised = false;
     }
 }
 

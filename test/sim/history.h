@@ -49,6 +49,8 @@ struct history_record {
     int64_t created_ns;   /* as h->now_ns tells it */
     int64_t acked_offset; /* -1: none */
     uint32_t power_cuts;  /* that had been when it was last sent */
+    bool is_repeated;     /* it was sent more than once */
+    bool was_sent;
 };
 
 /* What is known of one key of a compacted partition. */
@@ -260,6 +262,9 @@ void history_trim_asked(struct history *h, uint32_t partition, int64_t offset);
 
 /* Another process of the broker begins: its leader epochs are higher than any told before. */
 void history_broker_starts(struct history *h, bool epoch_may_lag);
+
+/* Its topic was deleted and made anew: nothing of the old one may be seen any more. */
+void history_renewed(struct history *h, uint32_t partition);
 
 /* A machine lost what it had not synced. */
 void history_power_cut(struct history *h);

@@ -8,6 +8,7 @@ static const struct workload *const workloads[] = {
     &workload_produce_consume, &workload_idempotent, &workload_admin,
     &workload_mixed,           &workload_groups,     &workload_trim,
     &workload_retain,          &workload_compact,    &workload_move,
+    &workload_again,
 };
 
 const struct workload *workload_at(size_t index)

@@ -138,7 +138,7 @@ void world_add_offsets_topic(struct world *w, int32_t partitions, int32_t segmen
     add_config(wanted, "internal.segment.bytes", number_text(segment_bytes));
 }
 
-static struct client_options new_client(struct world *w)
+struct client_options world_new_client(struct world *w)
 {
     return (struct client_options){.history = &w->history,
                                    .env = new_machine(w),
@@ -148,7 +148,7 @@ static struct client_options new_client(struct world *w)
 
 struct client_options world_client_of_all(struct world *w)
 {
-    struct client_options client = new_client(w);
+    struct client_options client = world_new_client(w);
     for (uint32_t i = 0; i < w->history.partition_count; i++)
         client.partitions[client.partition_count++] = i;
     return client;
@@ -172,7 +172,7 @@ void world_add_admin(struct world *w, uint32_t topics, unsigned rounds)
 {
     ASSERT(w->admin_count < WORLD_CLIENTS_MAX && topics <= ADMIN_TOPICS_MAX);
     uint32_t index = w->admin_count++;
-    w->admins[index].client = new_client(w);
+    w->admins[index].client = world_new_client(w);
     w->admins[index].topic_count = topics;
     for (uint32_t i = 0; i < topics; i++) {
         char name[HISTORY_NAME_SIZE];
@@ -189,7 +189,7 @@ void world_add_noise(struct world *w, uint32_t clients)
 {
     ASSERT(w->admin_count > 0 && clients <= WORLD_CLIENTS_MAX);
     for (uint32_t i = 0; i < clients; i++)
-        w->noises[w->noise_count++].client = new_client(w);
+        w->noises[w->noise_count++].client = world_new_client(w);
 }
 
 void world_add_trimmers(struct world *w, uint32_t clients)
@@ -237,7 +237,7 @@ static void on_restart(struct sim_event *event)
     start_broker(container_of(event, struct world, restart));
 }
 
-static enum sim_death draw_death(struct world *w)
+enum sim_death world_draw_death(struct world *w)
 {
     return sim_percent(w->sim, w->swarm.power_cut_percent) ? SIM_DEATH_POWER_CUT : SIM_DEATH_KILL;
 }
@@ -260,11 +260,11 @@ static void crash(struct world *w)
         process_state(w->process) == PROCESS_READY)
         process_stop(w->process);
     else if (!is_first && sim_percent(w->sim, w->swarm.crash_aimed_percent))
-        sim_env_die_amid(env, draw_aim(w), draw_death(w));
+        sim_env_die_amid(env, draw_aim(w), world_draw_death(w));
     else if (sim_percent(w->sim, w->swarm.crash_in_io_percent))
-        sim_env_die_at_io(env, nth, draw_death(w));
+        sim_env_die_at_io(env, nth, world_draw_death(w));
     else
-        sim_env_die(env, draw_death(w));
+        sim_env_die(env, world_draw_death(w));
 }
 
 /* After every event: is the broker ready now, has its machine gone? */
@@ -279,7 +279,7 @@ static void watch_broker(struct world *w)
     if (process_state(w->process) == PROCESS_STOPPED)
         sim_env_die(process_env(w->process), SIM_DEATH_EXIT);
     else if (process_state(w->process) == PROCESS_FAILED)
-        sim_env_die(process_env(w->process), draw_death(w));
+        sim_env_die(process_env(w->process), world_draw_death(w));
     if (!process_env(w->process)->is_dead)
         return;
     process_count(w->process);
@@ -361,7 +361,7 @@ static void on_repair(struct sim_event *event)
 {
     struct world *w = container_of(event, struct world, repair);
     if (w->process != NULL && w->starts == w->repair_start)
-        sim_env_die(process_env(w->process), draw_death(w));
+        sim_env_die(process_env(w->process), world_draw_death(w));
 }
 
 static void watch_disk(struct world *w)
@@ -450,7 +450,7 @@ bool world_run_until(struct world *w, bool (*is_done)(const struct world *w), in
     return true;
 }
 
-static bool is_broker_ready(const struct world *w)
+bool world_broker_is_ready(const struct world *w)
 {
     return w->process != NULL && process_state(w->process) == PROCESS_READY;
 }
@@ -462,13 +462,13 @@ static bool is_gone(const struct world *w)
 
 static bool is_set_up(const struct world *w)
 {
-    return is_broker_ready(w) && (w->set_up_count == 0 || admin_is_done(&w->set_up_admin));
+    return world_broker_is_ready(w) && (w->set_up_count == 0 || admin_is_done(&w->set_up_admin));
 }
 
 static void set_up(struct world *w)
 {
     start_broker(w);
-    struct client_options client = new_client(w);
+    struct client_options client = world_new_client(w);
     if (w->set_up_count > 0)
         admin_start(&w->set_up_admin, &client, w->set_up_topics, w->set_up_count);
     if (!world_run_until(w, is_set_up, SET_UP_MAX_S))
@@ -492,7 +492,7 @@ static bool is_work_done(const struct world *w)
 
 static bool is_all_done(const struct world *w)
 {
-    if (!is_broker_ready(w) || !is_work_done(w))
+    if (!world_broker_is_ready(w) || !is_work_done(w))
         return false;
     for (uint32_t i = 0; i < w->consumer_count; i++) {
         if (!consumer_is_done(&w->consumers[i].consumer))
@@ -530,7 +530,7 @@ static void start_clients(struct world *w)
 
 static void describe_unfinished(const struct world *w, char *out, size_t size)
 {
-    int len = snprintf(out, size, "broker %s;", is_broker_ready(w) ? "ready" : "not ready");
+    int len = snprintf(out, size, "broker %s;", world_broker_is_ready(w) ? "ready" : "not ready");
     for (uint32_t i = 0; i < w->producer_count && len < (int)size; i++) {
         if (!producer_is_done(&w->producers[i].producer))
             len += snprintf(out + len, size - (size_t)len, " producer %u", i);
@@ -610,7 +610,7 @@ static void work(struct world *w)
     (void)world_run_until(w, is_work_done, SAFETY_MAX_S);
     bool had_crash = w->sim->faults[SIM_FAULT_POWER_CUT] + w->sim->faults[SIM_FAULT_PROCESS_KILL];
     if (!had_crash && !w->has_failed && w->process != NULL) { /* the time was up before it came */
-        sim_env_die(process_env(w->process), draw_death(w));
+        sim_env_die(process_env(w->process), world_draw_death(w));
         watch_power(w);
         watch_broker(w);
     }
@@ -635,11 +635,11 @@ void world_restart(struct world *w)
         if (!world_run_until(w, is_gone, STOP_MAX_S))
             world_fail(w, "the broker does not stop", "");
     } else {
-        sim_env_die(process_env(w->process), draw_death(w));
+        sim_env_die(process_env(w->process), world_draw_death(w));
         watch_power(w);
         watch_broker(w);
     }
-    if (!w->has_failed && !world_run_until(w, is_broker_ready, AUDIT_MAX_S))
+    if (!w->has_failed && !world_run_until(w, world_broker_is_ready, AUDIT_MAX_S))
         world_fail(w, "the broker is not back after a restart", "");
 }
 
@@ -668,7 +668,7 @@ static bool is_audited(const struct world *w)
 bool world_start_broker(struct world *w)
 {
     start_broker(w);
-    if (!world_run_until(w, is_broker_ready, AUDIT_MAX_S))
+    if (!world_run_until(w, world_broker_is_ready, AUDIT_MAX_S))
         world_fail(w, "the broker does not start", "");
     return !w->has_failed;
 }
@@ -692,10 +692,10 @@ static void audit(struct world *w)
 {
     w->phase = WORLD_AUDIT;
     if (sim_percent(w->sim, 60)) {
-        sim_env_die(process_env(w->process), draw_death(w));
+        sim_env_die(process_env(w->process), world_draw_death(w));
         watch_power(w);
         watch_broker(w);
-        if (!world_run_until(w, is_broker_ready, AUDIT_MAX_S))
+        if (!world_run_until(w, world_broker_is_ready, AUDIT_MAX_S))
             world_fail(w, "the broker is not back after the last crash", "");
     }
     if (w->has_failed || w->history.partition_count == 0)
@@ -740,7 +740,7 @@ static void lone(struct world *w)
         return;
     w->phase = WORLD_LONE;
     uint32_t partition = 0; /* one that does not roll all the time */
-    struct client_options client = new_client(w);
+    struct client_options client = world_new_client(w);
     client.partitions[client.partition_count++] = partition;
     struct producer_options options = {.acks = -1,
                                        .in_flight_max = 1,
@@ -821,9 +821,19 @@ void world_run(uint64_t seed, const struct workload *workload, bool is_verbose, 
                struct world_result *out)
 {
     struct world *w = world_new(seed, workload, is_verbose);
-    void (*const phases[])(struct world *) = {
-        set_up,      work, groups, world_settle_moves, audit,      world_settle_moves, settle,
-        world_clean, lone, stop,   world_rot,          world_scrub};
+    void (*const phases[])(struct world *) = {set_up,
+                                              world_make_namesakes,
+                                              work,
+                                              groups,
+                                              world_settle_moves,
+                                              audit,
+                                              world_settle_moves,
+                                              settle,
+                                              world_clean,
+                                              lone,
+                                              stop,
+                                              world_rot,
+                                              world_scrub};
     for (size_t i = 0; i < ARRAY_COUNT(phases) && !w->has_failed; i++)
         phases[i](w);
     *out = (struct world_result){

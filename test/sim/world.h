@@ -3,8 +3,8 @@
  * world: a broker on a forgetful disk, its clients, and everything that goes wrong between
  * them, all from one seed.
  *
- * Phases: set up (topics are made, all is calm), safety (clients work, faults happen),
- * healing (no more faults; everybody has to finish within a bound), audit (after one more
+ * Phases: set up (topics are made, perhaps twice, all is calm), safety (clients work, faults
+ * happen), healing (no more faults; everybody has to finish within a bound), audit (after one more
  * crash, perhaps, everything is read from the start), lone (one record at a time, with a
  * bound on its latency), stop (the broker closes cleanly within a bound).
  *
@@ -46,6 +46,7 @@ extern const struct workload workload_trim;
 extern const struct workload workload_retain;
 extern const struct workload workload_compact;
 extern const struct workload workload_move;
+extern const struct workload workload_again;
 
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);
@@ -228,6 +229,7 @@ struct world {
     struct producer lone;
     struct producer filler; /* so that segments are sealed */
 
+    bool has_namesakes; /* the topics are made twice: world_namesakes.c */
     bool has_failed;
     char failure[WORLD_FAILURE_SIZE];
 };
@@ -307,6 +309,8 @@ void world_add_random_topics(struct world *w);
 struct producer_options world_random_producer(struct world *w);
 struct consumer_options world_random_consumer(struct world *w);
 
+/* world_namesakes.c: before the work. */
+void world_make_namesakes(struct world *w);
 /* world_retention.c: after the audit. */
 void world_settle(struct world *w);
 /* world_clean.c: then compacted partitions are compacted to their ends, and read. */
@@ -317,6 +321,10 @@ void world_clean(struct world *w);
 struct client_options world_client_of_all(struct world *w);
 /* Until `is_done` or for `seconds`; false: not done by then. */
 bool world_run_until(struct world *w, bool (*is_done)(const struct world *w), int64_t seconds);
+/* Serves it? */
+bool world_broker_is_ready(const struct world *w);
+enum sim_death world_draw_death(struct world *w);
+struct client_options world_new_client(struct world *w); /* of no partition */
 /* The broker stops or dies, and is back. */
 void world_restart(struct world *w);
 
