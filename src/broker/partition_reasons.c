@@ -94,7 +94,7 @@ static void find_unopened(struct reasoning *r)
     const struct partition_explanation *facts = r->facts;
     if (facts->condition != PARTITION_IS_UNOPENED)
         return;
-    if (facts->dir == SIZE_MAX) {
+    if (facts->dir == SIZE_MAX && facts->report.detail[0] == '\0') {
         add(r, PARTITION_REASON_NO_DIR, facts->opened_ms);
         return;
     }

@@ -3,6 +3,8 @@
  * slow. Thread: main. */
 #include "broker/partition_reasons.h"
 
+#include <string.h>
+
 #include "broker/broker_fixture.h"
 #include "wire/batch_builder.h"
 #include "wire/codec.h"
@@ -179,5 +181,26 @@ TEST(a_directory_that_fails_is_told_with_file_and_position)
                                                   : "d2/t-0/00000000000000000000.log"));
     CHECK_EQUAL(explain(&f, 1)->state, PARTITION_IS_SERVING);
     CHECK_EQUAL(explain(&f, 1)->reasons.count, 0);
+    fixture_stop(&f);
+}
+
+/* After a crash amid a move, where one of the numbers that tell the two apart is of no use. */
+TEST(a_partition_in_two_directories_is_offline_where_nobody_can_tell_which_counts)
+{
+    static const char *const sets[] = {"log.dirs=d1,d2", NULL};
+    static const char junk[1000];
+    struct broker_fixture f;
+    fixture_start(&f, sets);
+    fixture_create(&f, "t", 2);
+    CHECK_EQUAL(produce(&f, 0), KERR_NONE);
+    CHECK_EQUAL(env_dir_make(&f.m.env, "d1/t-1"), env_dir_make(&f.m.env, "d2/t-0"));
+    mem_env_put_file(&f.m, "d2/t-0/klamm.moved", junk, sizeof(junk));
+    fixture_restart(&f, sets);
+    CHECK_EQUAL(produce(&f, 0), KERR_KAFKA_STORAGE_ERROR);
+    const explained *row = explain(&f, 0);
+    CHECK_EQUAL(row->state, PARTITION_IS_UNOPENED);
+    const struct describe_log_dirs_response_reason *why = find(row, PARTITION_REASON_UNOPENED);
+    CHECK(why != NULL && wire_str_is(why->error, "input/output error"));
+    CHECK(memmem(why->detail.data, (size_t)why->detail.len, "two log directories", 19) != NULL);
     fixture_stop(&f);
 }

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
+#include "log/log_copy.h"
 #include "log/log_file.h"
 #include "metadata/config_dynamic.h"
 #include "metadata/topic_name.h"
@@ -350,13 +351,24 @@ static bool open_on_worker(struct env_job *job)
     return false;
 }
 
+static struct log_open_report *report_torn(void)
+{
+    struct log_open_report *report = mem_alloc(sizeof(*report));
+    snprintf(report->detail, sizeof(report->detail),
+             "it is in two log directories, and " LOG_MOVED_NAME " could not be read in one: "
+             "the next start looks again");
+    return report;
+}
+
 static void start_opening(struct replica_set *set, struct replica *replica)
 {
     ASSERT(replica->partition == NULL && replica->error == ERR_OK);
     replica->dir = replica_set_found_dir(set, replica->topic, replica->index);
+    bool is_torn = replica_set_is_torn(set, replica->topic, replica->index);
     /* What was there before and is not found may lie in a directory that failed: it is not begun
      * anew elsewhere. */
-    replica->is_placed = replica->dir == SIZE_MAX && !(set->follow.is_first && set->has_lost_dir);
+    replica->is_placed =
+        replica->dir == SIZE_MAX && !is_torn && !(set->follow.is_first && set->has_lost_dir);
     if (replica->is_placed)
         replica->dir = replica_set_take_preferred_dir(set, replica->topic, replica->index);
     if (replica->is_placed && replica->dir == SIZE_MAX)
@@ -366,6 +378,7 @@ static void start_opening(struct replica_set *set, struct replica *replica)
     if (replica->dir == SIZE_MAX) {
         monitor_enter(&set->monitor);
         replica->error = ERR_IO;
+        replica->report = is_torn ? report_torn() : NULL;
         replica->opened_ms = env_wall_ms(set->env);
         set->offline_count++;
         monitor_leave(&set->monitor);

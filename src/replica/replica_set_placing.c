@@ -174,10 +174,10 @@ size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int3
                                     sizeof(paths[i])))
             return first;
         enum err e = log_copy_moved_number(set->env, paths[i], &numbers[i]);
-        if (e != ERR_OK) { /* it may be the newer one: rather offline than the older one */
+        if (e != ERR_OK) {
             log_error(set->env, "%s-%d is in two log directories, and %s/" LOG_MOVED_NAME ": %s",
                       topic, index, paths[i], err_text(e));
-            return dirs[i];
+            return SIZE_MAX;
         }
     }
     if (numbers[0] == numbers[1]) {

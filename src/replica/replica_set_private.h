@@ -139,8 +139,9 @@ void replica_note_uncleanable(struct replica *replica, const char *why);
 /* For maps by topic name: clients choose the names. Once replica_set_scan has drawn the seed. */
 uint64_t replica_set_name_hash(const struct replica_set *set, const char *topic, int32_t index);
 
-/* Where a partition's directory was found at start; SIZE_MAX: nowhere. */
+/* Where a partition's directory was found at start; SIZE_MAX: nowhere, or where cannot be told. */
 size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);
+bool replica_set_is_torn(const struct replica_set *set, const char *topic, int32_t index);
 /* It was another one's by that name, and has another name now. */
 void replica_set_forget_one_found(struct replica_set *set, const char *topic, int32_t index);
 void replica_set_scan(struct replica_set *set);
@@ -211,7 +212,7 @@ void replica_set_moves_follow(struct replica_set *set); /* the configuration is 
 /* Where this new partition was asked to be made; SIZE_MAX: anywhere. */
 size_t replica_set_take_preferred_dir(struct replica_set *set, const char *topic, int32_t index);
 /* At the start; blocks: a copy that did not end; a partition with two directories: the one that
- * counts, while the other is removed. */
+ * counts, while the other is removed; SIZE_MAX: nobody can tell which, and neither is touched. */
 void replica_set_found_copy(struct replica_set *set, size_t dir, const char *name,
                             const char *topic, int32_t index);
 size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int32_t index,

@@ -4,8 +4,11 @@
 
 #include <stdio.h>
 
+#include <string.h>
+
 #include "base/testing.h"
 #include "env/mem_env.h"
+#include "log/log_copy.h"
 #include "replica/replica_set_private.h"
 
 static const char *const dir_paths[] = {"a", "b"};
@@ -82,4 +85,66 @@ TEST(of_two_directories_of_one_partition_the_first_counts)
     CHECK_EQUAL(replica_set_found_dir(set, "t", 0), SIZE_MAX);
     replica_set_free(set);
     dirs_close(&d);
+}
+
+/* Partition 0 went from a to b just before the power went. */
+static void make_twins(struct dirs *d)
+{
+    struct log_dir_checkpoint values = {.log_start = 3};
+    for (int i = 0; i < 2; i++) {
+        make_partition(d, i, "t", 0);
+        log_dir_checkpoint_set(d->dirs[i], "t", 0, &values);
+    }
+    mem_env_put_file(&d->m, "b/t-0/" LOG_MOVED_NAME, "1\n", 2);
+}
+
+TEST(of_two_directories_the_one_that_the_partition_moved_to_counts)
+{
+    struct dirs d;
+    dirs_open(&d);
+    make_twins(&d);
+    struct replica_set *set = set_new(&d);
+    CHECK_EQUAL(replica_set_found_dir(set, "t", 0), 1);
+    CHECK(!replica_set_is_torn(set, "t", 0));
+    CHECK_EQUAL(log_dir_checkpoint_of(d.dirs[0], "t", 0).log_start, 0);
+    CHECK_EQUAL(log_dir_checkpoint_of(d.dirs[1], "t", 0).log_start, 3);
+    CHECK_EQUAL(env_dir_remove(&d.m.env, "a/t-0"), ERR_NOT_FOUND);
+    replica_set_free(set);
+    dirs_close(&d);
+}
+
+/* With the nth call of the scan failing so. True: it was not reached. */
+static bool serves_no_older_one_after(int fail_at, enum err fail_with, int *torn)
+{
+    struct dirs d;
+    dirs_open(&d);
+    make_twins(&d);
+    d.m.fail_at = fail_at;
+    d.m.fail_with = fail_with;
+    struct replica_set *set = set_new(&d);
+    bool is_through = d.m.fail_at > 0;
+    d.m.fail_at = 0;
+    bool is_torn = replica_set_is_torn(set, "t", 0);
+    size_t dir = replica_set_found_dir(set, "t", 0);
+    CHECK(dir == 1 || is_torn || replica_set_dir_is_offline(set, 1));
+    for (int i = 0; is_torn && i < 2; i++)
+        CHECK_EQUAL(log_dir_checkpoint_of(d.dirs[i], "t", 0).log_start, 3);
+    *torn += is_torn;
+    replica_set_free(set);
+    dirs_close(&d);
+    return is_through;
+}
+
+/* It would be one of which the last acknowledged records are missing. */
+TEST(of_two_directories_the_older_is_not_served_whatever_fails)
+{
+    static const enum err errors[] = {ERR_IO, ERR_FULL};
+    for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
+        int torn = 0;
+        int fail_at = 1;
+        while (!serves_no_older_one_after(fail_at, errors[i], &torn))
+            fail_at++;
+        CHECK(fail_at > 4);
+        CHECK(torn > 1);
+    }
 }

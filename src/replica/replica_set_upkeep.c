@@ -22,7 +22,7 @@
 struct found_dir {
     struct list link;
     struct map_node node;
-    size_t dir;
+    size_t dir; /* SIZE_MAX: in two, and the older one may not be served: offline */
     int32_t index;
     char topic[];
 };
@@ -56,6 +56,8 @@ static void scan_found(void *arg, const char *topic, int32_t partition)
     struct replica_set *set = scan->set;
     size_t size = strlen(topic) + 1;
     struct found_dir *twin = found_find(set, topic, partition);
+    if (twin != NULL && twin->dir == SIZE_MAX)
+        return;
     if (twin != NULL) {
         twin->dir = replica_set_settle_twins(set, topic, partition, twin->dir, scan->dir);
         return;
@@ -77,7 +79,8 @@ static void scan_future(void *arg, const char *name, const char *topic, int32_t 
 static bool is_found_here(void *arg, const char *topic, int32_t partition)
 {
     const struct scan *scan = arg;
-    return replica_set_found_dir(scan->set, topic, partition) == scan->dir;
+    return replica_set_found_dir(scan->set, topic, partition) == scan->dir ||
+           replica_set_is_torn(scan->set, topic, partition);
 }
 
 /* A crash may have come between the end of a partition and the next checkpoint. */
@@ -88,6 +91,13 @@ static void drop_checkpoints_of_gone(struct replica_set *set, const bool *is_lis
         if (is_listed[i])
             log_dir_checkpoint_keep_only(set->options.dirs[i], is_found_here, &scan);
     }
+}
+
+/* What it holds nobody knows: nothing may be begun anew elsewhere. */
+static void lose_dir(struct replica_set *set, size_t dir, enum err e)
+{
+    set->has_lost_dir = true;
+    replica_set_dir_failed(set, dir, e, "the listing of its partitions");
 }
 
 void replica_set_scan(struct replica_set *set)
@@ -102,8 +112,7 @@ void replica_set_scan(struct replica_set *set)
         if (e == ERR_OK)
             e = log_dir_list_futures(set->options.dirs[i], scan_future, &scan);
         if (e != ERR_OK)
-            log_error(set->env, "log directory %s cannot be listed: %s",
-                      log_dir_path(set->options.dirs[i]), err_text(e));
+            lose_dir(set, i, e);
         is_listed[i] = e == ERR_OK;
     }
     drop_checkpoints_of_gone(set, is_listed);
@@ -133,6 +142,12 @@ size_t replica_set_found_dir(const struct replica_set *set, const char *topic, i
     return found != NULL ? found->dir : SIZE_MAX;
 }
 
+bool replica_set_is_torn(const struct replica_set *set, const char *topic, int32_t index)
+{
+    const struct found_dir *found = found_find(set, topic, index);
+    return found != NULL && found->dir == SIZE_MAX;
+}
+
 static bool is_known(const struct image *image, const struct found_dir *found)
 {
     const struct topic_image *topic = image_topic(image, found->topic, strlen(found->topic));
@@ -144,7 +159,7 @@ uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct imag
     uint32_t count = 0;
     LIST_FOR_EACH (node, &set->found) {
         const struct found_dir *found = container_of(node, struct found_dir, link);
-        if (is_known(image, found))
+        if (found->dir == SIZE_MAX || is_known(image, found))
             continue;
         struct log_dir *dir = set->options.dirs[found->dir];
         enum err e = log_dir_set_aside(dir, found->topic, found->index);
