@@ -20,21 +20,24 @@ static int by_id(const void *a, const void *b)
     return (id_a > id_b) - (id_a < id_b);
 }
 
-/* The newest batch that cannot be taken back any more. */
-static int64_t last_committed(const struct producer_entry *entry, int64_t committed)
+/* The newest batches that cannot be taken back any more: with a state that is made from what is
+ * left of the log each is still known when it is sent again. */
+static void keep_committed(const struct producer_entry *entry, int64_t committed,
+                           struct clean_producer *out)
 {
-    int64_t last = CLEAN_LAST_IS_MARKER;
-    bool has_batches = false;
+    bool may_change = entry->pending > 0;
     for (uint8_t i = 0; i < entry->count; i++) {
         const struct producer_batch *batch = &entry->batches[i];
         if (batch->epoch != entry->epoch)
             continue;
-        has_batches = true;
+        may_change = true;
         if (batch->last_offset < committed)
-            last = MAX(last, batch->last_offset);
+            out->last_offsets[out->count++] = batch->last_offset;
     }
-    bool may_change = has_batches || entry->pending > 0;
-    return last >= 0 || !may_change ? last : CLEAN_LAST_UNKNOWN;
+    if (out->count > 0)
+        out->keep = CLEAN_KEEP_BATCHES;
+    else
+        out->keep = may_change ? CLEAN_KEEP_ALL : CLEAN_KEEP_MARKER;
 }
 
 enum err clean_producers_take(const struct producer_state *state, int64_t committed,
@@ -50,11 +53,9 @@ enum err clean_producers_take(const struct producer_state *state, int64_t commit
     MAP_FOR_EACH (node, &state->by_id) {
         const struct producer_entry *entry = container_of(node, struct producer_entry, node);
         ASSERT(out->count < count);
-        items[out->count++] = (struct clean_producer){
-            .producer_id = entry->producer_id,
-            .last_offset = last_committed(entry, committed),
-            .epoch = entry->epoch,
-        };
+        struct clean_producer *item = &items[out->count++];
+        *item = (struct clean_producer){.producer_id = entry->producer_id, .epoch = entry->epoch};
+        keep_committed(entry, committed, item);
     }
     out->items = items;
     return ERR_OK;
@@ -72,8 +73,20 @@ void clean_producers_free(struct clean_producers *producers)
     *producers = (struct clean_producers){0};
 }
 
-static bool is_last_of_producer(const struct clean_producers *producers,
-                                const struct batch_header *batch)
+/* Of a transaction that has ended nothing is sent again: the newest stays, as in Kafka. */
+static bool is_listed(const struct clean_producer *producer, const struct batch_header *batch)
+{
+    int64_t newest = -1;
+    bool is_there = false;
+    for (uint8_t i = 0; i < producer->count; i++) {
+        newest = MAX(newest, producer->last_offsets[i]);
+        is_there |= producer->last_offsets[i] == batch_last_offset(batch);
+    }
+    return batch_is_transactional(batch) ? batch_last_offset(batch) == newest : is_there;
+}
+
+static bool is_kept_for_producer(const struct clean_producers *producers,
+                                 const struct batch_header *batch)
 {
     if (batch->producer_id < 0 || producers->count == 0)
         return false;
@@ -82,11 +95,15 @@ static bool is_last_of_producer(const struct clean_producers *producers,
         bsearch(&wanted, producers->items, producers->count, sizeof(wanted), by_id);
     if (found == NULL)
         return false;
-    if (found->last_offset == CLEAN_LAST_UNKNOWN)
+    switch (found->keep) {
+    case CLEAN_KEEP_ALL:
         return true;
-    if (found->last_offset == CLEAN_LAST_IS_MARKER)
+    case CLEAN_KEEP_MARKER:
         return batch_is_control(batch) && batch->producer_epoch == found->epoch;
-    return batch_last_offset(batch) == found->last_offset;
+    case CLEAN_KEEP_BATCHES:
+        break;
+    }
+    return is_listed(found, batch);
 }
 
 /* ---- the filter */
@@ -183,7 +200,7 @@ static enum err gather(struct batch_filter *f, const struct batch_header *header
 static enum err leave_empty(struct batch_filter *f, struct batch_header *header,
                             const uint8_t **data, enum batch_fate *fate)
 {
-    if (!is_last_of_producer(f->producers, header)) {
+    if (!is_kept_for_producer(f->producers, header)) {
         *fate = BATCH_GOES;
         return ERR_OK;
     }

@@ -3,7 +3,8 @@
  * batch_filter: which records of a batch compaction keeps, by Kafka's rules: the last value
  * of each key; a tombstone until its batch's delete horizon (KIP-534); nothing of an
  * aborted transaction; a marker until its transaction has no batches left and its
- * own horizon has passed; and of every producer at least its last batch, empty if need be.
+ * own horizon has passed; and of every producer at least its newest batches, empty if need be:
+ * all that it may send again, where Kafka keeps the last.
  *
  * Knows one batch at a time, no files.
  *
@@ -18,17 +19,19 @@
 #include "wire/batch_reader.h"
 #include "wire/batch_rewrite.h"
 
+enum clean_keep {
+    CLEAN_KEEP_BATCHES, /* those that are listed */
+    CLEAN_KEEP_MARKER,  /* no batch of its epoch is known: the marker with that epoch */
+    CLEAN_KEEP_ALL,     /* all that is known of it may still be taken back */
+};
+
 /* What has to stay of one producer. */
 struct clean_producer {
     int64_t producer_id;
-    int64_t last_offset; /* of the batch that stays, or one of the two below */
+    int64_t last_offsets[PRODUCER_BATCHES_KEPT]; /* of batches */
     int16_t epoch;
-};
-
-enum {
-    CLEAN_LAST_IS_MARKER =
-        -1,                  /* no batch of its epoch is known: the marker with that epoch stays */
-    CLEAN_LAST_UNKNOWN = -2, /* all that is known of it may still be taken back: all stay */
+    uint8_t count;
+    enum clean_keep keep;
 };
 
 struct clean_producers {

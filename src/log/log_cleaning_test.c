@@ -301,10 +301,11 @@ TEST(a_batch_that_is_kept_in_part_keeps_its_identity)
     }
 }
 
-TEST(the_last_batch_of_a_producer_stays_without_records)
+TEST(the_newest_batches_of_a_producer_stay_without_records)
 {
+    enum { BATCHES = 8 };
     struct world *w = world_new();
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < BATCHES; i++) {
         struct clean_record record = {0, 1, i};
         struct clean_batch batch = {.options = batch_options_default(),
                                     .records = &record,
@@ -317,12 +318,14 @@ TEST(the_last_batch_of_a_producer_stays_without_records)
     }
     put_many(w, 40, 2, 100);
     CHECK_EQUAL(clean_run(&w->c), ERR_OK);
-    struct batch_header last = header_at(w, 5);
-    CHECK_EQUAL(last.base_offset, 5);
-    CHECK_EQUAL(last.record_count, 0);
-    CHECK_EQUAL(last.base_sequence, 5);
-    CHECK_EQUAL(last.producer_id, 42);
-    CHECK(header_at(w, 4).base_offset != 4); /* the others are gone */
+    for (int i = BATCHES - PRODUCER_BATCHES_KEPT; i < BATCHES; i++) {
+        struct batch_header kept = header_at(w, i);
+        CHECK_EQUAL(kept.base_offset, i);
+        CHECK_EQUAL(kept.record_count, 0);
+        CHECK_EQUAL(kept.base_sequence, i);
+        CHECK_EQUAL(kept.producer_id, 42);
+    }
+    CHECK(header_at(w, 2).base_offset != 2); /* the others are gone */
     /* From the log alone, without any snapshot. */
     for (int64_t offset = 0; offset < 50; offset++) {
         char name[64];
@@ -330,10 +333,15 @@ TEST(the_last_batch_of_a_producer_stays_without_records)
         enum err ignored = env_path_unlink(&w->f.m.env, name);
         (void)ignored;
     }
-    world_reopen(w, false, 46);
-    struct producer_info info;
-    CHECK_EQUAL(partition_log_producers(w->c.log, &info, 1), 1);
-    CHECK_EQUAL(info.last_sequence, 5);
+    world_reopen(w, false, 40 + BATCHES);
+    for (int i = 0; i < BATCHES; i++) {
+        struct batch_header again = {
+            .producer_id = 42, .producer_epoch = 3, .base_sequence = i, .record_count = 1};
+        struct producer_check check = partition_log_check_producer(w->c.log, &again, 1000);
+        bool is_known = i >= BATCHES - PRODUCER_BATCHES_KEPT;
+        CHECK_EQUAL(check.verdict, is_known ? PRODUCER_REPEAT : PRODUCER_OUT_OF_ORDER);
+        CHECK_EQUAL(check.first_offset, is_known ? i : -1);
+    }
     world_free(w);
 }
 
