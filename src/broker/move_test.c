@@ -7,7 +7,7 @@
 #include "base/macros.h"
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
-#include "log/log_copy.h"
+#include "log/log_place.h"
 #include "replica/replica_set_move.h"
 #include "wire/kerr.h"
 #include "wire/produce.h"
@@ -185,10 +185,10 @@ static struct dirs_seen look(struct moving *t)
 static uint64_t number_in(struct moving *t, int dir)
 {
     char path[64];
-    uint64_t number = 0;
+    struct log_place place;
     snprintf(path, sizeof(path), "%s/t-0", dir_names[dir]);
-    CHECK_EQUAL(log_copy_moved_number(&t->f.m.env, path, &number), ERR_OK);
-    return number;
+    CHECK_EQUAL(log_place_read(&t->f.m.env, path, &place), ERR_OK);
+    return place.moved;
 }
 
 TEST(a_partition_moves_while_it_is_written)
@@ -302,6 +302,21 @@ TEST(a_move_survives_a_stop_at_every_step)
     CHECK(steps > 20);
 }
 
+static bool has_file(struct moving *t, int dir, const char *name)
+{
+    char path[64];
+    size_t size;
+    snprintf(path, sizeof(path), "%s/t-0/%s", dir_names[dir], name);
+    return mem_env_file_bytes(&t->f.m, path, &size) != NULL;
+}
+
+/* Where both directories have the name, the old one says where the new one is. */
+static void check_said(struct moving *t, int from)
+{
+    if (has_file(t, from, "partition.metadata") && has_file(t, !from, "partition.metadata"))
+        CHECK(has_file(t, from, LOG_LEAVING_NAME));
+}
+
 /* Each file or directory call from the begin of the move on fails once, in this way. What was
  * acknowledged is there after the next start, whichever directory failed. */
 static bool move_survives_a_failure(int fail_at, enum err fail_with, int *failures)
@@ -326,6 +341,7 @@ static bool move_survives_a_failure(int fail_at, enum err fail_with, int *failur
         (void)say(&t);
     for (int i = 0; i < DIRS; i++)
         *failures += replica_set_dir_is_offline(t.f.broker->replicas, (size_t)i);
+    check_said(&t, from);
     fixture_restart(&t.f, (const char *const[]){"log.dirs=data,other", NULL});
     wait_for_end(&t);
     check_all(&t);

@@ -28,7 +28,7 @@ struct sim_file {
 };
 
 /* From the first operation of what is aimed at to the one of the death. */
-enum { AIM_IO_MAX = 12, AIM_IO_SOON = 3 };
+enum { AIM_IO_MAX = 12, AIM_IO_SOON = 3, LISTS_FAIL_MORE = 10 };
 
 enum io_kind { IO_META, IO_READ, IO_WRITE, IO_SYNC };
 
@@ -404,12 +404,12 @@ static void note_aims_at_name(struct sim_env *env, const struct name_call *call)
         note_aim(env, SIM_AIM_MARKER);
 }
 
-static bool fails_at_name(struct sim_env *env, const struct name_call *call)
+static bool fails_at_name(struct sim_env *env, const struct name_call *call, int32_t ppm)
 {
     struct sim *sim = env->sim;
     const char *under = sim->tuning.disk_faults_under;
     bool is_there = is_under(call->path, under) || (call->to != NULL && is_under(call->to, under));
-    if (!is_there || !sim_ppm(sim, sim->tuning.name_error_ppm))
+    if (!is_there || !sim_ppm(sim, ppm))
         return false;
     sim_count(sim, SIM_FAULT_DISK_ERROR);
     return true;
@@ -424,7 +424,7 @@ static enum err call_disk(struct env *e_, const struct name_call *call)
     bool is_last = begin(env, IO_META);
     if (env->is_dead || dies_before(env, is_last))
         return ERR_IO;
-    bool fails = fails_at_name(env, call);
+    bool fails = fails_at_name(env, call, env->sim->tuning.name_error_ppm);
     if (fails && sim_percent(env->sim, 50))
         return ERR_IO;
     enum err e = call->run(env->disk, call);
@@ -503,6 +503,9 @@ enum err sim_dir_list(struct env *e_, const char *path,
     if (is_last)
         die_here(env);
     if (env->is_dead)
+        return ERR_IO;
+    struct name_call call = {.what = "list", .path = path};
+    if (fails_at_name(env, &call, LISTS_FAIL_MORE * env->sim->tuning.name_error_ppm))
         return ERR_IO;
     return sim_disk_list(env->disk, path, each, arg);
 }

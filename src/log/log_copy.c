@@ -2,19 +2,18 @@
 /* log_copy: see log_copy.h. Thread: see there. */
 #include "log/log_copy.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/canary.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "log/log_place.h"
 #include "log/log_segment_view.h"
+#include "log/partition_metadata.h"
 #include "log/segment_walk.h"
 
-enum { SMALL_FILE_BYTES_MAX = 256 << 20, MOVED_BYTES_MAX = 64 };
+enum { SMALL_FILE_BYTES_MAX = 256 << 20 };
 
 /* One segment where it goes. */
 struct copied {
@@ -467,31 +466,14 @@ static enum err remove_unwanted(struct log_copy *copy)
     return e;
 }
 
-enum err log_copy_moved_number(struct env *env, const char *dir, uint64_t *number)
-{
-    uint8_t *data = NULL;
-    size_t size = 0;
-    enum err e = log_file_read(env, dir, LOG_MOVED_NAME, MOVED_BYTES_MAX, &data, &size);
-    if (e != ERR_OK && e != ERR_NOT_FOUND)
-        return e;
-    *number = e == ERR_OK ? strtoull((const char *)data, NULL, 10) : 0;
-    mem_free(data);
-    return ERR_OK;
-}
-
 static enum err write_marker(struct log_copy *copy, const char *from_dir)
 {
+    struct log_place from;
     if (CANARY(MOVE_UNNUMBERED))
         return ERR_OK;
-    char text[MOVED_BYTES_MAX];
-    uint64_t number = 0;
-    enum err e = log_copy_moved_number(copy->env, from_dir, &number);
+    enum err e = log_place_read(copy->env, from_dir, &from);
     copy->blames_source = e != ERR_OK && e != ERR_NO_MEMORY;
-    if (e != ERR_OK)
-        return e;
-    int len = snprintf(text, sizeof(text), "%" PRIu64 "\n", number + 1);
-    ASSERT(len > 0 && (size_t)len < sizeof(text));
-    return log_file_replace(copy->env, copy->home->dir, LOG_MOVED_NAME, text, (size_t)len);
+    return e == ERR_OK ? log_place_write_moved(copy->env, copy->home->dir, from.moved + 1) : e;
 }
 
 enum err log_copy_seal(struct log_copy *copy, const char *epochs_text, size_t epochs_size)
@@ -504,7 +486,7 @@ enum err log_copy_seal(struct log_copy *copy, const char *epochs_text, size_t ep
     if (e == ERR_OK)
         e = finish_item(copy, item_of(copy, last), &last->tail);
     if (e == ERR_OK)
-        e = copy_small(copy, from_dir, "partition.metadata");
+        e = copy_small(copy, from_dir, LOG_PARTITION_METADATA_NAME);
     if (e == ERR_OK)
         e = log_file_replace(copy->env, copy->home->dir, "leader-epoch-checkpoint", epochs_text,
                              epochs_size);

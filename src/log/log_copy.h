@@ -17,10 +17,6 @@
 
 #include "log/partition_log.h"
 
-/* The file in a partition's directory that says how often it was moved: of two directories of one
- * partition the one with the higher number is the newer (docs/formats.md). It stays. */
-#define LOG_MOVED_NAME "klamm.moved"
-
 enum { LOG_COPY_PIECE_BYTES = 1 << 20 };
 
 struct log_copy;
@@ -54,8 +50,5 @@ enum err log_copy_seal(struct log_copy *copy, const char *epochs_text, size_t ep
 /* The first offset that is not there; the bytes of records that are. */
 int64_t log_copy_end_offset(const struct log_copy *copy);
 int64_t log_copy_bytes(const struct log_copy *copy);
-
-/* The number in this directory's LOG_MOVED_NAME; 0: there is none. Errors as log_file_read. */
-enum err log_copy_moved_number(struct env *env, const char *dir, uint64_t *number) MUST_USE;
 
 #endif

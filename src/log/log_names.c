@@ -2,8 +2,11 @@
 /* log_names: see log_names.h. Thread: the one that opens. */
 #include "log/log_names.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
+#include "log/log_place.h"
 #include "log/segment_walk.h"
 
 void log_names_deinit(struct log_names *names)
@@ -16,6 +19,7 @@ static void add_name(void *arg, const char *text, bool is_dir)
 {
     struct log_names *names = arg;
     struct log_file_name name;
+    names->is_leaving = names->is_leaving || strcmp(text, LOG_LEAVING_NAME) == 0;
     if (is_dir || !log_file_name_parse(text, &name))
         return;
     if (names->count == names->capacity) {

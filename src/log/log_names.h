@@ -18,6 +18,7 @@ struct log_names {
     size_t count;
     size_t capacity;
     bool is_changed; /* names were unlinked or renamed: the directory needs a sync */
+    bool is_leaving; /* LOG_LEAVING_NAME is among them */
 };
 
 void log_names_deinit(struct log_names *names);

@@ -21,6 +21,7 @@
 #include "log/checkpoint_file.h"
 #include "log/journal.h"
 #include "log/log_names.h"
+#include "log/log_place.h"
 #include "log/log_recovery.h"
 #include "log/log_replay.h"
 #include "log/partition_log_private.h"
@@ -28,7 +29,6 @@
 
 enum { METADATA_BYTES_MAX = 4096 };
 
-static const char metadata_name[] = "partition.metadata";
 static const char epochs_name[] = "leader-epoch-checkpoint";
 
 struct log_opening {
@@ -53,6 +53,15 @@ static enum err make_dir(struct log_opening *o)
     return log_file_sync_parent(o->log->env, o->options->dir);
 }
 
+/* Of one that could not be made elsewhere: what was begun there counts less. */
+static enum err write_moved(struct log_opening *o)
+{
+    if (!o->is_new || o->options->moved == 0)
+        return ERR_OK;
+    o->names.is_changed = true;
+    return log_place_write_moved(o->log->env, o->options->dir, o->options->moved);
+}
+
 static enum err write_metadata(struct log_opening *o)
 {
     char id[UUID_TEXT_SIZE];
@@ -61,7 +70,8 @@ static enum err write_metadata(struct log_opening *o)
                        uuid_format(o->options->topic_id, id));
     ASSERT(len > 0 && (size_t)len < sizeof(text));
     o->names.is_changed = true;
-    return log_file_replace(o->log->env, o->options->dir, metadata_name, text, (size_t)len);
+    return log_file_replace(o->log->env, o->options->dir, LOG_PARTITION_METADATA_NAME, text,
+                            (size_t)len);
 }
 
 bool log_partition_metadata_parse(char *text, struct uuid *out)
@@ -91,8 +101,8 @@ static enum err check_metadata(struct log_opening *o)
         return ERR_OK;
     uint8_t *data = NULL;
     size_t size = 0;
-    enum err e = log_file_read(o->log->env, o->options->dir, metadata_name, METADATA_BYTES_MAX,
-                               &data, &size);
+    enum err e = log_file_read(o->log->env, o->options->dir, LOG_PARTITION_METADATA_NAME,
+                               METADATA_BYTES_MAX, &data, &size);
     if (e == ERR_NOT_FOUND)
         return write_metadata(o);
     if (e != ERR_OK)
@@ -101,10 +111,35 @@ static enum err check_metadata(struct log_opening *o)
     bool is_valid = log_partition_metadata_parse((char *)data, &id);
     mem_free(data);
     if (!is_valid) {
-        recovery_say(&o->recovery, "%s cannot be read", metadata_name);
+        recovery_say(&o->recovery, "%s cannot be read", LOG_PARTITION_METADATA_NAME);
         return ERR_CORRUPT;
     }
     return uuid_equals(id, o->options->topic_id) ? ERR_OK : ERR_CONFLICT;
+}
+
+/* It was about to go to another log directory, or went. */
+static enum err check_leaving(struct log_opening *o)
+{
+    const struct log_open_options *options = o->options;
+    struct uuid to = {0};
+    char id[UUID_TEXT_SIZE];
+    if (!o->names.is_leaving)
+        return ERR_OK;
+    enum err e = log_place_read_leaving(o->log->env, options->dir, &to);
+    if (e != ERR_OK && e != ERR_CORRUPT)
+        return e;
+    bool stays =
+        e == ERR_OK && (options->stays_here == NULL || options->stays_here(options->stays_arg, to));
+    if (stays) {
+        o->names.is_changed = true;
+        return log_file_remove(o->log->env, options->dir, LOG_LEAVING_NAME);
+    }
+    recovery_say(
+        &o->recovery,
+        "it was to go to the log directory with the id %s: what is there may be newer, and "
+        "not all log directories are in service",
+        uuid_format(to, id));
+    return ERR_STALE;
 }
 
 /* The file may be missing or unreadable: what is scanned fills it again. */
@@ -276,6 +311,8 @@ static enum err open_all(struct log_opening *o)
     struct partition_log *log = o->log;
     enum err e = make_dir(o);
     if (e == ERR_OK)
+        e = write_moved(o);
+    if (e == ERR_OK)
         e = check_metadata(o);
     if (e == ERR_OK)
         e = load_epochs(o);
@@ -283,6 +320,8 @@ static enum err open_all(struct log_opening *o)
     if (e == ERR_OK)
         e = log_names_load(&o->names, log->home, o->recovery.buffer, RECOVERY_BUFFER);
     o->names.is_changed = o->names.is_changed || wrote_names;
+    if (e == ERR_OK)
+        e = check_leaving(o);
     if (e == ERR_OK)
         e = replay_journal(o);
     if (e == ERR_OK)

@@ -90,6 +90,11 @@ struct log_open_options {
     const struct log_config *config;
     _Atomic int64_t *scanned; /* counts what is scanned while it goes on; NULL: nobody asks */
     struct file_cache *files; /* where its open files are counted; NULL: nowhere, no bound */
+    uint64_t moved;           /* of a directory that is made now: see LOG_MOVED_NAME */
+    /* It was to go to the log directory with this id, and that is not said to be over: may it be
+     * served here all the same? NULL: yes. On the thread that opens. */
+    bool (*stays_here)(void *arg, struct uuid to);
+    void *stays_arg;
 };
 
 /* What opening found, for one line of the log and for metrics. */
@@ -106,7 +111,8 @@ struct log_open_report {
 /* Creates the directory, partition.metadata and the first segment when they are not there, else
  * recovers. The names are durable when it returns. Blocks; on a worker or at start.
  * ERR_CORRUPT: a bad batch below the recovery point; report->detail says where.
- * ERR_CONFLICT: partition.metadata holds another topic id. */
+ * ERR_CONFLICT: partition.metadata holds another topic id.
+ * ERR_STALE: there may be a newer one elsewhere (stays_here). */
 enum err partition_log_open(struct env *env, const struct log_open_options *options,
                             struct log_open_report *report, struct partition_log **out) MUST_USE;
 

@@ -11,6 +11,8 @@
 
 #include "base/uuid.h"
 
+#define LOG_PARTITION_METADATA_NAME "partition.metadata"
+
 /* False: not "version: 0" and "topic_id: ID". The text is taken apart. */
 bool log_partition_metadata_parse(char *text, struct uuid *out);
 

@@ -136,6 +136,9 @@ enum err partition_open(struct env *env, const struct partition_options *options
         .config = &config,
         .scanned = options->scanned,
         .files = options->files,
+        .moved = options->moved,
+        .stays_here = options->stays_here,
+        .stays_arg = options->stays_arg,
     };
     env_random(env, &open.jitter_seed, sizeof(open.jitter_seed));
     struct partition *p = partition_blank(env, options);

@@ -75,7 +75,10 @@ struct partition_options {
     bool was_offline;     /* since it should have been opened: batches were refused meanwhile */
     bool waits_for_epoch; /* reads only, until partition_lead brings a higher one */
     const struct partition_owner *owner; /* copied */
-    _Atomic int64_t *scanned;            /* as in log_open_options */
+    _Atomic int64_t *scanned;            /* as in log_open_options, and so are the others */
+    uint64_t moved;
+    bool (*stays_here)(void *arg, struct uuid to);
+    void *stays_arg;
 };
 
 /* Opens or creates the log, and tells the owner what of it comes due. Blocks: a disk worker or

@@ -371,9 +371,9 @@ static void close_files(struct partition *p)
 
 static void close_log(struct partition *p)
 {
-    enum err e = ERR_OK;
     monitor_enter(&p->monitor);
     bool is_clean = p->close_is_clean && p->state == PARTITION_CLOSING;
+    enum err e = is_clean || !p->close_is_clean ? ERR_OK : ERR_IO; /* it failed before */
     monitor_leave(&p->monitor);
     if (is_clean) {
         int64_t recovery_point = 0;

@@ -4,21 +4,24 @@
  *
  * Going over, in the job, with nothing taken and nothing in the journal:
  *   1. what the copy lacks is copied, and all of it synced, with a number in LOG_MOVED_NAME;
- *   2. the copy gets the partition's name, and its log directory is synced: from here on a
+ *   2. LOG_LEAVING_NAME in the old directory says where it goes;
+ *   3. the copy gets the partition's name, and its log directory is synced: from here on a
  *      crash leaves two directories, and the one with the number counts;
- *   3. the log goes on there; nothing is acknowledged between 2 and 3;
- *   4. the old directory becomes one that is to be removed.
+ *   4. the log goes on there; nothing is acknowledged between 3 and 4;
+ *   5. the old directory becomes one that is to be removed.
  *
  * Thread: marked at each function.
- * Crash:  before 2 the old directory counts, after it the new one; they hold the same.
+ * Crash:  before 3 the old directory counts, after it the new one; they hold the same.
  */
 #include "replica/partition_move.h"
 
 #include "base/assert.h"
 #include "base/canary.h"
 #include "base/mem.h"
+#include "env/logger.h"
 #include "log/log_file.h"
 #include "log/log_move.h"
+#include "log/log_place.h"
 #include "replica/partition_private.h"
 
 enum err partition_copy_source(struct partition *p, struct log_segments *out)
@@ -149,15 +152,32 @@ static void leave_behind(struct partition *p, struct partition_switch *sw, struc
     log_dir_checkpoint_drop(from, p->topic, p->index);
 }
 
+/* So that a start that cannot look where it went does not serve what it left. Where that cannot be
+ * written, on a disk that is full or bad, it leaves all the same: that is what moves are for. */
+static void say_leaving(struct partition *p, const struct partition_switch *sw, const char *old)
+{
+    enum err e = log_place_write_leaving(p->env, old, log_dir_identity(sw->to)->directory_id);
+    if (e != ERR_OK)
+        log_warn(p->env, "%s/" LOG_LEAVING_NAME " cannot be written: %s", old, err_text(e));
+}
+
 static enum err switch_dir(struct partition *p, struct partition_switch *sw)
 {
     char path[LOG_PATH_SIZE];
+    char old[LOG_PATH_SIZE];
     struct log_dir *from = atomic_load(&p->dir);
-    if (!log_dir_partition_path(sw->to, p->topic, p->index, path, sizeof(path)))
+    if (!log_dir_partition_path(sw->to, p->topic, p->index, path, sizeof(path)) ||
+        !log_dir_partition_path(from, p->topic, p->index, old, sizeof(old)))
         return ERR_TOO_LARGE;
     enum err e = copy_rest(p, sw);
-    if (e == ERR_OK)
-        e = take_name(p, sw, path);
+    if (e != ERR_OK)
+        return e;
+    say_leaving(p, sw, old);
+    e = take_name(p, sw, path);
+    if (e != ERR_OK && !sw->is_torn) {
+        enum err ignored = log_place_remove_leaving(p->env, old); /* a start sees that it stayed */
+        (void)ignored;
+    }
     if (e != ERR_OK)
         return e;
     go_over(p, sw, path);

@@ -24,7 +24,4 @@ void replica_move_start(struct replica_set *set, struct replica *replica, size_t
 /* Then no move begins: there could be two copies one day. */
 bool replica_set_is_any_dir_offline(struct replica_set *set);
 
-/* Where this partition is to be made once its topic is there. */
-void replica_set_prefer_dir(struct replica_set *set, const char *topic, int32_t index, size_t dir);
-
 #endif

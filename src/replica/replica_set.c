@@ -9,7 +9,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
-#include "log/log_copy.h"
 #include "log/log_file.h"
 #include "metadata/config_dynamic.h"
 #include "metadata/topic_name.h"
@@ -236,6 +235,7 @@ static void place_again(struct replica_set *set, struct replica *replica)
     snprintf(what, sizeof(what), "%s-%d", replica->topic, replica->index);
     replica_set_dir_failed(set, replica->dir, replica->error, what);
     replica->has_waited = false;
+    replica->given_up++;
     open_again(set, replica, &set->follow.to_open);
 }
 
@@ -243,7 +243,9 @@ static void place_again(struct replica_set *set, struct replica *replica)
 static void await_name(struct replica_set *set, struct replica *replica)
 {
     replica->has_waited = true;
-    replica_set_forget_one_found(set, replica->topic, replica->index);
+    replica_set_forget_one_found(set, replica->topic, replica->index, replica->dir);
+    if (replica->is_placed) /* there, where somebody may have wished it */
+        replica_set_prefer_dir(set, replica->topic, replica->index, replica->dir);
     open_again(set, replica, &set->follow.stale);
 }
 
@@ -290,6 +292,20 @@ static void opened_on_loop(struct loop_task *task)
     replica_set_follow_step(set);
 }
 
+/* It was to go to the log directory with this id. With all in service it would have been found
+ * there, or where it went from there. */
+static bool may_stay(void *arg, struct uuid to)
+{
+    struct replica_set *set = arg;
+    bool is_here = false;
+    for (size_t i = 0; i < set->options.dir_count; i++) {
+        if (replica_set_dir_is_offline(set, i))
+            return false;
+        is_here |= uuid_equals(log_dir_identity(set->options.dirs[i])->directory_id, to);
+    }
+    return is_here;
+}
+
 /* A crash came after the metadata forgot the old topic, and before its directory was gone. */
 static enum err set_namesake_aside(const struct replica *replica)
 {
@@ -320,6 +336,9 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
         .waits_for_epoch = atomic_load(&set->waits_for_epochs),
         .owner = &owner,
         .scanned = &set->progress.scanned,
+        .moved = replica->is_placed ? replica->given_up : 0,
+        .stays_here = may_stay,
+        .stays_arg = set,
     };
     if (log_dir_checkpoint_is_stale(options.dir, options.topic, options.index))
         return ERR_AGAIN;
@@ -355,20 +374,20 @@ static struct log_open_report *report_torn(void)
 {
     struct log_open_report *report = mem_alloc(sizeof(*report));
     snprintf(report->detail, sizeof(report->detail),
-             "it is in two log directories, and " LOG_MOVED_NAME " could not be read in one: "
-             "the next start looks again");
+             "it is in more than one log directory, and one could not be asked which counts: the "
+             "next start asks again");
     return report;
 }
 
 static void start_opening(struct replica_set *set, struct replica *replica)
 {
     ASSERT(replica->partition == NULL && replica->error == ERR_OK);
-    replica->dir = replica_set_found_dir(set, replica->topic, replica->index);
-    bool is_torn = replica_set_is_torn(set, replica->topic, replica->index);
+    enum replica_place place =
+        replica_set_find_dir(set, replica->topic, replica->index, replica->topic_id, &replica->dir);
     /* What was there before and is not found may lie in a directory that failed: it is not begun
      * anew elsewhere. */
     replica->is_placed =
-        replica->dir == SIZE_MAX && !is_torn && !(set->follow.is_first && set->has_lost_dir);
+        place == REPLICA_IS_NOWHERE && !(set->follow.is_first && set->has_lost_dir);
     if (replica->is_placed)
         replica->dir = replica_set_take_preferred_dir(set, replica->topic, replica->index);
     if (replica->is_placed && replica->dir == SIZE_MAX)
@@ -378,7 +397,7 @@ static void start_opening(struct replica_set *set, struct replica *replica)
     if (replica->dir == SIZE_MAX) {
         monitor_enter(&set->monitor);
         replica->error = ERR_IO;
-        replica->report = is_torn ? report_torn() : NULL;
+        replica->report = place == REPLICA_IS_TORN ? report_torn() : NULL;
         replica->opened_ms = env_wall_ms(set->env);
         set->offline_count++;
         monitor_leave(&set->monitor);
@@ -434,6 +453,8 @@ static void replica_closed(void *arg, enum err e)
         if (e == ERR_OK && renamed[0] != '\0')
             doomed = replica_set_doomed_new(set->env, renamed);
     }
+    if (set->follow.is_stopping && replica->dir != SIZE_MAX && !has_dir)
+        e = ERR_OK; /* its directory is not marked clean as it is, and others may be */
     replica->error = e;
     struct loop_call *call = mem_alloc(sizeof(*call));
     *call =

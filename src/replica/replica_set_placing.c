@@ -160,42 +160,6 @@ void replica_set_moves_reopened(struct replica_set *set, struct replica *replica
     }
 }
 
-/* A crash came while the partition went over: the newer one has everything, and so had the older
- * one until then. */
-size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int32_t index,
-                                size_t first, size_t second)
-{
-    size_t dirs[2] = {first, second};
-    char paths[2][LOG_PATH_SIZE];
-    char renamed[LOG_PATH_SIZE];
-    uint64_t numbers[2];
-    for (int i = 0; i < 2; i++) {
-        if (!log_dir_partition_path(set->options.dirs[dirs[i]], topic, index, paths[i],
-                                    sizeof(paths[i])))
-            return first;
-        enum err e = log_copy_moved_number(set->env, paths[i], &numbers[i]);
-        if (e != ERR_OK) {
-            log_error(set->env, "%s-%d is in two log directories, and %s/" LOG_MOVED_NAME ": %s",
-                      topic, index, paths[i], err_text(e));
-            return SIZE_MAX;
-        }
-    }
-    if (numbers[0] == numbers[1]) {
-        log_error(set->env, "%s-%d is in %s and in %s: the first is taken, the second left alone",
-                  topic, index, log_dir_path(set->options.dirs[first]),
-                  log_dir_path(set->options.dirs[second]));
-        return first;
-    }
-    int newer = (numbers[1] > numbers[0]) != CANARY(MOVE_TWIN);
-    enum err e = partition_log_doom_dir(set->env, paths[!newer], renamed);
-    if (e == ERR_OK && renamed[0] != '\0')
-        e = log_file_remove_dir(set->env, renamed);
-    log_info(set->env, "%s-%d was moved to %s just before the last stop; %s: %s", topic, index,
-             log_dir_path(set->options.dirs[dirs[newer]]), paths[!newer],
-             e == ERR_OK ? "removed" : err_text(e));
-    return dirs[newer];
-}
-
 /* ---- life */
 
 struct replica_set_moves *replica_set_moves_new(void)

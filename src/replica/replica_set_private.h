@@ -20,9 +20,10 @@ struct replica {
     struct replica_reopen *reopen; /* is tried again; NULL: it is not. The loop's */
     struct uuid topic_id;
     int32_t index;
-    size_t dir;      /* SIZE_MAX: none is in service */
-    bool is_placed;  /* its directory was chosen just now */
-    bool has_waited; /* until its directory's checkpoints forgot another one of this name */
+    size_t dir;        /* SIZE_MAX: none is in service */
+    bool is_placed;    /* its directory was chosen just now */
+    bool has_waited;   /* until its directory's checkpoints forgot another one of this name */
+    uint32_t given_up; /* directories whose disk failed as it was to be made there */
     char *topic;
     /* While it is opened or closed: */
     struct env_job job;
@@ -139,11 +140,18 @@ void replica_note_uncleanable(struct replica *replica, const char *why);
 /* For maps by topic name: clients choose the names. Once replica_set_scan has drawn the seed. */
 uint64_t replica_set_name_hash(const struct replica_set *set, const char *topic, int32_t index);
 
-/* Where a partition's directory was found at start; SIZE_MAX: nowhere, or where cannot be told. */
-size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index);
-bool replica_set_is_torn(const struct replica_set *set, const char *topic, int32_t index);
-/* It was another one's by that name, and has another name now. */
-void replica_set_forget_one_found(struct replica_set *set, const char *topic, int32_t index);
+/* Where a partition was at the start: replica_set_found.c. */
+enum replica_place {
+    REPLICA_IS_NOWHERE,
+    REPLICA_IS_FOUND,
+    REPLICA_IS_TORN, /* in several directories, of which one cannot be asked which counts: offline
+                      */
+};
+enum replica_place replica_set_find_dir(const struct replica_set *set, const char *topic,
+                                        int32_t index, struct uuid topic_id, size_t *dir);
+/* It was another topic's by that name, and has another name now. */
+void replica_set_forget_one_found(struct replica_set *set, const char *topic, int32_t index,
+                                  size_t dir);
 void replica_set_scan(struct replica_set *set);
 void replica_set_forget_found(struct replica_set *set);
 
@@ -211,12 +219,10 @@ void replica_set_moves_saved(struct replica_set *set);
 void replica_set_moves_follow(struct replica_set *set); /* the configuration is another one */
 /* Where this new partition was asked to be made; SIZE_MAX: anywhere. */
 size_t replica_set_take_preferred_dir(struct replica_set *set, const char *topic, int32_t index);
-/* At the start; blocks: a copy that did not end; a partition with two directories: the one that
- * counts, while the other is removed; SIZE_MAX: nobody can tell which, and neither is touched. */
+void replica_set_prefer_dir(struct replica_set *set, const char *topic, int32_t index, size_t dir);
+/* At the start; blocks: a copy that did not end. */
 void replica_set_found_copy(struct replica_set *set, size_t dir, const char *name,
                             const char *topic, int32_t index);
-size_t replica_set_settle_twins(struct replica_set *set, const char *topic, int32_t index,
-                                size_t first, size_t second);
 /* The first update was followed: copies that were found begin anew, or go; those of partitions that
  * are tried again (replica_set_reopen.h) wait for this. */
 void replica_set_moves_resume(struct replica_set *set, const struct image *image);

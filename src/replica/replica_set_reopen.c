@@ -2,6 +2,8 @@
 /* replica_set_reopen: see replica_set_reopen.h. Thread: see there. */
 #include "replica/replica_set_reopen.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
@@ -110,19 +112,41 @@ static void come_online(struct replica_set *set, struct replica_reopen *reopen)
         set->options.partition_reopened(set->options.arg);
 }
 
+/* Its disk is bad, and nothing was ever in it: it may begin elsewhere. False: nowhere. */
+static bool place_elsewhere(struct replica_set *set, struct replica *replica)
+{
+    char what[PARTITION_TOPIC_NAME_SIZE + 16];
+    snprintf(what, sizeof(what), "%s-%d", replica->topic, replica->index);
+    replica_set_dir_failed(set, replica->dir, ERR_IO, what);
+    size_t dir = replica_set_pick_dir(set);
+    if (dir == SIZE_MAX)
+        return false;
+    set->dir_partitions[replica->dir]--;
+    set->dir_partitions[dir]++;
+    monitor_enter(&set->monitor);
+    replica->dir = dir;
+    monitor_leave(&set->monitor);
+    replica->given_up++;
+    return true;
+}
+
 static void stay_offline(struct replica_set *set, struct replica_reopen *reopen, enum err e)
 {
     struct replica *replica = reopen->replica;
-    bool waits_for_name = e == ERR_AGAIN;
-    if (waits_for_name) {
+    if (e == ERR_AGAIN && !replica->is_placed && set->has_lost_dir)
+        e = ERR_IO; /* what was here is another's, and its own may lie in what is lost */
+    bool is_begun =
+        e == ERR_AGAIN || (e == ERR_IO && replica->is_placed && place_elsewhere(set, replica));
+    if (e == ERR_AGAIN) {
         replica->is_placed = true; /* nothing of it is here yet */
         replica_set_checkpoint_now(set);
-    } else {
+    }
+    if (!is_begun) {
         monitor_enter(&set->monitor);
         replica->error = e;
         monitor_leave(&set->monitor);
     }
-    if (waits_for_name || err_may_pass(e)) {
+    if (is_begun || err_may_pass(e)) {
         list_push_back(&set->reopening.waiting, &reopen->link);
         return;
     }

@@ -8,7 +8,7 @@
 
 #include "base/testing.h"
 #include "env/mem_env.h"
-#include "log/log_copy.h"
+#include "log/log_place.h"
 #include "replica/replica_set_private.h"
 
 static const char *const dir_paths[] = {"a", "b"};
@@ -42,6 +42,15 @@ static void make_partition(struct dirs *d, int dir, const char *topic, int32_t i
     CHECK_EQUAL(env_dir_make(&d->m.env, path), ERR_OK);
 }
 
+static const struct uuid id_of_t = {{1}};
+
+static size_t found_in(struct replica_set *set, const char *topic, int32_t index)
+{
+    size_t dir;
+    (void)replica_set_find_dir(set, topic, index, id_of_t, &dir);
+    return dir;
+}
+
 static struct replica_set *set_new(struct dirs *d)
 {
     struct replica_set_options options = {
@@ -60,11 +69,11 @@ TEST(each_partition_is_found_in_the_directory_that_has_it)
     }
     struct replica_set *set = set_new(&d);
     for (int32_t i = 0; i < COUNT; i++) {
-        CHECK_EQUAL(replica_set_found_dir(set, "t", i), i % 2);
-        CHECK_EQUAL(replica_set_found_dir(set, "t-t", i), (i + 1) % 2);
+        CHECK_EQUAL(found_in(set, "t", i), i % 2);
+        CHECK_EQUAL(found_in(set, "t-t", i), (i + 1) % 2);
     }
-    CHECK_EQUAL(replica_set_found_dir(set, "t", COUNT), SIZE_MAX);
-    CHECK_EQUAL(replica_set_found_dir(set, "u", 0), SIZE_MAX);
+    CHECK_EQUAL(found_in(set, "t", COUNT), SIZE_MAX);
+    CHECK_EQUAL(found_in(set, "u", 0), SIZE_MAX);
     replica_set_free(set);
     dirs_close(&d);
 }
@@ -80,11 +89,17 @@ TEST(of_two_directories_of_one_partition_the_first_counts)
     }
     struct replica_set *set = set_new(&d);
     for (int32_t i = 0; i < COUNT; i++)
-        CHECK_EQUAL(replica_set_found_dir(set, "t", i), 0);
+        CHECK_EQUAL(found_in(set, "t", i), 0);
     replica_set_forget_found(set);
-    CHECK_EQUAL(replica_set_found_dir(set, "t", 0), SIZE_MAX);
+    CHECK_EQUAL(found_in(set, "t", 0), SIZE_MAX);
     replica_set_free(set);
     dirs_close(&d);
+}
+
+static bool is_torn(struct replica_set *set)
+{
+    size_t dir;
+    return replica_set_find_dir(set, "t", 0, id_of_t, &dir) == REPLICA_IS_TORN;
 }
 
 /* Partition 0 went from a to b just before the power went. */
@@ -104,11 +119,8 @@ TEST(of_two_directories_the_one_that_the_partition_moved_to_counts)
     dirs_open(&d);
     make_twins(&d);
     struct replica_set *set = set_new(&d);
-    CHECK_EQUAL(replica_set_found_dir(set, "t", 0), 1);
-    CHECK(!replica_set_is_torn(set, "t", 0));
-    CHECK_EQUAL(log_dir_checkpoint_of(d.dirs[0], "t", 0).log_start, 0);
-    CHECK_EQUAL(log_dir_checkpoint_of(d.dirs[1], "t", 0).log_start, 3);
-    CHECK_EQUAL(env_dir_remove(&d.m.env, "a/t-0"), ERR_NOT_FOUND);
+    CHECK_EQUAL(found_in(set, "t", 0), 1);
+    CHECK(!is_torn(set));
     replica_set_free(set);
     dirs_close(&d);
 }
@@ -124,12 +136,11 @@ static bool serves_no_older_one_after(int fail_at, enum err fail_with, int *torn
     struct replica_set *set = set_new(&d);
     bool is_through = d.m.fail_at > 0;
     d.m.fail_at = 0;
-    bool is_torn = replica_set_is_torn(set, "t", 0);
-    size_t dir = replica_set_found_dir(set, "t", 0);
-    CHECK(dir == 1 || is_torn || replica_set_dir_is_offline(set, 1));
-    for (int i = 0; is_torn && i < 2; i++)
+    bool torn_now = is_torn(set);
+    CHECK(found_in(set, "t", 0) == 1 || torn_now || replica_set_dir_is_offline(set, 1));
+    for (int i = 0; torn_now && i < 2; i++)
         CHECK_EQUAL(log_dir_checkpoint_of(d.dirs[i], "t", 0).log_start, 3);
-    *torn += is_torn;
+    *torn += torn_now;
     replica_set_free(set);
     dirs_close(&d);
     return is_through;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * replica_set_upkeep: what the set does besides following updates: where directories were
- * found, the one timer for what falls due (due_queue), checkpoints, failed directories.
+ * replica_set_upkeep: what the set does besides following updates: the one timer for what falls
+ * due (due_queue), checkpoints, failed directories.
  *
  * A round of upkeep visits the partitions that something happened to since the last one, and
  * those whose retention has a date that has come; never all of them. With nothing to visit
@@ -18,158 +18,6 @@
 #include "env/logger.h"
 #include "log/journal.h"
 #include "replica/replica_set_private.h"
-
-struct found_dir {
-    struct list link;
-    struct map_node node;
-    size_t dir; /* SIZE_MAX: in two, and the older one may not be served: offline */
-    int32_t index;
-    char topic[];
-};
-
-/* ---- what the directories held at start */
-
-struct scan {
-    struct replica_set *set;
-    size_t dir;
-};
-
-uint64_t replica_set_name_hash(const struct replica_set *set, const char *topic, int32_t index)
-{
-    return hash_bytes(set->found_seed, topic, strlen(topic)) ^ hash_u64((uint64_t)index);
-}
-
-static struct found_dir *found_find(const struct replica_set *set, const char *topic, int32_t index)
-{
-    struct map_node *node = map_first(&set->found_map, replica_set_name_hash(set, topic, index));
-    for (; node != NULL; node = map_next_same(node)) {
-        struct found_dir *found = container_of(node, struct found_dir, node);
-        if (found->index == index && strcmp(found->topic, topic) == 0)
-            return found;
-    }
-    return NULL;
-}
-
-static void scan_found(void *arg, const char *topic, int32_t partition)
-{
-    struct scan *scan = arg;
-    struct replica_set *set = scan->set;
-    size_t size = strlen(topic) + 1;
-    struct found_dir *twin = found_find(set, topic, partition);
-    if (twin != NULL && twin->dir == SIZE_MAX)
-        return;
-    if (twin != NULL) {
-        twin->dir = replica_set_settle_twins(set, topic, partition, twin->dir, scan->dir);
-        return;
-    }
-    struct found_dir *found = mem_alloc(sizeof(*found) + size);
-    found->dir = scan->dir;
-    found->index = partition;
-    memcpy(found->topic, topic, size);
-    list_push_back(&set->found, &found->link);
-    map_insert(&set->found_map, &found->node, replica_set_name_hash(set, found->topic, partition));
-}
-
-static void scan_future(void *arg, const char *name, const char *topic, int32_t partition)
-{
-    struct scan *scan = arg;
-    replica_set_found_copy(scan->set, scan->dir, name, topic, partition);
-}
-
-static bool is_found_here(void *arg, const char *topic, int32_t partition)
-{
-    const struct scan *scan = arg;
-    return replica_set_found_dir(scan->set, topic, partition) == scan->dir ||
-           replica_set_is_torn(scan->set, topic, partition);
-}
-
-/* A crash may have come between the end of a partition and the next checkpoint. */
-static void drop_checkpoints_of_gone(struct replica_set *set, const bool *is_listed)
-{
-    for (size_t i = 0; i < set->options.dir_count; i++) {
-        struct scan scan = {set, i};
-        if (is_listed[i])
-            log_dir_checkpoint_keep_only(set->options.dirs[i], is_found_here, &scan);
-    }
-}
-
-/* What it holds nobody knows: nothing may be begun anew elsewhere. */
-static void lose_dir(struct replica_set *set, size_t dir, enum err e)
-{
-    set->has_lost_dir = true;
-    replica_set_dir_failed(set, dir, e, "the listing of its partitions");
-}
-
-void replica_set_scan(struct replica_set *set)
-{
-    bool *is_listed = mem_alloc(set->options.dir_count * sizeof(bool));
-    env_random(set->env, &set->found_seed, sizeof(set->found_seed));
-    for (size_t i = 0; i < set->options.dir_count; i++) {
-        struct scan scan = {set, i};
-        if (log_dir_has_failed(set->options.dirs[i]))
-            continue;
-        enum err e = log_dir_list(set->options.dirs[i], scan_found, &scan);
-        if (e == ERR_OK)
-            e = log_dir_list_futures(set->options.dirs[i], scan_future, &scan);
-        if (e != ERR_OK)
-            lose_dir(set, i, e);
-        is_listed[i] = e == ERR_OK;
-    }
-    drop_checkpoints_of_gone(set, is_listed);
-    mem_free(is_listed);
-}
-
-void replica_set_forget_one_found(struct replica_set *set, const char *topic, int32_t index)
-{
-    struct found_dir *found = found_find(set, topic, index);
-    if (found == NULL)
-        return;
-    map_remove(&set->found_map, &found->node);
-    list_remove(&found->link);
-    mem_free(found);
-}
-
-void replica_set_forget_found(struct replica_set *set)
-{
-    map_deinit(&set->found_map);
-    for (struct list *node; (node = list_pop_front(&set->found)) != NULL;)
-        mem_free(container_of(node, struct found_dir, link));
-}
-
-size_t replica_set_found_dir(const struct replica_set *set, const char *topic, int32_t index)
-{
-    const struct found_dir *found = found_find(set, topic, index);
-    return found != NULL ? found->dir : SIZE_MAX;
-}
-
-bool replica_set_is_torn(const struct replica_set *set, const char *topic, int32_t index)
-{
-    const struct found_dir *found = found_find(set, topic, index);
-    return found != NULL && found->dir == SIZE_MAX;
-}
-
-static bool is_known(const struct image *image, const struct found_dir *found)
-{
-    const struct topic_image *topic = image_topic(image, found->topic, strlen(found->topic));
-    return topic != NULL && topic_partition(topic, found->index) != NULL;
-}
-
-uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct image *image)
-{
-    uint32_t count = 0;
-    LIST_FOR_EACH (node, &set->found) {
-        const struct found_dir *found = container_of(node, struct found_dir, link);
-        if (found->dir == SIZE_MAX || is_known(image, found))
-            continue;
-        struct log_dir *dir = set->options.dirs[found->dir];
-        enum err e = log_dir_set_aside(dir, found->topic, found->index);
-        log_warn(set->env, "%s/%s-%d is of no known topic: %s", log_dir_path(dir), found->topic,
-                 found->index, e == ERR_OK ? "renamed to -stray" : err_text(e));
-        count++;
-    }
-    replica_set_forget_found(set);
-    return count;
-}
 
 /* One that has room is better than one that is low; then the fewer partitions the better. */
 static bool is_better_dir(const struct replica_set *set, size_t dir, size_t than)
@@ -303,6 +151,8 @@ static void checkpoint_written(struct loop_task *task)
     bool goes_on = has_more_to_save(set);
     if (goes_on)
         start_checkpoints(set);
+    else if (atomic_load(&set->wants_checkpoints) && !set->is_closed)
+        arm_timer(set); /* they could not be written, and whoever changes one wakes nobody again */
     if (opens || (!goes_on && set->is_closed && set->is_following))
         replica_set_follow_step(set); /* it waited for this */
 }
