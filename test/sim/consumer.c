@@ -238,6 +238,10 @@ static void take_batch(struct consumer *c, struct consumer_partition *part, cons
     }
     if (batch_last_offset(header) < part->position)
         return;
+    /* A smaller base offset makes it begin within the batch before. */
+    bool overlaps = header->base_offset < part->position && part->position == part->batch_end;
+    if (overlaps && give_up(c, part))
+        return;
     enum err e = batch_reader_start(&c->reader, data, size);
     struct record record;
     while (e == ERR_OK && (e = batch_reader_next(&c->reader, &record)) == ERR_OK)
@@ -247,6 +251,7 @@ static void take_batch(struct consumer *c, struct consumer_partition *part, cons
                      (long long)header->base_offset, err_name(e));
     else
         go_behind(c, part, header);
+    part->batch_end = batch_last_offset(header) + 1;
 }
 
 static void take_records(struct consumer *c, struct consumer_partition *part,

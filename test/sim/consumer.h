@@ -25,6 +25,7 @@ struct consumer_options {
 struct consumer_partition {
     uint32_t partition;    /* of the history */
     int64_t position;      /* -1: to be asked */
+    int64_t batch_end;     /* behind the batch that was read last */
     int64_t lost_position; /* was out of range: the log has to begin behind it; -1: none */
     uint32_t lost_starts;
     int64_t end; /* of an auditor: -1: to be asked */

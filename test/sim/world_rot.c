@@ -3,9 +3,10 @@
  * world_rot: bits change on the disk while the broker is off, in what was synced, below the
  * recovery point mostly. What may happen to a partition whose files they are in: its log says so
  * (offline, cut, missing offsets), or whoever reads is told by an error, or sees it himself by a
- * checksum that does not fit or a hole in the offsets (a batch's base offset is covered by no
- * checksum in Kafka's format). What may not: that a record is another one than before and nothing
- * shows it, that the end is gone and nobody was told, or that any other partition is touched.
+ * checksum that does not fit, a hole in the offsets or an overlap (a batch's base offset is covered
+ * by no checksum in Kafka's format). What may not: that a record is another one than before and
+ * nothing shows it, that the end is gone and nobody was told, or that any other partition is
+ * touched.
  *
  * Thread: one.
  */
