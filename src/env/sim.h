@@ -88,7 +88,7 @@ struct sim_tuning {
     int32_t disk_error_ppm;        /* of writes, syncs and reads that wait: fail with ERR_IO */
     int32_t name_error_ppm;        /* the same of names that are made, changed, removed or synced;
                                     * such a call may have had its effect. Listings, of which there
-                                    * are few, fail ten times as often */
+                                    * are few, fail three times as often */
     bool disk_is_full;             /* no file can grow, no directory be made, hardly a file:
                                     * ERR_NO_SPACE, a part may be written */
     const char *disk_faults_under; /* errors only of files whose path holds this; NULL: of all */

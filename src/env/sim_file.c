@@ -28,7 +28,7 @@ struct sim_file {
 };
 
 /* From the first operation of what is aimed at to the one of the death. */
-enum { AIM_IO_MAX = 12, AIM_IO_SOON = 3, LISTS_FAIL_MORE = 10 };
+enum { AIM_IO_MAX = 12, AIM_IO_SOON = 3, LISTS_FAIL_MORE = 3 };
 
 enum io_kind { IO_META, IO_READ, IO_WRITE, IO_SYNC };
 
