@@ -38,14 +38,18 @@ static void gather_left(void *arg, struct uuid topic_id, int32_t partition)
     f->left[f->left_count++].is_done = false;
 }
 
-static bool read_topic_id(struct flatten *f, const char *dir, struct uuid *out)
+/* ERR_NOT_FOUND: it has none, so no broker has put records into it. */
+static enum err read_topic_id(struct flatten *f, const char *dir, struct uuid *out)
 {
     uint8_t *data = NULL;
     size_t size = 0;
     enum err e = log_file_read(f->env, dir, "partition.metadata", METADATA_BYTES_MAX, &data, &size);
-    bool is_read = e == ERR_OK && log_partition_metadata_parse((char *)data, out);
+    if (e == ERR_OK && !log_partition_metadata_parse((char *)data, out))
+        e = ERR_CORRUPT;
     mem_free(data);
-    return is_read;
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        strbuf_printf(f->why, "%s/partition.metadata: %s", dir, err_text(e));
+    return e;
 }
 
 /* Opening replays; a clean end of it syncs. */
@@ -84,15 +88,22 @@ static enum err flatten_partition(struct flatten *f, const char *topic, int32_t 
     return e;
 }
 
+/* Whatever cannot be told may be one that the journal has records of: only a partition that is not
+ * here is unknown. */
 static void look_at(void *arg, const char *topic, int32_t partition)
 {
     struct flatten *f = arg;
     char path[LOG_PATH_SIZE];
     struct uuid topic_id;
-    if (f->error != ERR_OK ||
-        !log_dir_partition_path(f->dir, topic, partition, path, sizeof(path)) ||
-        !read_topic_id(f, path, &topic_id))
+    if (f->error != ERR_OK)
         return;
+    enum err e = log_dir_partition_path(f->dir, topic, partition, path, sizeof(path))
+                     ? read_topic_id(f, path, &topic_id)
+                     : ERR_TOO_LARGE;
+    if (e != ERR_OK) {
+        f->error = e == ERR_NOT_FOUND ? ERR_OK : e;
+        return;
+    }
     for (size_t i = 0; i < f->left_count; i++) {
         if (f->left[i].is_done || f->left[i].partition != partition ||
             !uuid_equals(f->left[i].topic_id, topic_id))

@@ -18,8 +18,9 @@ struct log_flatten_report {
     bool was_clean;      /* the last stop was: nothing was to be done */
 };
 
-/* Takes the directory's lock for the time. On failure one clear line in *why. ERR_BUSY: a broker
- * uses it. ERR_NOT_FOUND: no log directory. */
+/* Takes the directory's lock for the time. On failure one clear line in *why, and the journal is
+ * still there: a partition that cannot be read may be one that it has records of. ERR_BUSY: a
+ * broker uses it. ERR_NOT_FOUND: no log directory. */
 enum err log_flatten(struct env *env, const char *path, struct strbuf *why,
                      struct log_flatten_report *report) MUST_USE;
 
