@@ -290,22 +290,14 @@ static enum err stage(struct import *im, const struct import_topic *topic,
     return e;
 }
 
-/* What an earlier try left under the name has no topic: it is kept, and set aside. */
 static enum err put_in_place(struct import *im, const struct import_topic *topic,
                              struct import_partition *partition)
 {
     struct log_dir *dir = im->targets[partition->target].dir;
     char path[LOG_PATH_SIZE];
-    struct verify_names names;
     if (!log_dir_partition_path(dir, topic->name, partition->index, path, sizeof(path)))
         return ERR_TOO_LARGE;
-    enum err e = ERR_OK;
-    if (verify_names_list(im->env, path, &names)) {
-        verify_names_free(&names);
-        e = log_dir_set_aside(dir, topic->name, partition->index);
-    }
-    if (e == ERR_OK)
-        e = env_path_rename(im->env, partition->staged, path);
+    enum err e = env_path_rename(im->env, partition->staged, path);
     if (e != ERR_OK)
         return e;
     partition->is_placed = true;
@@ -314,6 +306,31 @@ static enum err put_in_place(struct import *im, const struct import_topic *topic
                                         .high_watermark = MAX(partition->marks.high_watermark, 0)};
     log_dir_checkpoint_set(dir, topic->name, partition->index, &values);
     return ERR_OK;
+}
+
+/* What an earlier try left under the name has no topic: it is kept, and set aside. In all targets:
+ * that try may have chosen another for it, and with two of the same topic a broker takes the one
+ * that it finds first. */
+static enum err clear_name(struct import *im, const char *topic, int32_t index)
+{
+    for (size_t i = 0; i < im->target_count; i++) {
+        enum err e = log_dir_set_aside(im->targets[i].dir, topic, index);
+        if (e != ERR_OK && e != ERR_NOT_FOUND)
+            return e;
+    }
+    return ERR_OK;
+}
+
+/* Also of those that are to be made anew, empty. */
+static enum err clear_names(struct import *im)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < im->topic_count && e == ERR_OK; i++) {
+        const struct import_topic *topic = &im->all[i];
+        for (int32_t p = 0; topic->is_chosen && p < topic->partition_count && e == ERR_OK; p++)
+            e = clear_name(im, topic->name, p);
+    }
+    return e;
 }
 
 /* Calls `step` for each partition that is taken over. */
@@ -489,6 +506,8 @@ static enum err stage_and_append(struct import *im, const struct wire_writer *w)
         e = append_cluster_id(im);
     if (e == ERR_OK)
         e = each_partition(im, stage);
+    if (e == ERR_OK)
+        e = clear_names(im);
     if (e == ERR_OK)
         e = each_partition(im, place_step);
     if (e == ERR_OK)

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/testing.h"
 #include "env/mem_env.h"
+#include "log/log_file.h"
 #include "wire/batch_builder.h"
 #include "wire/codec.h"
 #include "wire/kraft.h"
@@ -348,4 +349,88 @@ TEST(a_killed_import_can_be_done_again)
         CHECK_EQUAL(dirs, 2);
         mem_env_deinit(&m);
     }
+}
+
+/* ---- several targets */
+
+static const char *two_targets[] = {"/klamm", "/klamm2"};
+
+static int count_dirs(struct mem_env *m, const char *partition)
+{
+    int found = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(two_targets); i++) {
+        char path[32];
+        struct verify_names names;
+        snprintf(path, sizeof(path), "%s/%s", two_targets[i], partition);
+        if (!verify_names_list(&m->env, path, &names))
+            continue;
+        found++;
+        verify_names_free(&names);
+    }
+    return found;
+}
+
+static void remove_partition(struct mem_env *m, const char *path)
+{
+    CHECK_EQUAL(log_file_remove_dir(&m->env, path), ERR_OK);
+}
+
+/* True: it was killed. */
+static bool take_one_topic(struct mem_env *m, int fail_at)
+{
+    static const char *only = "a";
+    struct import im;
+    begin(&im, m);
+    im.target_paths = (struct cli_words){two_targets, 2};
+    im.topics = (struct cli_words){&only, 1};
+    im.is_killed = true;
+    m->fail_at = fail_at;
+    m->fail_with = ERR_IO;
+    enum err e = import_run(&im);
+    bool is_killed = m->fail_at == 0;
+    m->fail_at = 0;
+    import_deinit(&im);
+    CHECK(is_killed || e == ERR_OK);
+    return is_killed;
+}
+
+static enum err take_all(struct mem_env *m)
+{
+    static const char *count = "a:3";
+    struct import im;
+    begin(&im, m);
+    im.target_paths = (struct cli_words){two_targets, 2};
+    im.partitions = (struct cli_words){&count, 1};
+    im.allows_missing = true;
+    enum err e = import_run(&im);
+    import_deinit(&im);
+    return e;
+}
+
+/* In the second try a topic that sorts before `a` comes along, so the partitions of `a` go into
+ * other targets; one of them is not in the source any more, and is made anew. */
+TEST(what_a_killed_import_left_in_another_target_is_set_aside)
+{
+    int done_again = 0;
+    bool is_killed = true;
+    for (int n = 1; is_killed; n++) {
+        struct mem_env m;
+        mem_env_init(&m);
+        source(&m);
+        put_partition(&m, "a-2", ID_A);
+        put_partition(&m, "0-0", ID_OTHER);
+        is_killed = take_one_topic(&m, n);
+        remove_partition(&m, "/kafka/a-2");
+        enum err e = take_all(&m);
+        CHECK(e == ERR_OK || e == ERR_INVALID); /* the topic was made already */
+        if (e == ERR_OK) {
+            done_again++;
+            CHECK_EQUAL(count_dirs(&m, "0-0"), 1);
+            CHECK_EQUAL(count_dirs(&m, "a-0"), 1);
+            CHECK_EQUAL(count_dirs(&m, "a-1"), 1);
+            CHECK_EQUAL(count_dirs(&m, "a-2"), 0);
+        }
+        mem_env_deinit(&m);
+    }
+    CHECK(done_again > 100);
 }

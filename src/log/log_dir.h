@@ -111,7 +111,7 @@ enum err log_dir_list_futures(struct log_dir *dir,
                               void *arg) MUST_USE;
 
 /* Renames a partition directory that the metadata does not know to "...-stray", never deletes it;
- * drops its checkpoint values. */
+ * drops its checkpoint values. ERR_NOT_FOUND: there is none. */
 enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t partition) MUST_USE;
 
 /* Finishes deletions that a crash interrupted ("-delete" directories, .deleted files). */
