@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "log/log_names.h"
 #include "wire/batch_rewrite.h"
 
 void clean_output_init(struct clean_output *out, size_t flush_bytes, int64_t index_interval_bytes)
@@ -18,7 +19,8 @@ void clean_output_init(struct clean_output *out, size_t flush_bytes, int64_t ind
 
 void clean_output_deinit(struct clean_output *out)
 {
-    clean_output_drop(out);
+    enum err ignored = clean_output_drop(out);
+    (void)ignored; /* found and removed by the next round, or at the next open */
     batch_buffer_deinit(&out->log);
     batch_buffer_deinit(&out->index);
     batch_buffer_deinit(&out->timeindex);
@@ -38,13 +40,26 @@ static void forget(struct clean_output *out)
     out->txnindex.len = 0;
 }
 
-void clean_output_drop(struct clean_output *out)
+enum err clean_output_drop(struct clean_output *out)
 {
     if (out->segment == NULL)
-        return;
-    enum err ignored = segment_unlink_all(out->segment, LOG_STAGE_CLEANED);
-    (void)ignored; /* found and removed at the next open */
+        return ERR_OK;
+    enum err e = segment_unlink_all(out->segment, LOG_STAGE_CLEANED);
     forget(out);
+    return e;
+}
+
+enum err clean_output_remove_left(struct log_home *home)
+{
+    struct log_names names = {0};
+    enum err e = log_names_list(&names, home);
+    for (size_t i = 0; i < names.count && e == ERR_OK; i++) {
+        char text[LOG_NAME_SIZE];
+        if (names.items[i].stage == LOG_STAGE_CLEANED)
+            e = log_file_remove(home->env, home->dir, log_file_name_format(text, &names.items[i]));
+    }
+    log_names_deinit(&names);
+    return e;
 }
 
 enum err clean_output_begin(struct clean_output *out, struct log_home *home, int64_t base_offset,

@@ -56,6 +56,11 @@ enum err clean_output_finish(struct clean_output *out, const struct clean_gap *g
                              struct segment **segment) MUST_USE;
 
 /* Removes the files: nothing comes of it. */
-void clean_output_drop(struct clean_output *out);
+enum err clean_output_drop(struct clean_output *out) MUST_USE;
+
+/* Removes the .cleaned files that an earlier try left in the directory, because they could not be
+ * removed then. While one is there nothing may be put in place: at open a .swap file at or behind
+ * it counts as a part of a try that did not end. */
+enum err clean_output_remove_left(struct log_home *home) MUST_USE;
 
 #endif

@@ -185,6 +185,9 @@ static enum err begin_clean(struct log_cleaning *c)
         c->end = c->plan.first_dirty;
         return ERR_OK;
     }
+    enum err e = clean_output_remove_left(c->plan.home);
+    if (e != ERR_OK)
+        return e;
     clean_txns_begin(&c->txns, 0);
     clean_producers_sort(&c->plan.producers);
     c->filter.map = &c->map;
@@ -341,11 +344,12 @@ static enum err clean_batch(struct log_cleaning *c, struct batch_header *header,
     return e;
 }
 
-/* Nothing would change: the segment stays as it is. */
-static void pass_over_group(struct log_cleaning *c)
+/* Nothing would change: the segment stays as it is. What is left of the try would speak against the
+ * next group's at an open. */
+static enum err pass_over_group(struct log_cleaning *c)
 {
-    clean_output_drop(&c->output);
     c->group_count = 0;
+    return clean_output_drop(&c->output);
 }
 
 static enum err end_group(struct log_cleaning *c, enum log_cleaning_next *next)
@@ -353,10 +357,8 @@ static enum err end_group(struct log_cleaning *c, enum log_cleaning_next *next)
     const struct clean_input *first = &c->plan.inputs[c->group_first];
     int64_t end_offset = first[c->group_count - 1].next_base;
     bool fills = c->output.segment->tail.next_offset < end_offset;
-    if (!c->group_changed && !fills) {
-        pass_over_group(c);
-        return ERR_OK;
-    }
+    if (!c->group_changed && !fills)
+        return pass_over_group(c);
     struct segment *made = NULL;
     /* No epoch may seem to begin earlier than it did. */
     struct clean_gap gap = {c->output.segment->tail.next_offset, end_offset, c->last_epoch};
@@ -469,7 +471,7 @@ void log_cleaning_free(struct log_cleaning *c)
         return;
     if (c->swap.made != NULL && !c->swap.is_published) {
         enum err ignored = segment_unlink_all(c->swap.made, LOG_STAGE_CLEANED);
-        (void)ignored; /* found and removed at the next open */
+        (void)ignored; /* found and removed by the next round, or at the next open */
     }
     segment_unref(c->swap.made);
     clean_output_deinit(&c->output);

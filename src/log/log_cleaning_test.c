@@ -583,6 +583,23 @@ TEST(random_logs_keep_the_last_value_of_each_key)
     }
 }
 
+/* Every record that is the last of its key. */
+static void check_last_values(struct world *w)
+{
+    int at = 0;
+    CHECK_EQUAL(clean_read(&w->c, 0, &w->found), ERR_OK);
+    for (int i = 0; i < w->model.count; i++) {
+        while (at < w->found.count && w->found.records[at].offset < w->model.records[i].offset)
+            at++;
+        bool is_there =
+            at < w->found.count && w->found.records[at].offset == w->model.records[i].offset;
+        bool is_last = true;
+        for (int k = i + 1; k < w->model.count; k++)
+            is_last = is_last && w->model.records[k].key != w->model.records[i].key;
+        CHECK(is_there || !is_last);
+    }
+}
+
 /* Whatever fails, all the last values are there, and so they are after a new start. */
 static void fail_once(int io, int memory, bool *has_failed)
 {
@@ -599,19 +616,7 @@ static void fail_once(int io, int memory, bool *has_failed)
     *has_failed = e != ERR_OK;
     CHECK(e == ERR_OK || e == (memory > 0 ? ERR_NO_MEMORY : ERR_IO));
     for (int start = 0; start < 2; start++) {
-        CHECK_EQUAL(clean_read(&w->c, 0, &w->found), ERR_OK);
-        /* Every record that is the last of its key. */
-        int at = 0;
-        for (int i = 0; i < w->model.count; i++) {
-            while (at < w->found.count && w->found.records[at].offset < w->model.records[i].offset)
-                at++;
-            bool is_there =
-                at < w->found.count && w->found.records[at].offset == w->model.records[i].offset;
-            bool is_last = true;
-            for (int k = i + 1; k < w->model.count; k++)
-                is_last = is_last && w->model.records[k].key != w->model.records[i].key;
-            CHECK(is_there || !is_last);
-        }
+        check_last_values(w);
         world_reopen(w, false, partition_log_durable(w->c.log).offset);
         CHECK_EQUAL(partition_log_written(w->c.log).offset, w->model.count);
     }
@@ -629,4 +634,75 @@ TEST(each_failing_call_leaves_all_last_values)
     has_failed = true;
     for (int nth = 1; has_failed; nth++)
         fail_once(0, nth, &has_failed);
+}
+
+/* ---- what another try has left */
+
+static int crash_at;          /* the nth call between a swap's publishing and its end */
+static bool is_first_pending; /* no call has failed before */
+
+static void crash_in_swap(struct clean_env *c)
+{
+    struct mem_env *m = container_of(c->env, struct mem_env, env);
+    is_first_pending |= m->fail_at > 0;
+    m->fail_at = crash_at;
+    m->fail_with = ERR_IO;
+}
+
+/* The first segments stay as they are, so the first swap is behind them. */
+static struct world *world_with_a_late_swap(void)
+{
+    struct world *w = world_new();
+    for (int i = 0; i < 20; i++)
+        clean_put(&w->c, &w->model, 100 + i, i);
+    put_many(w, 40, 7, 0);
+    return w;
+}
+
+/* True: it crashed in a swap. */
+static bool clean_and_crash(struct world *w)
+{
+    w->c.in_swap = crash_in_swap;
+    enum err e = clean_run(&w->c);
+    bool has_crashed = e == ERR_IO && w->f.m.fail_at == 0;
+    w->f.m.fail_at = 0;
+    w->c.in_swap = NULL;
+    world_reopen(w, false, 0);
+    CHECK_EQUAL(partition_log_written(w->c.log).offset, w->model.count);
+    check_last_values(w);
+    return has_crashed;
+}
+
+/* Groups were others then: no file of this round has the name of what is left. */
+TEST(what_an_earlier_round_left_does_not_speak_against_a_swap)
+{
+    static const char *const left[] = {
+        "t-0/00000000000000000001.log.cleaned", "t-0/00000000000000000001.index.cleaned",
+        "t-0/00000000000000000000.timeindex.cleaned", "t-0/00000000000000000001.txnindex.cleaned"};
+    for (size_t i = 0; i < ARRAY_COUNT(left); i++) {
+        bool has_crashed = true;
+        for (crash_at = 1; has_crashed; crash_at++) {
+            struct world *w = world_with_a_late_swap();
+            mem_env_put_file(&w->f.m, left[i], "left", 4);
+            has_crashed = clean_and_crash(w);
+            CHECK(has_crashed || crash_at > 5);
+            world_free(w);
+        }
+    }
+}
+
+/* Neither does what this round could not remove: it ends there. */
+TEST(what_cannot_be_removed_ends_the_round)
+{
+    for (crash_at = 1; crash_at <= 8; crash_at++) {
+        is_first_pending = false;
+        for (int nth = 1; !is_first_pending; nth++) {
+            struct world *w = world_with_a_late_swap();
+            mem_env_put_file(&w->f.m, "t-0/00000000000000000001.log.cleaned", "left", 4);
+            w->f.m.fail_at = nth;
+            w->f.m.fail_with = ERR_DENIED;
+            clean_and_crash(w);
+            world_free(w);
+        }
+    }
 }

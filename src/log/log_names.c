@@ -71,7 +71,9 @@ static enum err finish_deletions(struct log_names *names, const struct log_home 
 }
 
 /* ---- what compaction left, as Kafka does: .cleaned files are a try that did not end, and so are
- * .swap files at or behind one; other .swap files take the place of what they were made from. */
+ * .swap files at or behind one (Kafka splits a segment into several, and renames the last first);
+ * other .swap files take the place of what they were made from. So a round of ours begins no swap
+ * while a .cleaned file of another is there (clean_output_remove_left). */
 
 static enum err end_of_swap(const struct log_home *home, int64_t offset, uint8_t *buffer,
                             size_t capacity, int64_t *out)
