@@ -123,14 +123,12 @@ static enum err check_leaving(struct log_opening *o)
     const struct log_open_options *options = o->options;
     struct uuid to = {0};
     char id[UUID_TEXT_SIZE];
-    if (!o->names.is_leaving)
+    if (!o->names.is_leaving || options->stays_here == NULL)
         return ERR_OK;
     enum err e = log_place_read_leaving(o->log->env, options->dir, &to);
     if (e != ERR_OK && e != ERR_CORRUPT)
         return e;
-    bool stays =
-        e == ERR_OK && (options->stays_here == NULL || options->stays_here(options->stays_arg, to));
-    if (stays) {
+    if (e == ERR_OK && options->stays_here(options->stays_arg, to)) {
         o->names.is_changed = true;
         return log_file_remove(o->log->env, options->dir, LOG_LEAVING_NAME);
     }

@@ -92,7 +92,7 @@ struct log_open_options {
     struct file_cache *files; /* where its open files are counted; NULL: nowhere, no bound */
     uint64_t moved;           /* of a directory that is made now: see LOG_MOVED_NAME */
     /* It was to go to the log directory with this id, and that is not said to be over: may it be
-     * served here all the same? NULL: yes. On the thread that opens. */
+     * served here all the same? NULL: yes, and it stays said. On the thread that opens. */
     bool (*stays_here)(void *arg, struct uuid to);
     void *stays_arg;
 };
