@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +22,59 @@ enum err real_dir_make(struct env *env, const char *path)
     return mkdir(path, 0755) == 0 ? ERR_OK : real_errno(errno);
 }
 
-enum err real_dir_sync(struct env *env, const char *path)
+/* ---- syncing: a moment in which others hold all descriptors must not look like a bad disk */
+
+static int open_spare(void)
 {
-    ASSERT(!real_is_on_loop());
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return real_errno(errno);
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void real_spare_take(struct real_env *real)
+{
+    pthread_mutex_init(&real->spare_mutex, NULL); /* which cannot fail, as real_loop has it */
+    real->spare_fd = open_spare();
+}
+
+void real_spare_drop(struct real_env *real)
+{
+    if (real->spare_fd >= 0)
+        close(real->spare_fd);
+    pthread_mutex_destroy(&real->spare_mutex);
+}
+
+static enum err sync_opened(int fd)
+{
     enum err e = fsync(fd) == 0 ? ERR_OK : real_errno(errno);
     close(fd);
     return e;
+}
+
+static int open_dir(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Others may be faster and take what is given up here: ERR_FULL then, as without it. */
+static enum err sync_with_spare(struct real_env *real, const char *path)
+{
+    pthread_mutex_lock(&real->spare_mutex);
+    if (real->spare_fd >= 0)
+        close(real->spare_fd);
+    int fd = open_dir(path);
+    enum err e = fd >= 0 ? sync_opened(fd) : real_errno(errno);
+    real->spare_fd = open_spare();
+    pthread_mutex_unlock(&real->spare_mutex);
+    return e;
+}
+
+enum err real_dir_sync(struct env *env, const char *path)
+{
+    ASSERT(!real_is_on_loop());
+    int fd = open_dir(path);
+    if (fd >= 0)
+        return sync_opened(fd);
+    enum err e = real_errno(errno);
+    return e == ERR_FULL ? sync_with_spare(container_of(env, struct real_env, env), path) : e;
 }
 
 enum err real_dir_remove(struct env *env, const char *path)

@@ -159,12 +159,14 @@ enum err real_env_new(const struct real_env_options *options, struct real_env **
     list_init(&real->loops);
     enum err e = ERR_OK;
     pthread_mutex_init(&real->loops_mutex, NULL); /* which cannot fail, as real_loop has it */
+    real_spare_take(real);
     if (options->in_memory)
         e = real_memory_new(&real->memory);
     if (e == ERR_OK)
         e = real_disk_start(&real->disk, options->workers, &real->synced_ns);
     if (e != ERR_OK) {
         real_memory_free(real->memory);
+        real_spare_drop(real);
         pthread_mutex_destroy(&real->loops_mutex);
         mem_free(real);
         return e;
@@ -202,6 +204,7 @@ void real_env_free(struct real_env *real)
     real_disk_stop(&real->disk);
     ASSERT(list_is_empty(&real->loops));
     real_memory_free(real->memory);
+    real_spare_drop(real);
     pthread_mutex_destroy(&real->loops_mutex);
     mem_free(real);
 }

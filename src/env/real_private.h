@@ -93,7 +93,14 @@ struct real_env {
 
     pthread_mutex_t loops_mutex;
     struct list loops; /* struct real_loop */
+
+    pthread_mutex_t spare_mutex;
+    int spare_fd; /* given up to sync a directory where there is no other; -1: it is gone */
 };
+
+/* real_dir.c: the descriptor that is kept for syncing directories. */
+void real_spare_take(struct real_env *real);
+void real_spare_drop(struct real_env *real);
 
 /* Time for loops, jobs and timers: what env_mono_ns says. */
 int64_t real_env_now_ns(const struct real_env *real);
