@@ -192,3 +192,42 @@ TEST(what_a_partition_left_is_not_served_while_nobody_can_look_where_it_went)
     CHECK_EQUAL(records_in(&f, &dir), -1);
     fixture_stop(&f);
 }
+
+/* It finds no room at first; then the nth call of the next try fails. True: not reached. */
+static bool begins_elsewhere(int no_room_at, int fail_at, int *elsewhere)
+{
+    struct broker_fixture f;
+    fixture_start(&f, both);
+    f.m.fail_at = no_room_at;
+    f.m.fail_with = ERR_NO_SPACE;
+    fixture_create(&f, "t", 1);
+    CHECK_EQUAL(f.m.fail_at, 0);
+    f.m.fail_at = fail_at;
+    f.m.fail_with = ERR_IO;
+    mem_env_advance_ms(&f.m, 1000);
+    bool is_through = f.m.fail_at > 0;
+    f.m.fail_at = 0;
+    mem_env_advance_ms(&f.m, 5000);
+    struct replica_set *replicas = f.broker->replicas;
+    bool has_failed =
+        replica_set_dir_is_offline(replicas, 0) || replica_set_dir_is_offline(replicas, 1);
+    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    fixture_restart(&f, both);
+    int dir;
+    CHECK_EQUAL(records_in(&f, &dir), 1);
+    CHECK_EQUAL(look(&f).own, 1);
+    *elsewhere += has_failed;
+    fixture_stop(&f);
+    return is_through;
+}
+
+TEST(one_that_waits_for_room_begins_elsewhere_when_the_disk_turns_out_bad)
+{
+    int elsewhere = 0;
+    for (int no_room_at = 5; no_room_at < 15; no_room_at += 3) {
+        int fail_at = 1;
+        while (!begins_elsewhere(no_room_at, fail_at, &elsewhere))
+            fail_at++;
+    }
+    CHECK(elsewhere > 10);
+}
