@@ -20,7 +20,7 @@ static void set_up(struct world *w)
     for (int64_t i = 0; i < consumers; i++) {
         struct consumer_options options = world_random_consumer(w);
         options.rereads = (unsigned)sim_draw(w->sim, 0, 30);
-        if (options.partition_bytes_max == 1) /* a batch a Fetch, and empty ones stay */
+        if (MIN(options.bytes_max, options.partition_bytes_max) == 1) /* a batch a Fetch */
             options.rereads /= 4;
         world_add_consumer(w, &options);
     }
