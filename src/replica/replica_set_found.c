@@ -301,6 +301,8 @@ uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct imag
     LIST_FOR_EACH (node, &set->found) {
         const struct found_dir *found = container_of(node, struct found_dir, link);
         const struct topic_image *topic = image_topic(image, found->topic, strlen(found->topic));
+        if (replica_set_dir_is_offline(set, found->dir))
+            continue;
         if (topic == NULL || topic_partition(topic, found->index) == NULL) {
             set_aside(set, found, "no known topic");
             count++;
