@@ -184,6 +184,7 @@ static enum err load_segment(struct log_opening *o, struct segment *seg, int64_t
         struct log_recovery recovery = o->recovery;
         if (was_clean) /* also when the checkpoint was lost: nothing here may be torn */
             recovery.recovery_point = RECOVERY_POINT_END;
+        recovery.next_base = is_last || was_clean ? 0 : next_base;
         e = recovery_scan(&recovery, seg, !is_last);
     }
     /* Nothing durable was lost: if its last records are not there, compaction took them. */
@@ -240,7 +241,8 @@ static enum err load_segments(struct log_opening *o)
             return e;
         base = next_base;
     }
-    return log->segment_count == 0 ? create_first(o) : ERR_OK;
+    enum err e = continues ? ERR_OK : log_names_list(&o->names, log->home); /* fewer are left */
+    return e == ERR_OK && log->segment_count == 0 ? create_first(o) : e;
 }
 
 /* ---- the whole */

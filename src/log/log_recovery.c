@@ -132,7 +132,10 @@ static enum err judge_batch(struct segment_scan *scan, const struct batch_header
                             int64_t pos)
 {
     int64_t last_offset = batch_last_offset(header);
-    if (header->base_offset < scan->tail.next_offset ||
+    /* The next segment was begun where this one ended: what lies behind was cut off before, and a
+     * power cut brought it back. */
+    bool is_behind = scan->r->next_base > 0 && header->base_offset >= scan->r->next_base;
+    if (header->base_offset < scan->tail.next_offset || is_behind ||
         !segment_tail_has_room(&scan->tail, scan->seg->base_offset, last_offset,
                                (int64_t)batch_size(header)))
         return ERR_CORRUPT;

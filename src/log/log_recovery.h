@@ -26,6 +26,7 @@ struct log_recovery {
     struct leader_epochs *epochs; /* learns the epochs of scanned batches */
     int64_t recovery_point;       /* checksums are verified from here on */
     int64_t index_interval_bytes;
+    int64_t next_base;        /* of the segment behind the one that is scanned; 0: unknown */
     bool is_compacted;        /* offsets may be missing where a segment ends */
     _Atomic int64_t *scanned; /* counts the bytes of scans while they go on; NULL: nobody asks */
     uint8_t *buffer;          /* RECOVERY_BUFFER bytes */

@@ -345,6 +345,75 @@ TEST(a_hole_between_segments_ends_the_log)
     fixture_deinit(&f);
 }
 
+/* The first segment again, with this behind it, and a crash. */
+static void append_to_first(struct fixture *f, const uint8_t *batch, size_t size)
+{
+    size_t end;
+    CHECK(mem_env_file_bytes(&f->m, FIRST_LOG, &end) != NULL);
+    write_file(f, FIRST_LOG, batch, size, (int64_t)end);
+    f->recovery_point = 0;
+}
+
+static size_t first_batch_of(struct fixture *f, const char *path, uint8_t *out, size_t room)
+{
+    size_t size;
+    struct batch_header header;
+    const uint8_t *bytes = mem_env_file_bytes(&f->m, path, &size);
+    CHECK(bytes != NULL && batch_header_read(bytes, size, &header));
+    CHECK(batch_size(&header) <= room);
+    memcpy(out, bytes, batch_size(&header));
+    return batch_size(&header);
+}
+
+/* A write that found no room was cut off, then the next segment was begun, without a sync as the
+ * topic wants none; a power cut brings the cut bytes back. */
+TEST(what_lies_behind_the_begin_of_the_next_segment_is_cut)
+{
+    struct fixture f;
+    uint8_t batch[512];
+    build(&f);
+    fixture_free(&f);
+    size_t size = first_batch_of(&f, MIDDLE_LOG, batch, sizeof(batch));
+    append_to_first(&f, batch, size);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    CHECK_EQUAL(partition_log_segment_count(f.log), 3);
+    CHECK_EQUAL(f.report.cut_bytes, (int64_t)size);
+    CHECK_EQUAL(f.report.missing_offsets, 0);
+    check_readable(&f, BATCHES * RECORDS);
+    fixture_free(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    CHECK_EQUAL(f.report.cut_bytes, 0);
+    fixture_deinit(&f);
+}
+
+/* It ends in the middle of the next segment, which has a snapshot for its begin: what follows is
+ * set aside, the snapshots too. */
+TEST(a_segment_that_reaches_into_the_next_one_ends_the_log)
+{
+    struct fixture f;
+    uint8_t batch[512];
+    struct batch_header header;
+    build(&f);
+    fixture_free(&f);
+    size_t first_size;
+    const uint8_t *first = mem_env_file_bytes(&f.m, FIRST_LOG, &first_size);
+    size_t at = 0, last = 0;
+    for (; at < first_size && batch_header_read(first + at, first_size - at, &header);
+         at += batch_size(&header))
+        last = at;
+    memcpy(batch, first + last, first_size - last);
+    batch_stamp(batch, header.base_offset + 1, header.leader_epoch);
+    write_file(&f, FIRST_LOG, batch, first_size - last, (int64_t)last);
+    f.recovery_point = 0;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    CHECK_EQUAL(partition_log_segment_count(f.log), 1);
+    CHECK_EQUAL(partition_log_written(f.log).offset, header.base_offset + 1 + RECORDS);
+    CHECK(f.report.cut_bytes > 0);
+    CHECK(!file_is_there(&f, MIDDLE_LOG) && !file_is_there(&f, LAST_LOG));
+    fixture_fill(&f, 1, 2, 24);
+    fixture_deinit(&f);
+}
+
 TEST(indexes_that_are_missing_or_wrong_are_made_anew)
 {
     static const char *const damaged[] = {

@@ -76,15 +76,19 @@ def test_a_log_that_was_damaged_below_its_recovery_point(binary, tmp_path):
         torn = broker.data / "t-0" / SEGMENT
         torn.write_bytes(torn.read_bytes()[:-3])
         metadata = broker.data / "t-1" / "partition.metadata"
-        metadata.write_text("version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n")
+        metadata_of_another = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n"
+        metadata.write_text(metadata_of_another)
         broker.start()
-        told, foreign = why(Cli(binary, broker.bootstrap), "t")
+        told, begun_anew = why(Cli(binary, broker.bootstrap), "t")
         assert (told["state"], told["is_well"], told["written_offset"]) == ("offline", False, None)
         assert kinds(told) == ["not_opened"]
         reason, = told["reasons"]
         assert reason["error"] == "damaged data" and SEGMENT in reason["detail"]
         assert told["opened_ms"] == reason["since_ms"] <= told["now_ms"]
-        assert foreign["reasons"][0]["error"] == "changed meanwhile"
+        # The other directory is of another topic by the name: it is kept, and the partition is a new one.
+        assert (begun_anew["state"], begun_anew["written_offset"]) == ("serving", 0)
+        stray, = broker.data.glob("t-1.*-stray")
+        assert (stray / "partition.metadata").read_text() == metadata_of_another
         lines = Cli(binary, broker.bootstrap).good("topic", "why", "t:0").lines
         assert lines[0] == "t-0 is offline: it takes no records and gives none."
         assert lines[1].startswith("Its log could not be opened ") and SEGMENT in lines[1]

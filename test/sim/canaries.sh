@@ -21,7 +21,8 @@ targets=("${@/#/canary_}")
 ninja -C "$build" -j "$jobs" "${targets[@]:-$target}" > "$build/canaries.log" || { tail -n 40 "$build/canaries.log"; exit 1; }
 # The first failure of this checker; of any if it has no name.
 found_by() {
-    grep -A1 '^FAILED seed' "$log" | grep -m1 "^  $1"
+    # No -m1: a reader that leaves early makes the first grep, and with pipefail the whole, fail.
+    grep -A1 '^FAILED seed' "$log" | grep "^  $1" | awk 'NR == 1 { print; found = 1 } END { exit !found }'
 }
 
 while read -r name seeds_max workload checker; do
