@@ -212,7 +212,7 @@ def metadata_of_noise(f):
 
 def another_id(f):
     (f.path / "partition.metadata").write_bytes(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n")
-    return OFFLINE, "offline"
+    return 0, "is of another topic by that name: renamed to -stray"
 
 
 def log_is_a_directory(f):
@@ -318,6 +318,8 @@ def test_damage_after_a_clean_stop(broker_of):
     before = len(klamm.lines)
     klamm.start()
     check(klamm, klamm.lines[before:], done, FIRST_COUNT)
+    stray, = klamm.data.glob("another-id-0.*-stray")
+    assert sum(log.stat().st_size for log in stray.glob("*.log")) > 0
     for name in CHECKPOINTS:
         assert any(name in line for line in klamm.lines[before:]), name
     foreign = Files(klamm, name_of(foreign_names)).path
