@@ -55,7 +55,17 @@ size_t fixture_say_produce_to(struct sock *peer, int32_t index, const struct rec
 /* The bytes that fixture_send sends, in a writer that the caller deinits. */
 void fixture_write(struct wire_writer *w, int16_t key, int16_t version, const void *request);
 
-/* One topic with so many partitions. */
+/* One topic with so many partitions. The second says how it went, and so do the two below: an
+ * error code of Kafka's. */
 void fixture_create(struct broker_fixture *f, const char *name, int32_t partition_count);
+int16_t fixture_try_create(struct broker_fixture *f, const char *name, int32_t partition_count);
+int16_t fixture_delete(struct broker_fixture *f, const char *name);
+/* One small record for partition 0 of "t", with all acks. */
+int16_t fixture_produce(struct broker_fixture *f);
+
+/* How many partitions are offline. */
+uint32_t fixture_offline(struct broker_fixture *f);
+/* How many names in this directory end so. */
+int fixture_count_names(struct broker_fixture *f, const char *dir, const char *suffix);
 
 #endif

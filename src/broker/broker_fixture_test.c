@@ -6,13 +6,21 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "broker/broker_private.h"
 #include "wire/batch_builder.h"
 #include "wire/codec.h"
 #include "wire/create_topics.h"
+#include "wire/delete_topics.h"
 #include "wire/kerr.h"
 #include "wire/produce.h"
 
-enum { PRODUCE_KEY = 0, CREATE_TOPICS_KEY = 19, FIXTURE_PORT = 9092, CORRELATION_ID = 77 };
+enum {
+    PRODUCE_KEY = 0,
+    CREATE_TOPICS_KEY = 19,
+    DELETE_TOPICS_KEY = 20,
+    FIXTURE_PORT = 9092,
+    CORRELATION_ID = 77
+};
 
 static void on_ready(void *arg)
 {
@@ -201,12 +209,65 @@ void *fixture_ask(struct broker_fixture *f, int16_t key, int16_t version, const 
     return response;
 }
 
-void fixture_create(struct broker_fixture *f, const char *name, int32_t partition_count)
+int16_t fixture_try_create(struct broker_fixture *f, const char *name, int32_t partition_count)
 {
     struct create_topics_request_creatable_topic topic = {
         .name = wire_str_of(name), .num_partitions = partition_count, .replication_factor = 1};
     struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
     const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS_KEY, 7, &request);
     CHECK(response != NULL && response->topics.count == 1);
-    CHECK_EQUAL(response->topics.items[0].error_code, KERR_NONE);
+    return response->topics.items[0].error_code;
+}
+
+void fixture_create(struct broker_fixture *f, const char *name, int32_t partition_count)
+{
+    CHECK_EQUAL(fixture_try_create(f, name, partition_count), KERR_NONE);
+}
+
+int16_t fixture_delete(struct broker_fixture *f, const char *name)
+{
+    struct delete_topics_request_delete_topic_state topic = {.name = wire_str_of(name)};
+    struct delete_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS_KEY, 6, &request);
+    CHECK(response != NULL && response->responses.count == 1);
+    return response->responses.items[0].error_code;
+}
+
+int16_t fixture_produce(struct broker_fixture *f)
+{
+    static const uint8_t value[] = "v";
+    struct record record = {
+        .timestamp = env_wall_ms(&f->m.env), .key = {NULL, -1}, .value = {value, sizeof(value)}};
+    fixture_say_produce(f->peer, &record, -1);
+    mem_env_run_until_idle(&f->m);
+    const struct produce_response *response = fixture_receive(f, f->peer, PRODUCE_KEY, 12);
+    CHECK(response != NULL);
+    return response->responses.items[0].partition_responses.items[0].error_code;
+}
+
+uint32_t fixture_offline(struct broker_fixture *f)
+{
+    struct replica_set_counts counts;
+    replica_set_counts(f->broker->replicas, &counts);
+    return counts.offline;
+}
+
+struct counting {
+    const char *suffix;
+    int count;
+};
+
+static void count_name(void *arg, const char *name, bool is_dir)
+{
+    struct counting *counting = arg;
+    size_t len = strlen(name);
+    size_t suffix_len = strlen(counting->suffix);
+    counting->count += len >= suffix_len && strcmp(name + len - suffix_len, counting->suffix) == 0;
+}
+
+int fixture_count_names(struct broker_fixture *f, const char *dir, const char *suffix)
+{
+    struct counting counting = {.suffix = suffix};
+    CHECK_EQUAL(env_dir_list(&f->m.env, dir, count_name, &counting), ERR_OK);
+    return counting.count;
 }

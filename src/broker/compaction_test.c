@@ -11,20 +11,13 @@
 #include "broker/broker_stats.h"
 #include "replica/replica_set.h"
 #include "wire/create_topics.h"
-#include "wire/delete_topics.h"
 #include "wire/describe_log_dirs.h"
 #include "wire/incremental_alter_configs.h"
 #include "wire/kerr.h"
 #include "wire/partition_reason.h"
 #include "wire/produce.h"
 
-enum {
-    PRODUCE = 0,
-    CREATE_TOPICS = 19,
-    DELETE_TOPICS = 20,
-    ALTER_CONFIGS = 44,
-    DESCRIBE_LOG_DIRS = 35
-};
+enum { PRODUCE = 0, CREATE_TOPICS = 19, ALTER_CONFIGS = 44, DESCRIBE_LOG_DIRS = 35 };
 
 static void create_partitions(struct broker_fixture *f, const char *policy, int32_t partitions)
 {
@@ -196,22 +189,13 @@ TEST(compaction_is_as_slow_as_it_was_told_to_be)
     fixture_stop(&f);
 }
 
-static void delete_topic(struct broker_fixture *f)
-{
-    struct delete_topics_request_delete_topic_state topic = {.name = wire_str_of("t")};
-    struct delete_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
-    const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
-    CHECK(response != NULL);
-    CHECK_EQUAL(response->responses.items[0].error_code, KERR_NONE);
-}
-
 TEST(a_topic_can_be_deleted_while_it_is_compacted_and_made_again)
 {
     struct broker_fixture f;
     begin(&f, slow, "compact");
     mem_env_advance_ms(&f.m, 18000);
     CHECK_EQUAL(stats_of(&f)->rounds, 0);
-    delete_topic(&f);
+    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
     CHECK_EQUAL(stats_of(&f)->partitions, 0);
     CHECK_EQUAL(size_of(&f, "t-0/00000000000000000000.log"), SIZE_MAX);
     create(&f, "compact");
@@ -220,7 +204,7 @@ TEST(a_topic_can_be_deleted_while_it_is_compacted_and_made_again)
     mem_env_advance_ms(&f.m, 120000);
     CHECK(stats_of(&f)->rounds >= 1);
     /* What was clean of the one that is gone says nothing of the next. */
-    delete_topic(&f);
+    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
     size_t size = 0;
     const uint8_t *text = mem_env_file_bytes(&f.m, "data/cleaner-offset-checkpoint", &size);
     CHECK(text != NULL && size == 4 && memcmp(text, "0\n0\n", 4) == 0);

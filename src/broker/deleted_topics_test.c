@@ -5,33 +5,15 @@
 #include <string.h>
 
 #include "broker/broker_fixture.h"
-#include "wire/delete_topics.h"
 #include "wire/incremental_alter_configs.h"
 #include "wire/kerr.h"
 
-enum { DELETE_TOPICS = 20, INCREMENTAL_ALTER_CONFIGS = 44, MINUTE_MS = 60000, BROKER = 4 };
-
-static void count_doomed(void *arg, const char *name, bool is_dir)
-{
-    size_t len = strlen(name);
-    *(int *)arg += len > 7 && strcmp(name + len - 7, "-delete") == 0;
-}
+enum { INCREMENTAL_ALTER_CONFIGS = 44, MINUTE_MS = 60000, BROKER = 4 };
 
 static int doomed_dirs(struct broker_fixture *f)
 {
-    int count = 0;
     mem_env_run_until_idle(&f->m);
-    CHECK_EQUAL(env_dir_list(&f->m.env, "data", count_doomed, &count), ERR_OK);
-    return count;
-}
-
-static void delete_topic(struct broker_fixture *f, const char *name)
-{
-    struct delete_topics_request_delete_topic_state state = {.name = wire_str_of(name)};
-    struct delete_topics_request request = {.topics = {&state, 1}, .timeout_ms = 1000};
-    const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
-    CHECK(response != NULL);
-    CHECK_EQUAL(response->responses.items[0].error_code, KERR_NONE);
+    return fixture_count_names(f, "data", "-delete");
 }
 
 static void set_delay(struct broker_fixture *f, const char *ms)
@@ -50,11 +32,11 @@ TEST(a_deleted_topics_files_go_after_a_minute)
     fixture_start(&f, NULL);
     fixture_create(&f, "a", 3);
     fixture_create(&f, "b", 2);
-    delete_topic(&f, "a");
+    CHECK_EQUAL(fixture_delete(&f, "a"), KERR_NONE);
     CHECK_EQUAL(doomed_dirs(&f), 3);
     fixture_create(&f, "a", 1); /* its name is free */
     mem_env_advance_ms(&f.m, MINUTE_MS / 2);
-    delete_topic(&f, "b");
+    CHECK_EQUAL(fixture_delete(&f, "b"), KERR_NONE);
     CHECK_EQUAL(doomed_dirs(&f), 5);
     mem_env_advance_ms(&f.m, MINUTE_MS / 2 - 1);
     CHECK_EQUAL(doomed_dirs(&f), 5);
@@ -70,7 +52,7 @@ TEST(the_delay_may_change_while_deleted_topics_wait)
     struct broker_fixture f;
     fixture_start(&f, NULL);
     fixture_create(&f, "a", 3);
-    delete_topic(&f, "a");
+    CHECK_EQUAL(fixture_delete(&f, "a"), KERR_NONE);
     set_delay(&f, "100000");
     mem_env_advance_ms(&f.m, MINUTE_MS);
     CHECK_EQUAL(doomed_dirs(&f), 3);
@@ -100,7 +82,7 @@ TEST(a_deleted_topics_files_go_at_once_where_room_is_short)
     write_ballast(&f);
     CHECK_EQUAL(env_disk_space(&f.m.env, "data", &free_bytes, &all), ERR_OK);
     f.m.space_bytes = all - free_bytes + 1000;
-    delete_topic(&f, "a");
+    CHECK_EQUAL(fixture_delete(&f, "a"), KERR_NONE);
     CHECK_EQUAL(doomed_dirs(&f), 0);
     fixture_stop(&f);
 }

@@ -5,9 +5,7 @@
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
 #include "wire/codec.h"
-#include "wire/create_topics.h"
 #include "wire/delete_records.h"
-#include "wire/delete_topics.h"
 #include "wire/fetch.h"
 #include "wire/find_coordinator.h"
 #include "wire/join_group.h"
@@ -19,38 +17,10 @@ enum {
     FETCH = 1,
     FIND_COORDINATOR = 10,
     JOIN_GROUP = 11,
-    CREATE_TOPICS = 19,
-    DELETE_TOPICS = 20,
     DELETE_RECORDS = 21,
     RESERVE = 100000,
     VALUE_BYTES = 5000,
 };
-
-static int16_t create(struct broker_fixture *f, const char *name, int32_t partitions)
-{
-    struct create_topics_request_creatable_topic topic = {
-        .name = wire_str_of(name), .num_partitions = partitions, .replication_factor = 1};
-    struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
-    const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS, 7, &request);
-    CHECK(response != NULL && response->topics.count == 1);
-    return response->topics.items[0].error_code;
-}
-
-static int16_t delete_topic(struct broker_fixture *f, const char *name)
-{
-    struct delete_topics_request_delete_topic_state topic = {.name = wire_str_of(name)};
-    struct delete_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
-    const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
-    CHECK(response != NULL && response->responses.count == 1);
-    return response->responses.items[0].error_code;
-}
-
-static uint32_t offline(struct broker_fixture *f)
-{
-    struct replica_set_counts counts;
-    replica_set_counts(f->broker->replicas, &counts);
-    return counts.offline;
-}
 
 /* How each partition stands. */
 static enum kerr state_of(struct broker_fixture *f, const char *name, int32_t index)
@@ -76,14 +46,14 @@ static bool partitions_come_online_after(int fail_at, enum err fail_with, uint32
     fixture_start(&f, NULL);
     f.m.fail_at = fail_at;
     f.m.fail_with = fail_with;
-    int16_t error = create(&f, "t", 3);
+    int16_t error = fixture_try_create(&f, "t", 3);
     bool is_through = f.m.fail_at > 0;
     f.m.fail_at = 0;
     f.m.fail_with = ERR_IO;
-    *offline_seen += offline(&f);
+    *offline_seen += fixture_offline(&f);
     if (error == KERR_NONE) {
         mem_env_advance_ms(&f.m, 2000);
-        CHECK_EQUAL(offline(&f), 0);
+        CHECK_EQUAL(fixture_offline(&f), 0);
         for (int32_t i = 0; i < 3; i++)
             CHECK_EQUAL(state_of(&f, "t", i), KERR_NONE);
     }
@@ -110,19 +80,19 @@ TEST(partitions_made_on_a_full_disk_are_tried_again_less_and_less_often)
     struct broker_fixture f;
     fixture_start(&f, NULL);
     f.m.space_bytes = f.m.used_bytes + 2000; /* for the metadata, and some of them */
-    CHECK_EQUAL(create(&f, "t", PARTITIONS), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", PARTITIONS), KERR_NONE);
     f.m.space_bytes = f.m.used_bytes;
     mem_env_advance_ms(&f.m, 3000);
-    uint32_t failed = offline(&f);
+    uint32_t failed = fixture_offline(&f);
     CHECK(failed > 5 && failed < PARTITIONS);
     int calls = f.m.io_calls;
     mem_env_advance_ms(&f.m, 600000);
     CHECK(f.m.io_calls > calls);
     CHECK(f.m.io_calls - calls < 600000 / 30000 * PARTITIONS * 20);
-    CHECK_EQUAL(offline(&f), failed);
+    CHECK_EQUAL(fixture_offline(&f), failed);
     f.m.space_bytes = INT64_MAX;
     mem_env_advance_ms(&f.m, 31000);
-    CHECK_EQUAL(offline(&f), 0);
+    CHECK_EQUAL(fixture_offline(&f), 0);
     calls = f.m.io_calls;
     mem_env_advance_ms(&f.m, 60000); /* nothing is left to try */
     CHECK_EQUAL(f.m.io_calls, calls);
@@ -137,16 +107,16 @@ TEST(a_topic_that_waits_for_room_can_be_deleted_and_made_again)
         fixture_start(&f, NULL);
         f.m.fail_at = 8;
         f.m.fail_with = ERR_NO_SPACE;
-        CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
-        CHECK(f.m.fail_at == 0 && offline(&f) == 1);
+        CHECK_EQUAL(fixture_try_create(&f, "t", 3), KERR_NONE);
+        CHECK(f.m.fail_at == 0 && fixture_offline(&f) == 1);
         f.m.now_ns += 1100 * INT64_C(1000000);
         mem_env_run_loops(&f.m);
         for (int i = 0; i < steps; i++)
             mem_env_run_one_job_step(&f.m);
-        CHECK_EQUAL(delete_topic(&f, "t"), KERR_NONE);
-        CHECK_EQUAL(offline(&f), 0);
-        CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
-        CHECK_EQUAL(offline(&f), 0);
+        CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
+        CHECK_EQUAL(fixture_offline(&f), 0);
+        CHECK_EQUAL(fixture_try_create(&f, "t", 3), KERR_NONE);
+        CHECK_EQUAL(fixture_offline(&f), 0);
         for (int32_t i = 0; i < 3; i++)
             CHECK_EQUAL(state_of(&f, "t", i), KERR_NONE);
         fixture_stop(&f);
@@ -160,7 +130,7 @@ TEST(a_stop_comes_while_partitions_are_tried_again)
         fixture_start(&f, NULL);
         f.m.fail_at = 8;
         f.m.fail_with = ERR_NO_SPACE;
-        CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+        CHECK_EQUAL(fixture_try_create(&f, "t", 3), KERR_NONE);
         f.m.now_ns += 1100 * INT64_C(1000000);
         mem_env_run_loops(&f.m);
         for (int i = 0; i < steps; i++)
@@ -205,10 +175,10 @@ TEST(groups_follow_when_their_partition_comes_online)
     f.m.fail_at = 8;
     f.m.fail_with = ERR_NO_SPACE;
     find_coordinator(&f);
-    CHECK(f.m.fail_at == 0 && offline(&f) == 1);
+    CHECK(f.m.fail_at == 0 && fixture_offline(&f) == 1);
     CHECK_EQUAL(join(&f, 100), KERR_NOT_COORDINATOR);
     mem_env_advance_ms(&f.m, 1000);
-    CHECK_EQUAL(offline(&f), 0);
+    CHECK_EQUAL(fixture_offline(&f), 0);
     CHECK_EQUAL(join(&f, 5000), KERR_NONE);
     fixture_stop(&f);
 }
@@ -262,7 +232,7 @@ TEST(producers_are_refused_and_throttled_while_there_is_little_room)
 {
     struct broker_fixture f;
     fixture_start(&f, with_reserve);
-    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     free_is(&f, 2 * RESERVE);
     while (!disk_room_is_low(log_dir_room(f.broker->dirs[0]))) {
         const struct produce_response *good = produce(&f);
@@ -297,7 +267,7 @@ TEST(one_line_is_logged_each_way)
 {
     struct broker_fixture f;
     fixture_start(&f, with_reserve);
-    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     int errors = f.m.log_lines[LOG_ERROR];
     make_low(&f);
     CHECK_EQUAL(f.m.log_lines[LOG_ERROR], errors + 1);
@@ -317,13 +287,13 @@ TEST(groups_and_changes_go_on_while_there_is_little_room)
 {
     struct broker_fixture f;
     fixture_start(&f, with_reserve);
-    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     find_coordinator(&f);
     make_low(&f);
     CHECK_EQUAL(join(&f, 5000), KERR_NONE);
-    CHECK_EQUAL(create(&f, "another", 2), KERR_NONE);
-    CHECK_EQUAL(offline(&f), 0);
-    CHECK_EQUAL(delete_topic(&f, "another"), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "another", 2), KERR_NONE);
+    CHECK_EQUAL(fixture_offline(&f), 0);
+    CHECK_EQUAL(fixture_delete(&f, "another"), KERR_NONE);
     CHECK(disk_room_is_low(log_dir_room(f.broker->dirs[0])));
     fixture_stop(&f);
 }
@@ -347,7 +317,7 @@ TEST(records_that_are_deleted_while_there_is_little_room_free_it_at_once)
                                        "log.segment.bytes=1048576", NULL};
     struct broker_fixture f;
     fixture_start(&f, sets);
-    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     for (int i = 0; i < 230; i++)
         CHECK_EQUAL(produce_error(&f), KERR_NONE);
     make_low(&f);
@@ -366,7 +336,7 @@ TEST(retention_runs_at_once_when_there_is_little_room)
                                        "log.segment.bytes=1048576", "log.retention.ms=1000", NULL};
     struct broker_fixture f;
     fixture_start(&f, sets);
-    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     for (int i = 0; i < 230; i++)
         CHECK_EQUAL(produce_error(&f), KERR_NONE);
     mem_env_advance_ms(&f.m, 10000);
@@ -385,7 +355,7 @@ TEST(a_new_partition_goes_where_there_is_room)
     struct broker_fixture f;
     fixture_start(&f, sets);
     atomic_store(&log_dir_room(f.broker->dirs[0])->is_low, true);
-    CHECK_EQUAL(create(&f, "t", 4), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 4), KERR_NONE);
     enum kerr error;
     struct image *image = image_slot_get(&f.broker->image);
     for (int32_t i = 0; i < 4; i++) {
@@ -425,7 +395,7 @@ TEST(a_stop_comes_while_the_disk_is_looked_at)
     for (int steps = 0; steps < 10; steps++) {
         struct broker_fixture f;
         fixture_start(&f, with_reserve);
-        CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+        CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
         make_low(&f);
         f.m.now_ns += 1000000000;
         mem_env_run_loops(&f.m);
@@ -476,7 +446,7 @@ static void check_restart(int64_t free_bytes, bool *was_owed)
 {
     struct broker_fixture f;
     fixture_start(&f, with_reserve);
-    CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 3), KERR_NONE);
     CHECK_EQUAL(produce_error(&f), KERR_NONE);
     find_coordinator(&f);
     CHECK_EQUAL(join(&f, 5000), KERR_NONE);
@@ -489,7 +459,7 @@ static void check_restart(int64_t free_bytes, bool *was_owed)
     CHECK_EQUAL(fetch(&f)->high_watermark, 1);
     CHECK_EQUAL(produce_error(&f), KERR_KAFKA_STORAGE_ERROR);
     mem_env_advance_ms(&f.m, 60000);
-    CHECK_EQUAL(offline(&f), 0);
+    CHECK_EQUAL(fixture_offline(&f), 0);
     /* Room comes. What is answered then was written with an epoch of this start. */
     f.m.space_bytes = INT64_MAX;
     enum kerr error = KERR_KAFKA_STORAGE_ERROR;
@@ -504,7 +474,7 @@ static void check_restart(int64_t free_bytes, bool *was_owed)
     CHECK_EQUAL(error, KERR_NONE);
     CHECK_EQUAL(epoch_of(&f), epoch + 1);
     CHECK_EQUAL(join(&f, 5000), KERR_NONE);
-    CHECK_EQUAL(create(&f, "u", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "u", 1), KERR_NONE);
     CHECK_EQUAL(state_of(&f, "u", 0), KERR_NONE);
     fixture_stop(&f);
 }
@@ -524,7 +494,7 @@ TEST(a_broker_that_waits_for_room_for_its_start_can_be_stopped)
 {
     struct broker_fixture f;
     fixture_start(&f, with_reserve);
-    CHECK_EQUAL(create(&f, "t", 3), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 3), KERR_NONE);
     free_is(&f, 0);
     for (int i = 0; i < 3; i++) {
         fixture_restart(&f, with_reserve);
@@ -540,7 +510,7 @@ TEST(nothing_is_written_before_the_start_is_in_the_metadata)
     static const char *const sets[] = {"klamm.log.dir.reserve.bytes=0", NULL};
     struct broker_fixture f;
     fixture_start(&f, sets);
-    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     CHECK_EQUAL(produce_error(&f), KERR_NONE);
     free_is(&f, 0);
     fixture_restart(&f, sets);
@@ -551,8 +521,8 @@ TEST(nothing_is_written_before_the_start_is_in_the_metadata)
     mem_env_advance_ms(&f.m, 1000);
     CHECK_EQUAL(epoch_of(&f), 1);
     CHECK_EQUAL(produce_error(&f), KERR_NONE);
-    CHECK_EQUAL(delete_topic(&f, "t"), KERR_NONE);
-    CHECK_EQUAL(create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     CHECK_EQUAL(produce_error(&f), KERR_NONE);
     fixture_stop(&f);
 }

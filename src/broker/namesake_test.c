@@ -7,50 +7,13 @@
 #include "base/macros.h"
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
-#include "wire/codec.h"
-#include "wire/create_topics.h"
-#include "wire/delete_topics.h"
 #include "wire/kerr.h"
-#include "wire/produce.h"
 
-enum { PRODUCE = 0, CREATE_TOPICS = 19, DELETE_TOPICS = 20, MINUTE_MS = 60000 };
+enum { MINUTE_MS = 60000 };
 
 static const char old_line[] = "\nt 0 3\n";
 static const char *const checkpoints[] = {"data/recovery-point-offset-checkpoint",
                                           "data/replication-offset-checkpoint"};
-
-static int16_t produce_error(struct broker_fixture *f)
-{
-    static const uint8_t value[] = "v";
-    struct record r = {
-        .timestamp = env_wall_ms(&f->m.env), .key = {NULL, -1}, .value = {value, sizeof(value)}};
-    fixture_say_produce(f->peer, &r, -1);
-    mem_env_run_until_idle(&f->m);
-    const struct produce_response *response = fixture_receive(f, f->peer, PRODUCE, 12);
-    CHECK(response != NULL);
-    return response->responses.items[0].partition_responses.items[0].error_code;
-}
-
-static int16_t delete_topic(struct broker_fixture *f)
-{
-    struct delete_topics_request_delete_topic_state topic = {.name = wire_str_of("t")};
-    struct delete_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
-    const struct delete_topics_response *response = fixture_ask(f, DELETE_TOPICS, 6, &request);
-    CHECK(response != NULL);
-    mem_env_run_until_idle(&f->m);
-    return response->responses.items[0].error_code;
-}
-
-static int16_t create_topic(struct broker_fixture *f)
-{
-    struct create_topics_request_creatable_topic topic = {
-        .name = wire_str_of("t"), .num_partitions = 1, .replication_factor = 1};
-    struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
-    const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS, 7, &request);
-    CHECK(response != NULL);
-    mem_env_run_until_idle(&f->m);
-    return response->topics.items[0].error_code;
-}
 
 static bool has_old_line(struct broker_fixture *f, const char *path)
 {
@@ -71,43 +34,23 @@ static bool is_known_of_old(struct broker_fixture *f)
 static void start_with_old(struct broker_fixture *f, const char *const *sets)
 {
     fixture_start(f, sets);
-    CHECK_EQUAL(create_topic(f), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(f, "t", 1), KERR_NONE);
     for (int i = 0; i < 3; i++)
-        CHECK_EQUAL(produce_error(f), KERR_NONE);
+        CHECK_EQUAL(fixture_produce(f), KERR_NONE);
     mem_env_advance_ms(&f->m, 2 * MINUTE_MS);
     for (size_t i = 0; i < ARRAY_COUNT(checkpoints); i++)
         CHECK(has_old_line(f, checkpoints[i]));
-}
-
-static void count_strays(void *arg, const char *name, bool is_dir)
-{
-    size_t len = strlen(name);
-    *(int *)arg += len > 6 && strcmp(name + len - 6, "-stray") == 0;
-}
-
-static int strays(struct broker_fixture *f)
-{
-    int count = 0;
-    CHECK_EQUAL(env_dir_list(&f->m.env, "data", count_strays, &count), ERR_OK);
-    return count;
-}
-
-static uint32_t offline(struct broker_fixture *f)
-{
-    struct replica_set_counts counts;
-    replica_set_counts(f->broker->replicas, &counts);
-    return counts.offline;
 }
 
 TEST(checkpoints_forget_a_topic_before_another_has_its_name)
 {
     struct broker_fixture f;
     start_with_old(&f, NULL);
-    CHECK_EQUAL(delete_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
     CHECK(is_known_of_old(&f)); /* while nobody has the name there is no haste */
-    CHECK_EQUAL(create_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     CHECK(!is_known_of_old(&f));
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     fixture_stop(&f);
 }
 
@@ -115,16 +58,16 @@ TEST(one_that_was_never_in_a_checkpoint_waits_for_none)
 {
     struct broker_fixture f;
     fixture_start(&f, NULL);
-    CHECK_EQUAL(create_topic(&f), KERR_NONE);
-    CHECK_EQUAL(delete_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
+    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
     int calls = f.m.io_calls;
-    CHECK_EQUAL(create_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     int fresh_calls = f.m.io_calls - calls;
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     mem_env_advance_ms(&f.m, 2 * MINUTE_MS);
-    CHECK_EQUAL(delete_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
     calls = f.m.io_calls;
-    CHECK_EQUAL(create_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     CHECK(f.m.io_calls - calls > fresh_calls); /* this one did */
     fixture_stop(&f);
 }
@@ -141,9 +84,9 @@ TEST(checkpoints_of_topics_that_a_start_does_not_find_are_forgotten_too)
         mem_env_put_file(&f.m, checkpoints[i], text, strlen(text));
     fixture_restart(&f, NULL); /* whose stop had nothing to write */
     CHECK(is_known_of_old(&f));
-    CHECK_EQUAL(create_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
     CHECK(!is_known_of_old(&f));
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     fixture_stop(&f);
 }
 
@@ -152,19 +95,19 @@ static bool is_served_after(int fail_at, enum err fail_with, uint32_t *offline_s
 {
     struct broker_fixture f;
     start_with_old(&f, NULL);
-    CHECK_EQUAL(delete_topic(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
     f.m.fail_at = fail_at;
     f.m.fail_with = fail_with;
-    int16_t error = create_topic(&f);
+    int16_t error = fixture_try_create(&f, "t", 1);
     bool is_through = f.m.fail_at > 0;
     f.m.fail_at = 0;
     f.m.fail_with = ERR_IO;
-    *offline_seen += offline(&f);
+    *offline_seen += fixture_offline(&f);
     if (error == KERR_NONE) {
         mem_env_advance_ms(&f.m, 5000);
-        CHECK_EQUAL(offline(&f), 0);
+        CHECK_EQUAL(fixture_offline(&f), 0);
         CHECK(!is_known_of_old(&f));
-        CHECK_EQUAL(produce_error(&f), KERR_NONE);
+        CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     }
     fixture_stop(&f);
     return is_through;
@@ -196,8 +139,8 @@ TEST(a_directory_of_another_topic_by_the_name_is_set_aside)
     start_with_old(&f, NULL);
     make_it_anothers(&f);
     fixture_restart(&f, NULL);
-    CHECK_EQUAL(strays(&f), 1);
-    CHECK_EQUAL(offline(&f), 0);
+    CHECK_EQUAL(fixture_count_names(&f, "data", "-stray"), 1);
+    CHECK_EQUAL(fixture_offline(&f), 0);
     CHECK(!is_known_of_old(&f));
     struct image *image = image_slot_get(&f.broker->image);
     enum kerr error;
@@ -207,10 +150,10 @@ TEST(a_directory_of_another_topic_by_the_name_is_set_aside)
     CHECK_EQUAL(offsets.high_watermark, 0);
     partition_unref(p);
     image_unref(image);
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     fixture_restart(&f, NULL);
-    CHECK_EQUAL(strays(&f), 1);
-    CHECK_EQUAL(offline(&f), 0);
+    CHECK_EQUAL(fixture_count_names(&f, "data", "-stray"), 1);
+    CHECK_EQUAL(fixture_offline(&f), 0);
     fixture_stop(&f);
 }
 
@@ -223,16 +166,17 @@ static bool is_set_aside_later(int fail_at, int *tried)
     fixture_start(&f, NULL);
     f.m.fail_at = fail_at;
     f.m.fail_with = ERR_NO_SPACE;
-    (void)create_topic(&f);
+    (void)fixture_try_create(&f, "t", 1);
     bool is_through = f.m.fail_at > 0;
     f.m.fail_at = 0;
     f.m.fail_with = ERR_IO;
-    if (offline(&f) > 0 && mem_env_file_bytes(&f.m, "data/t-0/partition.metadata", &size) != NULL) {
+    if (fixture_offline(&f) > 0 &&
+        mem_env_file_bytes(&f.m, "data/t-0/partition.metadata", &size) != NULL) {
         make_it_anothers(&f);
         mem_env_advance_ms(&f.m, 5000);
-        CHECK_EQUAL(strays(&f), 1);
-        CHECK_EQUAL(offline(&f), 0);
-        CHECK_EQUAL(produce_error(&f), KERR_NONE);
+        CHECK_EQUAL(fixture_count_names(&f, "data", "-stray"), 1);
+        CHECK_EQUAL(fixture_offline(&f), 0);
+        CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
         (*tried)++;
     }
     fixture_stop(&f);

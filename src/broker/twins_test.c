@@ -9,28 +9,14 @@
 #include "broker/broker_private.h"
 #include "log/log_place.h"
 #include "log/partition_metadata.h"
-#include "wire/codec.h"
 #include "wire/kerr.h"
-#include "wire/produce.h"
 
-enum { PRODUCE = 0, DIRS = 2, RECORDS = 3 };
+enum { DIRS = 2, RECORDS = 3 };
 
 static const char *const dir_names[DIRS] = {"d1", "d2"};
 static const char *const both[] = {"log.dirs=d1,d2", NULL};
 static const char *const first_only[] = {"log.dirs=d1", NULL};
 static const char other_id[] = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAEQ";
-
-static int16_t produce_error(struct broker_fixture *f)
-{
-    static const uint8_t value[] = "v";
-    struct record r = {
-        .timestamp = env_wall_ms(&f->m.env), .key = {NULL, -1}, .value = {value, sizeof(value)}};
-    fixture_say_produce(f->peer, &r, -1);
-    mem_env_run_until_idle(&f->m);
-    const struct produce_response *response = fixture_receive(f, f->peer, PRODUCE, 12);
-    CHECK(response != NULL);
-    return response->responses.items[0].partition_responses.items[0].error_code;
-}
 
 /* How many records are there and in which directory; -1 when it is not open. */
 static int64_t records_in(struct broker_fixture *f, int *dir)
@@ -49,25 +35,13 @@ static int64_t records_in(struct broker_fixture *f, int *dir)
     return offsets.high_watermark;
 }
 
-struct names_seen {
-    int own;    /* t-0 */
-    int strays; /* t-0....-stray */
-};
-
-static void see_name(void *arg, const char *name, bool is_dir)
+/* How many names end so, in both directories. */
+static int count_names(struct broker_fixture *f, const char *suffix)
 {
-    struct names_seen *seen = arg;
-    size_t len = strlen(name);
-    seen->own += strcmp(name, "t-0") == 0;
-    seen->strays += len > 6 && strcmp(name + len - 6, "-stray") == 0;
-}
-
-static struct names_seen look(struct broker_fixture *f)
-{
-    struct names_seen seen = {0};
+    int count = 0;
     for (int i = 0; i < DIRS; i++)
-        CHECK_EQUAL(env_dir_list(&f->m.env, dir_names[i], see_name, &seen), ERR_OK);
-    return seen;
+        count += fixture_count_names(f, dir_names[i], suffix);
+    return count;
 }
 
 static void put(struct broker_fixture *f, int dir, const char *name, const char *text)
@@ -84,7 +58,7 @@ static int start_with_records(struct broker_fixture *f)
     fixture_start(f, both);
     fixture_create(f, "t", 1);
     for (int i = 0; i < RECORDS; i++)
-        CHECK_EQUAL(produce_error(f), KERR_NONE);
+        CHECK_EQUAL(fixture_produce(f), KERR_NONE);
     CHECK_EQUAL(records_in(f, &dir), RECORDS);
     return dir;
 }
@@ -104,11 +78,10 @@ TEST(another_topics_directory_is_never_taken_for_this_ones)
             fixture_restart(&f, both);
             CHECK_EQUAL(records_in(&f, &now), RECORDS);
             CHECK_EQUAL(now, dir);
-            struct names_seen seen = look(&f);
-            CHECK_EQUAL(seen.own, 1);
-            CHECK_EQUAL(seen.strays, 1);
+            CHECK_EQUAL(count_names(&f, "t-0"), 1);
+            CHECK_EQUAL(count_names(&f, "-stray"), 1);
         }
-        CHECK_EQUAL(produce_error(&f), KERR_NONE);
+        CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
         fixture_stop(&f);
     }
 }
@@ -123,10 +96,9 @@ TEST(where_only_other_topics_have_the_name_it_begins_anew)
         put(&f, i, LOG_PARTITION_METADATA_NAME, other_id);
     fixture_restart(&f, both);
     CHECK_EQUAL(records_in(&f, &dir), 0);
-    struct names_seen seen = look(&f);
-    CHECK_EQUAL(seen.own, 1);
-    CHECK_EQUAL(seen.strays, 2);
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(count_names(&f, "t-0"), 1);
+    CHECK_EQUAL(count_names(&f, "-stray"), 2);
+    CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     fixture_restart(&f, both);
     CHECK_EQUAL(records_in(&f, &dir), 1);
     fixture_stop(&f);
@@ -148,13 +120,13 @@ static bool is_kept_after_a_bad_disk(int fail_at, int *elsewhere)
         replica_set_dir_is_offline(replicas, 0) || replica_set_dir_is_offline(replicas, 1);
     int acked = 0;
     for (int i = 0; i < RECORDS; i++)
-        acked += produce_error(&f) == KERR_NONE;
+        acked += fixture_produce(&f) == KERR_NONE;
     fixture_restart(&f, both);
     int dir;
     int64_t found = records_in(&f, &dir);
     CHECK(found >= acked);
     *elsewhere += has_failed && acked == RECORDS;
-    CHECK_EQUAL(look(&f).own, 1);
+    CHECK_EQUAL(count_names(&f, "t-0"), 1);
     fixture_stop(&f);
     return is_through;
 }
@@ -180,11 +152,11 @@ TEST(what_a_partition_left_is_not_served_while_nobody_can_look_where_it_went)
         uuid_format(log_dir_identity(f.broker->dirs[1])->directory_id, id));
     fixture_restart(&f, first_only);
     CHECK_EQUAL(records_in(&f, &dir), -1);
-    CHECK_EQUAL(produce_error(&f), KERR_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(fixture_produce(&f), KERR_KAFKA_STORAGE_ERROR);
     fixture_restart(&f, both); /* it never went */
     CHECK_EQUAL(records_in(&f, &dir), RECORDS);
     CHECK_EQUAL(dir, 0);
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     fixture_restart(&f, first_only); /* nor is that said any more */
     CHECK_EQUAL(records_in(&f, &dir), RECORDS + 1);
     put(&f, 0, LOG_LEAVING_NAME, "nonsense");
@@ -211,11 +183,11 @@ static bool begins_elsewhere(int no_room_at, int fail_at, int *elsewhere)
     struct replica_set *replicas = f.broker->replicas;
     bool has_failed =
         replica_set_dir_is_offline(replicas, 0) || replica_set_dir_is_offline(replicas, 1);
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(fixture_produce(&f), KERR_NONE);
     fixture_restart(&f, both);
     int dir;
     CHECK_EQUAL(records_in(&f, &dir), 1);
-    CHECK_EQUAL(look(&f).own, 1);
+    CHECK_EQUAL(count_names(&f, "t-0"), 1);
     *elsewhere += has_failed;
     fixture_stop(&f);
     return is_through;

@@ -468,12 +468,12 @@ static enum err remove_unwanted(struct log_copy *copy)
 
 static enum err write_marker(struct log_copy *copy, const char *from_dir)
 {
-    struct log_place from;
+    uint64_t moved;
     if (CANARY(MOVE_UNNUMBERED))
         return ERR_OK;
-    enum err e = log_place_read(copy->env, from_dir, &from);
+    enum err e = log_place_read_moved(copy->env, from_dir, &moved);
     copy->blames_source = e != ERR_OK && e != ERR_NO_MEMORY;
-    return e == ERR_OK ? log_place_write_moved(copy->env, copy->home->dir, from.moved + 1) : e;
+    return e == ERR_OK ? log_place_write_moved(copy->env, copy->home->dir, moved + 1) : e;
 }
 
 enum err log_copy_seal(struct log_copy *copy, const char *epochs_text, size_t epochs_size)

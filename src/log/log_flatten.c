@@ -9,10 +9,11 @@
 #include "base/mem.h"
 #include "log/journal.h"
 #include "log/log_file.h"
+#include "log/log_place.h"
 #include "log/partition_log.h"
 #include "log/partition_metadata.h"
 
-enum { METADATA_BYTES_MAX = 4096, INDEX_INTERVAL_BYTES = 4096 };
+enum { INDEX_INTERVAL_BYTES = 4096 };
 
 struct flatten {
     struct env *env;
@@ -41,14 +42,9 @@ static void gather_left(void *arg, struct uuid topic_id, int32_t partition)
 /* ERR_NOT_FOUND: it has none, so no broker has put records into it. */
 static enum err read_topic_id(struct flatten *f, const char *dir, struct uuid *out)
 {
-    uint8_t *data = NULL;
-    size_t size = 0;
-    enum err e = log_file_read(f->env, dir, "partition.metadata", METADATA_BYTES_MAX, &data, &size);
-    if (e == ERR_OK && !log_partition_metadata_parse((char *)data, out))
-        e = ERR_CORRUPT;
-    mem_free(data);
+    enum err e = log_place_read_topic_id(f->env, dir, out);
     if (e != ERR_OK && e != ERR_NOT_FOUND)
-        strbuf_printf(f->why, "%s/partition.metadata: %s", dir, err_text(e));
+        strbuf_printf(f->why, "%s/" LOG_PARTITION_METADATA_NAME ": %s", dir, err_text(e));
     return e;
 }
 

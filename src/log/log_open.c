@@ -27,8 +27,6 @@
 #include "log/partition_log_private.h"
 #include "log/partition_metadata.h"
 
-enum { METADATA_BYTES_MAX = 4096 };
-
 static const char epochs_name[] = "leader-epoch-checkpoint";
 
 struct log_opening {
@@ -99,21 +97,14 @@ static enum err check_metadata(struct log_opening *o)
 {
     if (uuid_is_zero(o->options->topic_id))
         return ERR_OK;
-    uint8_t *data = NULL;
-    size_t size = 0;
-    enum err e = log_file_read(o->log->env, o->options->dir, LOG_PARTITION_METADATA_NAME,
-                               METADATA_BYTES_MAX, &data, &size);
+    struct uuid id;
+    enum err e = log_place_read_topic_id(o->log->env, o->options->dir, &id);
     if (e == ERR_NOT_FOUND)
         return write_metadata(o);
+    if (e == ERR_CORRUPT)
+        recovery_say(&o->recovery, "%s cannot be read", LOG_PARTITION_METADATA_NAME);
     if (e != ERR_OK)
         return e;
-    struct uuid id;
-    bool is_valid = log_partition_metadata_parse((char *)data, &id);
-    mem_free(data);
-    if (!is_valid) {
-        recovery_say(&o->recovery, "%s cannot be read", LOG_PARTITION_METADATA_NAME);
-        return ERR_CORRUPT;
-    }
     return uuid_equals(id, o->options->topic_id) ? ERR_OK : ERR_CONFLICT;
 }
 

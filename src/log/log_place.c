@@ -14,34 +14,33 @@
 
 enum { METADATA_BYTES_MAX = 4096, MOVED_BYTES_MAX = 32, LEAVING_BYTES_MAX = 64 };
 
-static enum err read_topic_id(struct env *env, const char *dir, struct uuid *out)
+enum err log_place_read_topic_id(struct env *env, const char *dir, struct uuid *out)
 {
     uint8_t *data = NULL;
     size_t size = 0;
-    *out = (struct uuid){0};
     enum err e =
         log_file_read(env, dir, LOG_PARTITION_METADATA_NAME, METADATA_BYTES_MAX, &data, &size);
-    if (e == ERR_NOT_FOUND)
-        return ERR_OK;
     if (e == ERR_OK && !log_partition_metadata_parse((char *)data, out))
         e = ERR_CORRUPT;
     mem_free(data);
     return e;
 }
 
-enum err log_place_read(struct env *env, const char *dir, struct log_place *out)
+enum err log_place_read_moved(struct env *env, const char *dir, uint64_t *out)
 {
     uint8_t *data = NULL;
     size_t size = 0;
-    out->moved = 0;
-    enum err e = read_topic_id(env, dir, &out->topic_id);
-    if (e != ERR_OK)
-        return e;
-    e = log_file_read(env, dir, LOG_MOVED_NAME, MOVED_BYTES_MAX, &data, &size);
-    if (e == ERR_OK)
-        out->moved = strtoull((const char *)data, NULL, 10);
+    enum err e = log_file_read(env, dir, LOG_MOVED_NAME, MOVED_BYTES_MAX, &data, &size);
+    *out = e == ERR_OK ? strtoull((const char *)data, NULL, 10) : 0;
     mem_free(data);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err log_place_read(struct env *env, const char *dir, struct log_place *out)
+{
+    *out = (struct log_place){0};
+    enum err e = log_place_read_topic_id(env, dir, &out->topic_id);
+    return e == ERR_OK || e == ERR_NOT_FOUND ? log_place_read_moved(env, dir, &out->moved) : e;
 }
 
 enum err log_place_write_moved(struct env *env, const char *dir, uint64_t moved)

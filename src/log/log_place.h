@@ -24,7 +24,14 @@ struct log_place {
     uint64_t moved;       /* 0: the partition was made here */
 };
 
-/* ERR_CORRUPT: partition.metadata makes no sense. Else errors as log_file_read. */
+/* What partition.metadata says. ERR_NOT_FOUND: there is none. ERR_CORRUPT: it makes no sense. Else
+ * errors as log_file_read. */
+enum err log_place_read_topic_id(struct env *env, const char *dir, struct uuid *out) MUST_USE;
+
+/* What LOG_MOVED_NAME says; 0: there is none. Errors as log_file_read. */
+enum err log_place_read_moved(struct env *env, const char *dir, uint64_t *out) MUST_USE;
+
+/* Both; that there is no partition.metadata is fine. */
 enum err log_place_read(struct env *env, const char *dir, struct log_place *out) MUST_USE;
 
 /* The name is durable once the directory is synced. */

@@ -139,14 +139,11 @@ static void go_over(struct partition *p, struct partition_switch *sw, const char
     p->retired_due_ms = INT64_MAX;
 }
 
-static void leave_behind(struct partition *p, struct partition_switch *sw, struct log_dir *from)
+static void leave_behind(struct partition *p, struct partition_switch *sw, struct log_dir *from,
+                         const char *old)
 {
-    char old[LOG_PATH_SIZE];
     char renamed[LOG_PATH_SIZE] = "";
-    sw->left_behind =
-        log_dir_partition_path(from, p->topic, p->index, old, sizeof(old)) ? ERR_OK : ERR_TOO_LARGE;
-    if (sw->left_behind == ERR_OK)
-        sw->left_behind = partition_log_doom_dir(p->env, old, renamed);
+    sw->left_behind = partition_log_doom_dir(p->env, old, renamed);
     if (sw->left_behind == ERR_OK)
         sw->doomed = renamed[0] != '\0' ? mem_strdup(renamed) : NULL;
     log_dir_checkpoint_drop(from, p->topic, p->index);
@@ -174,14 +171,13 @@ static enum err switch_dir(struct partition *p, struct partition_switch *sw)
         return e;
     say_leaving(p, sw, old);
     e = take_name(p, sw, path);
-    if (e != ERR_OK && !sw->is_torn) {
-        enum err ignored = log_place_remove_leaving(p->env, old); /* a start sees that it stayed */
-        (void)ignored;
-    }
-    if (e != ERR_OK)
+    if (e != ERR_OK) {
+        enum err ignored = sw->is_torn ? ERR_OK : log_place_remove_leaving(p->env, old);
+        (void)ignored; /* a start sees that it stayed */
         return e;
+    }
     go_over(p, sw, path);
-    leave_behind(p, sw, from);
+    leave_behind(p, sw, from, old);
     partition_save_checkpoint(p);
     return ERR_OK;
 }

@@ -21,7 +21,4 @@ struct replica_set_moves {
 void replica_move_start(struct replica_set *set, struct replica *replica, size_t to,
                         const char *found_path);
 
-/* Then no move begins: there could be two copies one day. */
-bool replica_set_is_any_dir_offline(struct replica_set *set);
-
 #endif

@@ -228,14 +228,19 @@ static void open_again(struct replica_set *set, struct replica *replica, struct 
     replica_set_follow_step(set);
 }
 
-/* It could not be made: the disk is bad, and another may be good. */
-static void place_again(struct replica_set *set, struct replica *replica)
+void replica_give_up_dir(struct replica *replica)
 {
     char what[PARTITION_TOPIC_NAME_SIZE + 16];
     snprintf(what, sizeof(what), "%s-%d", replica->topic, replica->index);
-    replica_set_dir_failed(set, replica->dir, replica->error, what);
-    replica->has_waited = false;
+    replica_set_dir_failed(replica->set, replica->dir, ERR_IO, what);
     replica->given_up++;
+}
+
+/* It could not be made: the disk is bad, and another may be good. */
+static void place_again(struct replica_set *set, struct replica *replica)
+{
+    replica_give_up_dir(replica);
+    replica->has_waited = false;
     open_again(set, replica, &set->follow.to_open);
 }
 
@@ -297,23 +302,20 @@ static void opened_on_loop(struct loop_task *task)
 static bool may_stay(void *arg, struct uuid to)
 {
     struct replica_set *set = arg;
-    bool is_here = false;
+    if (replica_set_is_any_dir_offline(set))
+        return false;
     for (size_t i = 0; i < set->options.dir_count; i++) {
-        if (replica_set_dir_is_offline(set, i))
-            return false;
-        is_here |= uuid_equals(log_dir_identity(set->options.dirs[i])->directory_id, to);
+        if (uuid_equals(log_dir_identity(set->options.dirs[i])->directory_id, to))
+            return true;
     }
-    return is_here;
+    return false;
 }
 
 /* A crash came after the metadata forgot the old topic, and before its directory was gone. */
 static enum err set_namesake_aside(const struct replica *replica)
 {
-    struct replica_set *set = replica->set;
-    struct log_dir *dir = set->options.dirs[replica->dir];
-    enum err e = log_dir_set_aside(dir, replica->topic, replica->index);
-    log_warn(set->env, "%s/%s-%d is of another topic by that name: %s", log_dir_path(dir),
-             replica->topic, replica->index, e == ERR_OK ? "renamed to -stray" : err_text(e));
+    enum err e = replica_set_set_aside(replica->set, replica->dir, replica->topic, replica->index,
+                                       REPLICA_OF_ANOTHER_TOPIC);
     return e == ERR_OK ? ERR_AGAIN : e;
 }
 

@@ -235,12 +235,21 @@ void replica_set_forget_found(struct replica_set *set)
     map_deinit(&set->found_map);
 }
 
-static void set_aside(struct replica_set *set, const struct found_dir *found, const char *why)
+enum err replica_set_set_aside(struct replica_set *set, size_t index, const char *topic,
+                               int32_t partition, const char *whose)
 {
-    struct log_dir *dir = set->options.dirs[found->dir];
-    enum err e = log_dir_set_aside(dir, found->topic, found->index);
-    log_warn(set->env, "%s/%s-%d is of %s: %s", log_dir_path(dir), found->topic, found->index, why,
+    struct log_dir *dir = set->options.dirs[index];
+    enum err e = log_dir_set_aside(dir, topic, partition);
+    log_warn(set->env, "%s/%s-%d is of %s: %s", log_dir_path(dir), topic, partition, whose,
              e == ERR_OK ? "renamed to -stray" : err_text(e));
+    return e;
+}
+
+/* Where that fails it stays, and the next start comes to it again. */
+static void set_aside(struct replica_set *set, const struct found_dir *found, const char *whose)
+{
+    enum err ignored = replica_set_set_aside(set, found->dir, found->topic, found->index, whose);
+    (void)ignored;
 }
 
 /* The partition has another directory, which has everything. */
@@ -281,7 +290,7 @@ static bool settle_twin(struct replica_set *set, const struct found_dir *found, 
     if (is_torn || counts == found)
         return false;
     if (!uuid_is_zero(found->place.topic_id) && !uuid_equals(found->place.topic_id, id)) {
-        set_aside(set, found, "another topic by that name");
+        set_aside(set, found, REPLICA_OF_ANOTHER_TOPIC);
         return true;
     }
     if (counts == NULL || !is_open(set, id, found->index))

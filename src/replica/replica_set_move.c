@@ -641,7 +641,7 @@ static enum kerr move_replica(struct replica_set *set, struct replica *replica, 
     }
     if (to == replica->dir)
         return KERR_NONE;
-    if (replica_set_is_any_dir_offline(set))
+    if (replica_set_is_any_dir_offline(set)) /* there could be two copies one day */
         return KERR_KAFKA_STORAGE_ERROR;
     replica_move_start(set, replica, to, NULL);
     return KERR_NONE;

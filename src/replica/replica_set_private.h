@@ -152,11 +152,22 @@ enum replica_place replica_set_find_dir(const struct replica_set *set, const cha
 /* It was another topic's by that name, and has another name now. */
 void replica_set_forget_one_found(struct replica_set *set, const char *topic, int32_t index,
                                   size_t dir);
+/* Renames its directory to "-stray" and says whose it is. Blocks; on a worker. */
+#define REPLICA_OF_ANOTHER_TOPIC "another topic by that name"
+enum err replica_set_set_aside(struct replica_set *set, size_t index, const char *topic,
+                               int32_t partition, const char *whose) MUST_USE;
 void replica_set_scan(struct replica_set *set);
 void replica_set_forget_found(struct replica_set *set);
 
 /* The directory for a new partition: the one in service with the fewest. SIZE_MAX: none. */
 size_t replica_set_pick_dir(struct replica_set *set);
+
+/* The directory in which it was to be made has a bad disk: it fails, and the replica is begun
+ * elsewhere. On the loop. */
+void replica_give_up_dir(struct replica *replica);
+
+/* Is any log directory out of service? Then a partition may have a copy nobody sees. */
+bool replica_set_is_any_dir_offline(struct replica_set *set);
 
 /* Opens the log of this replica. ERR_AGAIN: there is nothing of it here yet, and the directory's
  * checkpoints may tell of another topic's by its name; they are to be written first. What was found

@@ -2,8 +2,6 @@
 /* replica_set_reopen: see replica_set_reopen.h. Thread: see there. */
 #include "replica/replica_set_reopen.h"
 
-#include <stdio.h>
-
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/logger.h"
@@ -115,9 +113,7 @@ static void come_online(struct replica_set *set, struct replica_reopen *reopen)
 /* Its disk is bad, and nothing was ever in it: it may begin elsewhere. False: nowhere. */
 static bool place_elsewhere(struct replica_set *set, struct replica *replica)
 {
-    char what[PARTITION_TOPIC_NAME_SIZE + 16];
-    snprintf(what, sizeof(what), "%s-%d", replica->topic, replica->index);
-    replica_set_dir_failed(set, replica->dir, ERR_IO, what);
+    replica_give_up_dir(replica);
     size_t dir = replica_set_pick_dir(set);
     if (dir == SIZE_MAX)
         return false;
@@ -126,7 +122,6 @@ static bool place_elsewhere(struct replica_set *set, struct replica *replica)
     monitor_enter(&set->monitor);
     replica->dir = dir;
     monitor_leave(&set->monitor);
-    replica->given_up++;
     return true;
 }
 

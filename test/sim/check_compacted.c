@@ -21,7 +21,7 @@ static bool has_unknown_tombstone(const struct history *h, uint32_t partition, i
         const struct history_record *r = &h->records[i];
         if (r->partition == partition && r->key == key && r->is_tombstone &&
             (r->state == RECORD_SENT || r->state == RECORD_UNKNOWN ||
-             (r->instance < 0 && r->is_repeated)))
+             (r->instance < 0 && r->sendings > 1)))
             return true;
     }
     return false;

@@ -128,8 +128,7 @@ void history_sent(struct history *h, uint32_t record)
 {
     struct history_record *r = &h->records[record];
     r->power_cuts = h->power_cuts;
-    r->is_repeated = r->was_sent;
-    r->was_sent = true;
+    r->sendings++;
 }
 
 static void note(int32_t **array, int64_t *count, int64_t *capacity, int64_t offset, int32_t record)

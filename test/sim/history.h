@@ -49,8 +49,7 @@ struct history_record {
     int64_t created_ns;   /* as h->now_ns tells it */
     int64_t acked_offset; /* -1: none */
     uint32_t power_cuts;  /* that had been when it was last sent */
-    bool is_repeated;     /* it was sent more than once */
-    bool was_sent;
+    uint32_t sendings;
 };
 
 /* What is known of one key of a compacted partition. */
