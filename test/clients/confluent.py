@@ -72,6 +72,23 @@ def consumer(broker, **config):
                         **{k.replace("__", "."): v for k, v in config.items()}})
 
 
+def commit(bootstrap, group, offsets):
+    """For a group without members. A coordinator that is still loading is asked again: librdkafka hands
+    that error on, where Java's consumer repeats the commit itself."""
+    client = ck.Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            client.commit(offsets=offsets, asynchronous=False)
+            break
+        except ck.KafkaException as e:
+            loads = e.args[0].code() == ck.KafkaError.COORDINATOR_LOAD_IN_PROGRESS
+            if not loads or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+    client.close()
+
+
 def read(client, count):
     """`count` messages; ends of partitions are passed over, errors raised."""
     messages = []

@@ -16,6 +16,8 @@ import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from confluent import commit
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 WEEK_MS = 7 * 24 * 3600 * 1000
@@ -136,12 +138,6 @@ def test_what_is_set_beats_what_ephemeral_means(ephemeral, tmp_path):
     assert not any(path.exists() for path in (dirs[0].parent, dirs[1]))
 
 
-def commit(bootstrap, group, topic):
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
-    consumer.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
-    consumer.close()
-
-
 def committed(bootstrap, group):
     admin = AdminClient({"bootstrap.servers": bootstrap})
     asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
@@ -152,7 +148,7 @@ def test_a_week_passes_in_a_moment(ephemeral):
     """Retention, the expiry of offsets, and a member whose session ends; the wall clock too."""
     broker = ephemeral("--set", "offsets.retention.minutes=1440")
     produce(broker.bootstrap, "old", 3)
-    commit(broker.bootstrap, "gone", "old")
+    commit(broker.bootstrap, "gone", [TopicPartition("old", 0, 1)])
     assert committed(broker.bootstrap, "gone") == [("old", 1)]
     now_ms = int(broker.post(f"/clock/advance?ms={WEEK_MS + 1}"))
     assert now_ms >= time.time() * 1000 + WEEK_MS - 60000

@@ -10,6 +10,7 @@ import confluent_kafka as ck
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
+from confluent import commit
 from conftest import QUICK
 from kafka_server import KafkaServer
 from log_files import CODECS, RawProducer, dump, fill, read_all, verify
@@ -144,20 +145,14 @@ class Written:
         fill(bootstrap, TOPICS, 0, 500, PARTITIONS)
         self.raw = RawProducer("raw").begin(bootstrap)
         self.raw_offsets = [self.raw.send(bootstrap)[1] for _ in range(3)]
-        commit(bootstrap)
+        commit(bootstrap, "movers", [
+            ck.TopicPartition(t, p, 10 * p + 7, metadata=f"of {t}")
+            for t in TOPICS for p in range(PARTITIONS)])
         self.facts = facts_of(bootstrap)
         running = klamm(binary, "log", "import", self.kafka.data, "--to", self.kafka.directory / "no")
         assert "is in use: stop the broker" in running.stderr and running.returncode == 1
         self.kafka.stop()
         return self
-
-
-def commit(bootstrap):
-    consumer = ck.Consumer({"bootstrap.servers": bootstrap, "group.id": "movers",
-                            "enable.auto.commit": False})
-    consumer.commit(offsets=[ck.TopicPartition(t, p, 10 * p + 7, metadata=f"of {t}")
-                             for t in TOPICS for p in range(PARTITIONS)], asynchronous=False)
-    consumer.close()
 
 
 def facts_of(bootstrap):
