@@ -35,7 +35,18 @@ void journal_close_files(struct journal *j)
     }
 }
 
-static enum err open_half(struct journal *j, unsigned index)
+static enum err write_header(struct journal *j, unsigned index)
+{
+    uint8_t page[JOURNAL_PAGE_BYTES];
+    struct iovec iov = {page, sizeof(page)};
+    struct journal_file_header header = {j->options.directory_id, index, j->halves[index].size};
+    journal_file_header_write(&header, page);
+    return env_file_write(j->halves[index].file, &iov, 1, 0);
+}
+
+/* `*is_readable`: its header is. ERR_NOT_FOUND: there is none, or it says that this is another's.
+ */
+static enum err open_half(struct journal *j, unsigned index, bool *is_readable)
 {
     struct journal_half *half = &j->halves[index];
     char path[LOG_PATH_SIZE];
@@ -51,8 +62,11 @@ static enum err open_half(struct journal *j, unsigned index)
         e = env_file_read(half->file, page, sizeof(page), 0, ENV_WAIT, &got);
     if (e != ERR_OK)
         return e;
-    if (got < sizeof(page) || !journal_file_header_read(page, &header) || header.half != index ||
-        header.size != half->size || header.size < HALF_PAGES_MIN * JOURNAL_PAGE_BYTES) {
+    *is_readable = got == sizeof(page) && journal_file_header_read(page, &header);
+    if (!*is_readable)
+        return ERR_OK;
+    if (header.half != index || header.size != half->size ||
+        header.size < HALF_PAGES_MIN * JOURNAL_PAGE_BYTES) {
         log_error(j->env, "%s is no half of a journal, or damaged: it is not replayed", path);
         return ERR_NOT_FOUND;
     }
@@ -63,11 +77,33 @@ static enum err open_half(struct journal *j, unsigned index)
     return ERR_OK;
 }
 
+/* A half whose header says nothing is known by the other's, for both are made together; its groups
+ * have their own checksums. */
+static enum err mend_header(struct journal *j, unsigned index, bool is_other_readable)
+{
+    struct journal_half *half = &j->halves[index];
+    if (!is_other_readable || half->size != j->halves[1 - index].size) {
+        log_error(j->env,
+                  "%s/klamm.journal.%u is no half of a journal, or damaged: it is not replayed",
+                  j->dir, index);
+        return ERR_NOT_FOUND;
+    }
+    log_error(
+        j->env,
+        "%s/klamm.journal.%u is damaged at its start; the other half says what belongs there: "
+        "it is written again",
+        j->dir, index);
+    return write_header(j, index);
+}
+
 enum err journal_open_files(struct journal *j)
 {
     enum err e = ERR_OK;
+    bool is_readable[JOURNAL_HALVES] = {false};
     for (unsigned i = 0; i < JOURNAL_HALVES && e == ERR_OK; i++)
-        e = open_half(j, i);
+        e = open_half(j, i, &is_readable[i]);
+    for (unsigned i = 0; i < JOURNAL_HALVES && e == ERR_OK; i++)
+        e = is_readable[i] ? ERR_OK : mend_header(j, i, is_readable[1 - i]);
     /* Who made them may have been killed before they were durable, and one half is as good as none.
      */
     for (unsigned i = 0; i < JOURNAL_HALVES && e == ERR_OK; i++)
@@ -110,10 +146,7 @@ static enum err make_half(struct journal *j, unsigned index, const uint8_t *zero
 {
     struct journal_half *half = &j->halves[index];
     char path[LOG_PATH_SIZE];
-    uint8_t page[JOURNAL_PAGE_BYTES];
     half->size = wanted_half(j);
-    struct journal_file_header header = {j->options.directory_id, index, half->size};
-    journal_file_header_write(&header, page);
     if (!journal_path(j->dir, index, path))
         return ERR_TOO_LARGE;
     enum err e =
@@ -123,10 +156,8 @@ static enum err make_half(struct journal *j, unsigned index, const uint8_t *zero
                             (size_t)MIN((int64_t)MAKE_STEP_BYTES, half->size - pos)};
         e = env_file_write(half->file, &iov, 1, pos);
     }
-    if (e == ERR_OK) {
-        struct iovec iov = {page, sizeof(page)};
-        e = env_file_write(half->file, &iov, 1, 0);
-    }
+    if (e == ERR_OK)
+        e = write_header(j, index);
     return e == ERR_OK ? env_file_sync(half->file) : e;
 }
 

@@ -363,6 +363,57 @@ TEST(a_half_whose_first_group_is_bad_is_told)
     end(&s);
 }
 
+/* The header page of these halves (bits) is damaged. */
+static void damage_headers(struct place *s, unsigned halves)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        char name[32];
+        size_t size;
+        snprintf(name, sizeof(name), "klamm.journal.%u", half);
+        uint8_t *bytes = mem_env_file_bytes(&s->m, name, &size);
+        CHECK(bytes != NULL);
+        bytes[20] ^= halves >> half & 1;
+    }
+}
+
+TEST(a_half_whose_header_is_damaged_is_replayed_and_mended)
+{
+    for (unsigned half = 1; half <= 2; half++) {
+        struct place s;
+        begin(&s, 4);
+        bench_drop(&s.b);
+        lose(&s, 0, segment_size(&s));
+        damage_headers(&s, half);
+        reopen(&s);
+        CHECK_EQUAL(end_of(&s, 1), 4);
+        CHECK_EQUAL(s.m.log_lines[LOG_ERROR], 1);
+        CHECK_EQUAL(member_put(&s.b.members[1], 1, 10), WAY_STRAIGHT);
+        CHECK_EQUAL(member_put(&s.b.members[1], 1, 10), WAY_JOURNAL);
+        bench_drop(&s.b);
+        reopen(&s);
+        CHECK_EQUAL(end_of(&s, 1), 6);
+        CHECK_EQUAL(s.m.log_lines[LOG_ERROR], 0);
+        end(&s);
+    }
+}
+
+TEST(halves_whose_headers_are_both_damaged_or_of_unlike_sizes_are_not_replayed)
+{
+    for (int is_short = 0; is_short < 2; is_short++) {
+        struct place s;
+        begin(&s, 4);
+        bench_drop(&s.b);
+        lose(&s, 0, segment_size(&s));
+        damage_headers(&s, is_short ? 1 : 3);
+        if (is_short)
+            mem_env_put_file(&s.m, "klamm.journal.0", "", 0);
+        reopen(&s);
+        CHECK_EQUAL(end_of(&s, 1), 0);
+        CHECK(s.m.log_lines[LOG_ERROR] > 0);
+        end(&s);
+    }
+}
+
 /* A producer knows all but the salt. */
 TEST(a_group_with_another_salt_is_not_taken)
 {
