@@ -24,11 +24,13 @@ static void create_partitions(struct broker_fixture *f, const char *policy, int3
     struct create_topics_request_creatable_topic_config configs[] = {
         {wire_str_of("cleanup.policy"), wire_str_of(policy)},
         {wire_str_of("internal.segment.bytes"), wire_str_of("1000")},
+        {wire_str_of("delete.retention.ms"), wire_str_of("60000")},
     };
-    struct create_topics_request_creatable_topic topic = {.name = wire_str_of("t"),
-                                                          .num_partitions = partitions,
-                                                          .replication_factor = 1,
-                                                          .configs = {configs, 2}};
+    struct create_topics_request_creatable_topic topic = {
+        .name = wire_str_of("t"),
+        .num_partitions = partitions,
+        .replication_factor = 1,
+        .configs = {configs, ARRAY_COUNT(configs)}};
     struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
     const struct create_topics_response *response = fixture_ask(f, CREATE_TOPICS, 7, &request);
     CHECK(response != NULL && response->topics.count == 1);
@@ -40,19 +42,28 @@ static void create(struct broker_fixture *f, const char *policy)
     create_partitions(f, policy, 1);
 }
 
-static void produce_to(struct broker_fixture *f, int32_t partition, int number)
+/* NULL: a tombstone. */
+static void produce_text(struct broker_fixture *f, int32_t partition, const char *key,
+                         const char *value)
 {
-    char key[16];
-    char value[64];
     struct record r = {.timestamp = env_wall_ms(&f->m.env)};
-    r.key = (struct record_bytes){(uint8_t *)key, snprintf(key, sizeof(key), "k%d", number % 5)};
+    r.key = (struct record_bytes){(const uint8_t *)key, (int32_t)strlen(key)};
     r.value =
-        (struct record_bytes){(uint8_t *)value, snprintf(value, sizeof(value), "value %d", number)};
+        (struct record_bytes){(const uint8_t *)value, value != NULL ? (int32_t)strlen(value) : -1};
     fixture_say_produce_to(f->peer, partition, &r, -1);
     mem_env_run_until_idle(&f->m);
     const struct produce_response *response = fixture_receive(f, f->peer, PRODUCE, 12);
     CHECK(response != NULL);
     CHECK_EQUAL(response->responses.items[0].partition_responses.items[0].error_code, KERR_NONE);
+}
+
+static void produce_to(struct broker_fixture *f, int32_t partition, int number)
+{
+    char key[16];
+    char value[64];
+    snprintf(key, sizeof(key), "k%d", number % 5);
+    snprintf(value, sizeof(value), "value %d", number);
+    produce_text(f, partition, key, value);
 }
 
 static void produce(struct broker_fixture *f, int number)
@@ -203,11 +214,6 @@ TEST(a_topic_can_be_deleted_while_it_is_compacted_and_made_again)
         produce(&f, i);
     mem_env_advance_ms(&f.m, 120000);
     CHECK(stats_of(&f)->rounds >= 1);
-    /* What was clean of the one that is gone says nothing of the next. */
-    CHECK_EQUAL(fixture_delete(&f, "t"), KERR_NONE);
-    size_t size = 0;
-    const uint8_t *text = mem_env_file_bytes(&f.m, "data/cleaner-offset-checkpoint", &size);
-    CHECK(text != NULL && size == 4 && memcmp(text, "0\n0\n", 4) == 0);
     fixture_stop(&f);
 }
 
@@ -358,5 +364,138 @@ TEST(a_damaged_log_is_left_alone_and_that_is_said)
     set_policy(&f, "delete");
     mem_env_run_until_idle(&f.m);
     CHECK(!is_told_uncleanable(&f));
+    fixture_stop(&f);
+}
+
+/* ---- the name was another topic's: what was clean of that one says nothing */
+
+static const char checkpoint[] = "cleaner-offset-checkpoint";
+static const char *const no_cleaner[] = {"log.cleaner.enable=false", NULL};
+
+static void begin_old(struct broker_fixture *f)
+{
+    begin(f, NULL, "compact");
+    mem_env_advance_ms(&f->m, 17000);
+    CHECK(stats_of(f)->rounds >= 1);
+    CHECK(size_of(f, checkpoint) > 8);
+}
+
+/* As if the directory were of a topic that the metadata does not know. */
+static void make_foreign(struct broker_fixture *f)
+{
+    static const char id[] = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAEQ";
+    mem_env_put_file(&f->m, "data/t-0/partition.metadata", id, strlen(id));
+}
+
+/* A kill before the directory was renamed: it is found under the new topic's name. */
+static void renew_in_place(struct broker_fixture *f)
+{
+    make_foreign(f);
+    fixture_restart(f, NULL);
+    CHECK_EQUAL(fixture_count_names(f, "data", "-stray"), 1);
+}
+
+/* The same, before anything was written of the deletion; it is made again after the next start. */
+static void renew_a_stray(struct broker_fixture *f)
+{
+    char line[64];
+    size_t size = 0;
+    const uint8_t *text = mem_env_file_bytes(&f->m, "data/cleaner-offset-checkpoint", &size);
+    CHECK(text != NULL && size < sizeof(line));
+    memcpy(line, text, size);
+    CHECK_EQUAL(fixture_delete(f, "t"), KERR_NONE);
+    mem_env_put_file(&f->m, "data/cleaner-offset-checkpoint", line, size);
+    CHECK_EQUAL(env_dir_make(&f->m.env, "data/t-0"), ERR_OK);
+    make_foreign(f);
+    fixture_restart(f, NULL);
+    CHECK_EQUAL(fixture_count_names(f, "data", "-stray"), 1);
+    create(f, "compact");
+}
+
+static void renew_without_a_cleaner(struct broker_fixture *f)
+{
+    fixture_restart(f, no_cleaner);
+    CHECK_EQUAL(fixture_delete(f, "t"), KERR_NONE);
+    create(f, "compact");
+}
+
+static void renew_plainly(struct broker_fixture *f)
+{
+    CHECK_EQUAL(fixture_delete(f, "t"), KERR_NONE);
+    create(f, "compact");
+}
+
+/* A value and its deletion below what the old topic was clean up to. */
+static void check_deleted_stays_deleted(struct broker_fixture *f)
+{
+    size_t size = 0;
+    produce_text(f, 0, "ghost", "value of the ghost");
+    produce_text(f, 0, "ghost", NULL);
+    for (int i = 0; i < 400; i++)
+        produce(f, i);
+    mem_env_advance_ms(&f->m, 17000);
+    mem_env_advance_ms(&f->m, 70000); /* delete.retention.ms is over */
+    for (int i = 0; i < 900; i++)
+        produce(f, i);
+    mem_env_advance_ms(&f->m, 60000);
+    CHECK(stats_of(f)->rounds >= 2);
+    const uint8_t *bytes = mem_env_file_bytes(&f->m, "data/t-0/00000000000000000000.log", &size);
+    CHECK(bytes != NULL);
+    CHECK(size == 0 || memmem(bytes, size, "ghost", 5) == NULL);
+}
+
+TEST(what_was_clean_of_a_topic_that_is_gone_is_not_believed)
+{
+    static void (*const ways[])(struct broker_fixture * f) = {
+        renew_plainly, renew_in_place, renew_a_stray, renew_without_a_cleaner};
+    for (size_t i = 0; i < ARRAY_COUNT(ways); i++) {
+        struct broker_fixture f;
+        begin_old(&f);
+        ways[i](&f);
+        fixture_restart(&f, NULL);
+        check_deleted_stays_deleted(&f);
+        fixture_stop(&f);
+    }
+}
+
+static bool renewed_with_a_full_disk_at(int nth)
+{
+    struct broker_fixture f;
+    begin_old(&f);
+    f.m.fail_at = nth;
+    f.m.fail_with = ERR_NO_SPACE;
+    int16_t error = fixture_delete(&f, "t");
+    bool was_reached = f.m.fail_at == 0;
+    f.m.fail_at = 0;
+    f.m.fail_with = ERR_IO;
+    if (error == KERR_NONE) {
+        create(&f, "compact");
+        fixture_restart(&f, NULL);
+        check_deleted_stays_deleted(&f);
+    }
+    fixture_stop(&f);
+    return was_reached;
+}
+
+TEST(what_was_clean_of_a_topic_that_went_on_a_full_disk_is_not_believed)
+{
+    int nth = 1;
+    while (renewed_with_a_full_disk_at(nth))
+        nth++;
+    CHECK(nth > 5);
+}
+
+/* The file is of another log, or the log lost its end. */
+TEST(what_lies_beyond_the_end_of_a_log_is_not_believed_when_it_has_grown)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    create(&f, "compact");
+    fixture_restart(&f, NULL); /* the file is there, and has nothing to be written */
+    mem_env_put_file(&f.m, "data/cleaner-offset-checkpoint", "0\n1\nt 0 96\n", 11);
+    fixture_restart(&f, NULL);
+    mem_env_advance_ms(&f.m, 17000); /* it is looked at */
+    fixture_restart(&f, NULL);
+    check_deleted_stays_deleted(&f);
     fixture_stop(&f);
 }

@@ -75,7 +75,7 @@ struct log_dir_checkpoint {
     int64_t high_watermark;
 };
 
-/* What the three checkpoint files say about one partition; zeros when nothing. */
+/* What three of the checkpoint files say about one partition; zeros when nothing. */
 struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const char *topic,
                                                 int32_t partition);
 
@@ -83,6 +83,12 @@ struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const
  * monitor. */
 void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
                             const struct log_dir_checkpoint *values);
+/* The same with the fourth, the cleaner's: all below this offset was compacted together. */
+int64_t log_dir_checkpoint_clean_end(const struct log_dir *dir, const char *topic,
+                                     int32_t partition);
+void log_dir_checkpoint_set_clean_end(struct log_dir *dir, const char *topic, int32_t partition,
+                                      int64_t clean_end);
+/* Of all four. */
 void log_dir_checkpoint_drop(struct log_dir *dir, const char *topic, int32_t partition);
 /* Drops those of which `keeps` says no: at a start, of partitions that are not here. */
 void log_dir_checkpoint_keep_only(struct log_dir *dir,
@@ -91,7 +97,7 @@ void log_dir_checkpoint_keep_only(struct log_dir *dir,
 /* It was dropped, and the files may name it still: after a crash a partition made now under this
  * name would be taken for the one that is gone. Until the next log_dir_checkpoint_write. */
 bool log_dir_checkpoint_is_stale(const struct log_dir *dir, const char *topic, int32_t partition);
-/* Writes the files, unless they say already what is to be said. */
+/* Writes those files that do not say already what is to be said. */
 enum err log_dir_checkpoint_write(struct log_dir *dir) MUST_USE;
 /* `changed` is called, on any thread, with the first value that changes after each writing. NULL:
  * nobody any more. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * log_dir_checkpoint: what is remembered of each partition across restarts: recovery
- * point, log start, high watermark, in Kafka's three files.
+ * point, log start, high watermark, and up to where it is compacted, in Kafka's four files.
  *
  * Thread: see log_dir.h; one log_dir_checkpoint_write at a time.
  */
@@ -16,11 +16,9 @@
 #include "log/log_dir_private.h"
 #include "log/log_file.h"
 
-enum checkpoint_kind { RECOVERY_POINT, LOG_START, HIGH_WATERMARK, CHECKPOINT_KIND_COUNT };
-
-static const char *const file_names[CHECKPOINT_KIND_COUNT] = {"recovery-point-offset-checkpoint",
-                                                              "log-start-offset-checkpoint",
-                                                              "replication-offset-checkpoint"};
+static const char *const file_names[CHECKPOINT_KIND_COUNT] = {
+    "recovery-point-offset-checkpoint", "log-start-offset-checkpoint",
+    "replication-offset-checkpoint", "cleaner-offset-checkpoint"};
 
 bool log_dir_name_is_own(const char *name)
 {
@@ -29,7 +27,6 @@ bool log_dir_name_is_own(const char *name)
                                          META_PROPERTIES_NAME,
                                          META_PROPERTIES_NAME ".tmp",
                                          CLEAN_SHUTDOWN_NAME ".tmp",
-                                         "cleaner-offset-checkpoint",
                                          "bootstrap.checkpoint"};
     for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
         if (strcmp(name, others[i]) == 0)
@@ -44,18 +41,20 @@ bool log_dir_name_is_own(const char *name)
     return strncmp(name, "klamm.", 6) == 0;
 }
 
-static int64_t *value_of(struct log_dir_checkpoint *values, enum checkpoint_kind kind)
+static int64_t *value_of(struct checkpoint_entry *entry, enum checkpoint_kind kind)
 {
     switch (kind) {
     case RECOVERY_POINT:
-        return &values->recovery_point;
+        return &entry->values.recovery_point;
     case LOG_START:
-        return &values->log_start;
+        return &entry->values.log_start;
+    case CLEAN_END:
+        return &entry->clean_end;
     case HIGH_WATERMARK:
     case CHECKPOINT_KIND_COUNT:
         break;
     }
-    return &values->high_watermark;
+    return &entry->values.high_watermark;
 }
 
 /* ---- the map */
@@ -102,17 +101,30 @@ void log_dir_free_checkpoints(struct log_dir *dir)
     map_deinit(&dir->checkpoints);
 }
 
-struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const char *topic,
-                                                int32_t partition)
+/* What is known of it, in a copy; all zeros: nothing. */
+static struct checkpoint_entry look_up(const struct log_dir *dir, const char *topic,
+                                       int32_t partition)
 {
     struct monitor *monitor = (struct monitor *)(uintptr_t)&dir->monitor; /* locking is no change */
     monitor_enter(monitor);
     const struct checkpoint_entry *entry = find_entry(dir, topic, partition);
-    struct log_dir_checkpoint values = {0};
+    struct checkpoint_entry found = {0};
     if (entry != NULL)
-        values = entry->values;
+        found = *entry;
     monitor_leave(monitor);
-    return values;
+    return found;
+}
+
+struct log_dir_checkpoint log_dir_checkpoint_of(const struct log_dir *dir, const char *topic,
+                                                int32_t partition)
+{
+    return look_up(dir, topic, partition).values;
+}
+
+int64_t log_dir_checkpoint_clean_end(const struct log_dir *dir, const char *topic,
+                                     int32_t partition)
+{
+    return look_up(dir, topic, partition).clean_end;
 }
 
 /* Who is to be told of it after leaving; NULL: nobody. */
@@ -128,7 +140,6 @@ static struct change note_change(struct log_dir *dir)
     if (!dir->is_told)
         change = (struct change){dir->changed, dir->changed_arg};
     dir->is_told = true;
-    dir->is_changed = true;
     return change;
 }
 
@@ -138,30 +149,43 @@ static void tell_change(const struct change *change)
         change->changed(change->arg);
 }
 
-static bool values_are_equal(const struct log_dir_checkpoint *a, const struct log_dir_checkpoint *b)
+/* [monitor] A partition of zeros has no line, and no entry. True: it is another value now. */
+static bool set_value(struct log_dir *dir, const char *topic, int32_t partition,
+                      enum checkpoint_kind kind, int64_t value)
 {
-    return a->recovery_point == b->recovery_point && a->log_start == b->log_start &&
-           a->high_watermark == b->high_watermark;
+    ASSERT(partition >= 0 && value >= 0);
+    struct checkpoint_entry *entry = find_entry(dir, topic, partition);
+    if (value == (entry != NULL ? *value_of(entry, kind) : 0))
+        return false;
+    entry = make_entry(dir, topic, partition);
+    *value_of(entry, kind) = value;
+    dir->gone_count -= entry->is_gone;
+    entry->is_gone = entry->is_leaving = false;
+    dir->is_changed[kind] = true;
+    return true;
 }
 
-/* A partition of zeros has no line, and no entry. */
 void log_dir_checkpoint_set(struct log_dir *dir, const char *topic, int32_t partition,
                             const struct log_dir_checkpoint *values)
 {
-    static const struct log_dir_checkpoint zeros;
-    ASSERT(partition >= 0);
-    ASSERT(values->recovery_point >= 0 && values->log_start >= 0);
-    ASSERT(values->high_watermark >= 0);
     struct change change = {NULL, NULL};
     monitor_enter(&dir->monitor);
-    struct checkpoint_entry *entry = find_entry(dir, topic, partition);
-    if (!values_are_equal(entry != NULL ? &entry->values : &zeros, values)) {
-        entry = make_entry(dir, topic, partition);
-        entry->values = *values;
-        dir->gone_count -= entry->is_gone;
-        entry->is_gone = entry->is_leaving = false;
+    bool is_new = set_value(dir, topic, partition, RECOVERY_POINT, values->recovery_point);
+    is_new |= set_value(dir, topic, partition, LOG_START, values->log_start);
+    is_new |= set_value(dir, topic, partition, HIGH_WATERMARK, values->high_watermark);
+    if (is_new)
         change = note_change(dir);
-    }
+    monitor_leave(&dir->monitor);
+    tell_change(&change);
+}
+
+void log_dir_checkpoint_set_clean_end(struct log_dir *dir, const char *topic, int32_t partition,
+                                      int64_t clean_end)
+{
+    struct change change = {NULL, NULL};
+    monitor_enter(&dir->monitor);
+    if (set_value(dir, topic, partition, CLEAN_END, clean_end))
+        change = note_change(dir);
     monitor_leave(&dir->monitor);
     tell_change(&change);
 }
@@ -170,6 +194,13 @@ static void free_entry(struct log_dir *dir, struct checkpoint_entry *entry)
 {
     map_remove(&dir->checkpoints, &entry->node);
     mem_free(entry);
+}
+
+/* [monitor] */
+static void all_changed(struct log_dir *dir)
+{
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++)
+        dir->is_changed[kind] = true;
 }
 
 /* [monitor] What the files name stays as a mark until they are written. */
@@ -183,8 +214,10 @@ static struct change drop_entry(struct log_dir *dir, struct checkpoint_entry *en
         return change;
     }
     entry->values = (struct log_dir_checkpoint){0};
+    entry->clean_end = 0;
     entry->is_gone = true;
     dir->gone_count++;
+    all_changed(dir);
     return note_change(dir);
 }
 
@@ -219,12 +252,7 @@ void log_dir_checkpoint_keep_only(struct log_dir *dir,
 
 bool log_dir_checkpoint_is_stale(const struct log_dir *dir, const char *topic, int32_t partition)
 {
-    struct monitor *monitor = (struct monitor *)(uintptr_t)&dir->monitor; /* locking is no change */
-    monitor_enter(monitor);
-    const struct checkpoint_entry *entry = find_entry(dir, topic, partition);
-    bool is_stale = entry != NULL && entry->is_gone;
-    monitor_leave(monitor);
-    return is_stale && !CANARY(INHERIT_CHECKPOINT);
+    return look_up(dir, topic, partition).is_gone && !CANARY(INHERIT_CHECKPOINT);
 }
 
 void log_dir_watch_checkpoints(struct log_dir *dir, void (*changed)(void *arg), void *arg)
@@ -252,7 +280,7 @@ static enum err parse_file(struct log_dir *dir, enum checkpoint_kind kind, const
         if (r.is_bad)
             break;
         struct checkpoint_entry *entry = make_entry(dir, topic, partition);
-        *value_of(&entry->values, kind) = offset;
+        *value_of(entry, kind) = offset;
         entry->is_on_disk = true;
     }
     return checkpoint_reader_finish(&r);
@@ -263,7 +291,7 @@ static void forget_kind(struct log_dir *dir, enum checkpoint_kind kind)
 {
     MAP_FOR_EACH (node, &dir->checkpoints) {
         struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
-        *value_of(&entry->values, kind) = 0;
+        *value_of(entry, kind) = 0;
     }
 }
 
@@ -274,9 +302,8 @@ enum err log_dir_load_checkpoints(struct log_dir *dir)
         size_t size = 0;
         enum err e = log_file_read(dir->env, dir->path, file_names[kind],
                                    LIMIT_CHECKPOINT_FILE_BYTES, &data, &size);
-        if (e != ERR_OK)
-            dir->is_changed =
-                true; /* a file is not as it should be: the next writing makes it anew */
+        if (e != ERR_OK) /* it is not as it should be: the next writing makes it anew */
+            dir->is_changed[kind] = true;
         if (e == ERR_NOT_FOUND)
             continue;
         if (e == ERR_OK)
@@ -285,7 +312,7 @@ enum err log_dir_load_checkpoints(struct log_dir *dir)
         if (e != ERR_OK && e != ERR_CORRUPT && e != ERR_TOO_LARGE)
             return e;
         if (e != ERR_OK) {
-            dir->is_changed = true;
+            dir->is_changed[kind] = true;
             forget_kind(dir, (enum checkpoint_kind)kind);
             log_warn(dir->env, "%s/%s cannot be read and counts as empty", dir->path,
                      file_names[kind]);
@@ -300,12 +327,12 @@ static void write_text(struct log_dir *dir, enum checkpoint_kind kind, struct st
     size_t count = 0;
     MAP_FOR_EACH (node, &dir->checkpoints) {
         struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
-        count += *value_of(&entry->values, kind) > 0;
+        count += *value_of(entry, kind) > 0;
     }
     checkpoint_write_head(out, count);
     MAP_FOR_EACH (node, &dir->checkpoints) {
         struct checkpoint_entry *entry = container_of(node, struct checkpoint_entry, node);
-        int64_t value = *value_of(&entry->values, kind);
+        int64_t value = *value_of(entry, kind);
         entry->is_leaving = entry->is_gone;
         if (value <= 0)
             continue;
@@ -328,36 +355,49 @@ static void forget_gone(struct log_dir *dir)
     }
 }
 
+/* [monitor] The texts of the files that are to be written; the others stay empty. */
+static bool take_texts(struct log_dir *dir, struct strbuf texts[CHECKPOINT_KIND_COUNT])
+{
+    bool any = false;
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
+        strbuf_init(&texts[kind]);
+        if (dir->is_changed[kind])
+            write_text(dir, (enum checkpoint_kind)kind, &texts[kind]);
+        any |= dir->is_changed[kind];
+        dir->is_changed[kind] = false;
+    }
+    dir->is_told = false;
+    return any;
+}
+
+/* [monitor] */
+static void write_failed(struct log_dir *dir, struct strbuf texts[CHECKPOINT_KIND_COUNT])
+{
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++)
+        dir->is_changed[kind] |= texts[kind].len > 0;
+}
+
 enum err log_dir_checkpoint_write(struct log_dir *dir)
 {
     struct strbuf texts[CHECKPOINT_KIND_COUNT];
     monitor_enter(&dir->monitor);
-    bool is_changed = dir->is_changed;
-    dir->is_changed = false;
-    dir->is_told = false;
-    if (!is_changed) {
-        monitor_leave(&dir->monitor);
-        return ERR_OK;
-    }
-    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
-        strbuf_init(&texts[kind]);
-        write_text(dir, (enum checkpoint_kind)kind, &texts[kind]);
-    }
+    bool any = take_texts(dir, texts);
     monitor_leave(&dir->monitor);
     enum err e = ERR_OK;
-    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++) {
-        if (e == ERR_OK)
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT && e == ERR_OK; kind++) {
+        if (texts[kind].len > 0)
             e = log_file_replace(dir->env, dir->path, file_names[kind], strbuf_text(&texts[kind]),
                                  texts[kind].len);
-        strbuf_deinit(&texts[kind]);
     }
-    if (e == ERR_OK)
+    if (e == ERR_OK && any)
         e = env_dir_sync(dir->env, dir->path);
     monitor_enter(&dir->monitor);
     if (e == ERR_OK)
         forget_gone(dir);
     else
-        dir->is_changed = true;
+        write_failed(dir, texts);
     monitor_leave(&dir->monitor);
+    for (int kind = 0; kind < CHECKPOINT_KIND_COUNT; kind++)
+        strbuf_deinit(&texts[kind]);
     return e;
 }

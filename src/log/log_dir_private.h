@@ -11,6 +11,14 @@
 #define CLEAN_SHUTDOWN_NAME  ".kafka_cleanshutdown"
 #define LOCK_NAME            ".lock"
 
+enum checkpoint_kind {
+    RECOVERY_POINT,
+    LOG_START,
+    HIGH_WATERMARK,
+    CLEAN_END,
+    CHECKPOINT_KIND_COUNT
+};
+
 struct log_dir {
     struct env *env;
     char *path;
@@ -25,8 +33,9 @@ struct log_dir {
     struct monitor monitor; /* over what follows */
     struct map checkpoints; /* of struct checkpoint_entry, by topic and partition */
     size_t gone_count;      /* of those, how many is_gone */
-    bool is_changed;        /* the files do not say what the map says, or are not there */
-    bool is_told;           /* `changed` was called since the last writing began */
+    /* These files do not say what the map says, or are not there. All, while one is gone. */
+    bool is_changed[CHECKPOINT_KIND_COUNT];
+    bool is_told; /* `changed` was called since the last writing began */
     void (*changed)(void *arg);
     void *changed_arg;
 };
@@ -34,6 +43,7 @@ struct log_dir {
 struct checkpoint_entry {
     struct map_node node;
     struct log_dir_checkpoint values; /* zeros when it is gone */
+    int64_t clean_end;                /* likewise */
     int32_t partition;
     bool is_on_disk; /* the files may name it */
     bool is_gone;    /* it was dropped, and the files may name it still */
@@ -41,7 +51,7 @@ struct checkpoint_entry {
     char topic[];
 };
 
-/* Reads the three checkpoint files; one that cannot be read counts as empty, with a warning. */
+/* Reads the checkpoint files; one that cannot be read counts as empty, with a warning. */
 enum err log_dir_load_checkpoints(struct log_dir *dir) MUST_USE;
 void log_dir_free_checkpoints(struct log_dir *dir);
 

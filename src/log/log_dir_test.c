@@ -82,6 +82,15 @@ TEST(a_directory_in_use_or_of_others_is_refused)
     mem_env_deinit(&m);
 }
 
+static void check_text(struct mem_env *m, const char *path, const char *wanted)
+{
+    size_t size;
+    const uint8_t *text = mem_env_file_bytes(m, path, &size);
+    CHECK(text != NULL);
+    CHECK_EQUAL(size, strlen(wanted));
+    CHECK(memcmp(text, wanted, size) == 0);
+}
+
 TEST(checkpoints_survive_in_kafkas_files)
 {
     struct mem_env m;
@@ -95,12 +104,12 @@ TEST(checkpoints_survive_in_kafkas_files)
     values.log_start = 3;
     log_dir_checkpoint_set(dir, "b", 0, &values);
     log_dir_checkpoint_set(dir, "gone", 0, &values);
+    log_dir_checkpoint_set_clean_end(dir, "gone", 0, 5);
+    log_dir_checkpoint_set_clean_end(dir, "b", 0, 6);
     log_dir_checkpoint_drop(dir, "gone", 0);
     CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
-    size_t size;
-    const char *text = (const char *)mem_env_file_bytes(&m, "d/log-start-offset-checkpoint", &size);
-    CHECK_EQUAL(size, strlen("0\n1\nb 0 3\n"));
-    CHECK(memcmp(text, "0\n1\nb 0 3\n", size) == 0);
+    check_text(&m, "d/log-start-offset-checkpoint", "0\n1\nb 0 3\n");
+    check_text(&m, "d/cleaner-offset-checkpoint", "0\n1\nb 0 6\n");
     log_dir_close(dir);
     put_file(&m, "d/replication-offset-checkpoint", "0\n2\nb 0 9\nbroken\n");
     CHECK_EQUAL(log_dir_open(&m.env, "d", &why, &dir), ERR_OK);
@@ -109,6 +118,9 @@ TEST(checkpoints_survive_in_kafkas_files)
     CHECK_EQUAL(values.high_watermark, 0); /* that file counts as empty */
     CHECK_EQUAL(log_dir_checkpoint_of(dir, "b", 0).log_start, 3);
     CHECK_EQUAL(log_dir_checkpoint_of(dir, "gone", 0).recovery_point, 0);
+    CHECK_EQUAL(log_dir_checkpoint_clean_end(dir, "b", 0), 6);
+    CHECK_EQUAL(log_dir_checkpoint_clean_end(dir, "gone", 0), 0);
+    CHECK_EQUAL(log_dir_checkpoint_clean_end(dir, "topic-a", 12), 0);
     log_dir_close(dir);
     strbuf_deinit(&why);
     mem_env_deinit(&m);
@@ -314,6 +326,7 @@ static void count_change(void *arg)
 
 TEST(checkpoints_are_written_when_something_changed)
 {
+    static const int calls_of_one_file = 5; /* open, write, sync, rename; the directory's sync */
     struct mem_env m;
     struct strbuf why;
     struct log_dir *dir = NULL;
@@ -344,8 +357,12 @@ TEST(checkpoints_are_written_when_something_changed)
     log_dir_checkpoint_set(dir, "t", 0, &values);
     CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
     CHECK_EQUAL(m.io_calls, calls);
-    log_dir_checkpoint_drop(dir, "t", 0);
+    log_dir_checkpoint_set_clean_end(dir, "t", 0, 3);
     CHECK_EQUAL(changes, 2);
+    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    CHECK_EQUAL(m.io_calls, calls + calls_of_one_file); /* the other three say what they did */
+    log_dir_checkpoint_drop(dir, "t", 0);
+    CHECK_EQUAL(changes, 3);
     log_dir_close(dir);
     CHECK_EQUAL(log_dir_open(&m.env, "d", &why, &dir), ERR_OK);
     CHECK_EQUAL(log_dir_checkpoint_of(dir, "t", 0).recovery_point,
@@ -378,19 +395,26 @@ TEST(what_the_checkpoints_may_name_still_is_stale_until_they_are_written)
     log_dir_checkpoint_set(dir, "a", 0, &values);
     log_dir_checkpoint_set(dir, "b", 0, &values);
     log_dir_checkpoint_set(dir, "b", 1, &values);
+    log_dir_checkpoint_set_clean_end(dir, "c", 0, 4); /* nothing else is known of it */
     CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
     log_dir_checkpoint_drop(dir, "b", 0);
     log_dir_checkpoint_drop(dir, "b", 0);
+    log_dir_checkpoint_drop(dir, "c", 0);
     CHECK(log_dir_checkpoint_is_stale(dir, "b", 0));
     CHECK(!log_dir_checkpoint_is_stale(dir, "b", 1));
+    CHECK(log_dir_checkpoint_is_stale(dir, "c", 0));
+    CHECK_EQUAL(log_dir_checkpoint_clean_end(dir, "c", 0), 0);
     CHECK_EQUAL(log_dir_checkpoint_of(dir, "b", 0).recovery_point, 0);
-    for (int nth = 1; nth <= 3; nth++) { /* how far it came nobody knows */
-        m.fail_at = nth;
-        CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_IO);
-        CHECK(log_dir_checkpoint_is_stale(dir, "b", 0));
+    int nth = 1;
+    for (m.fail_at = nth; log_dir_checkpoint_write(dir) != ERR_OK; m.fail_at = ++nth) {
+        CHECK(log_dir_checkpoint_is_stale(dir, "b", 0)); /* how far it came nobody knows */
+        CHECK(log_dir_checkpoint_is_stale(dir, "c", 0));
     }
-    CHECK_EQUAL(log_dir_checkpoint_write(dir), ERR_OK);
+    m.fail_at = 0;
+    CHECK(nth > 4 * 4); /* each call with each of the four files */
     CHECK(!log_dir_checkpoint_is_stale(dir, "b", 0));
+    CHECK(!log_dir_checkpoint_is_stale(dir, "c", 0));
+    check_text(&m, "d/cleaner-offset-checkpoint", "0\n0\n");
     log_dir_checkpoint_drop(dir, "b", 1);
     log_dir_checkpoint_set(dir, "b", 1, &values); /* it is here again */
     CHECK(!log_dir_checkpoint_is_stale(dir, "b", 1));

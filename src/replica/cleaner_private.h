@@ -6,7 +6,6 @@
 
 #include "base/limits.h"
 #include "base/pacer.h"
-#include "log/cleaner_checkpoint.h"
 #include "log/log_cleaning.h"
 #include "replica/replica_cleaner.h"
 #include "replica/replica_set_private.h"
@@ -25,7 +24,6 @@ struct cleaner_entry {
     bool is_uncleanable;
     bool wants_out;   /* its topic is not compacted any more */
     bool wants_close; /* its replica waits for the round to end */
-    bool closes_for_good;
 };
 
 struct cleaner_candidate;
@@ -49,15 +47,7 @@ struct replica_cleaner {
     bool look_is_busy;
     struct cleaner_candidate *candidates; /* the worker's while it is busy */
     size_t candidate_count;
-    struct cleaner_checkpoint *checkpoints; /* by directory */
-    struct env_job save_job;
-    struct loop_task saved;
-    bool save_is_busy;
-    struct strbuf
-        *texts;          /* by directory; the worker's while it is busy; empty: not to be written */
-    struct list closing; /* replica.link: wait for the next save */
-    struct list closing_now; /* for the one under way */
-    struct pacer pacer;      /* of all bytes that are read and written */
+    struct pacer pacer; /* of all bytes that are read and written */
     struct cleaner_stats stats;
 };
 

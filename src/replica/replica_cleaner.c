@@ -3,6 +3,7 @@
  * in cleaner_run.c. Thread: the set's loop. */
 #include "replica/replica_cleaner.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -28,11 +29,20 @@ static void entry_unref(struct cleaner_entry *entry)
         mem_free(entry);
 }
 
-static struct cleaner_checkpoint *checkpoint_of(struct replica_cleaner *cleaner,
-                                                const struct replica *replica)
+static struct log_dir *dir_of(const struct replica_cleaner *cleaner, const struct replica *replica)
 {
     ASSERT(replica->dir < cleaner->set->options.dir_count);
-    return &cleaner->checkpoints[replica->dir];
+    return cleaner->set->options.dirs[replica->dir];
+}
+
+/* As Kafka does, the file says so at once: after a crash what it does not say is done again. */
+static void save(struct replica_cleaner *cleaner, const struct cleaner_entry *entry)
+{
+    const struct replica *replica = entry->replica;
+    log_dir_checkpoint_set_clean_end(dir_of(cleaner, replica), replica->topic, replica->index,
+                                     entry->first_dirty);
+    if (!cleaner->set->is_closed) /* a stop writes all of them */
+        replica_set_checkpoint_now(cleaner->set);
 }
 
 static void arm(struct replica_cleaner *cleaner)
@@ -50,7 +60,7 @@ static void add_entry(struct replica_cleaner *cleaner, struct replica *replica)
     entry->replica = replica;
     entry->gave_up_ns = INT64_MIN;
     entry->first_dirty =
-        cleaner_checkpoint_of(checkpoint_of(cleaner, replica), replica->topic, replica->index);
+        log_dir_checkpoint_clean_end(dir_of(cleaner, replica), replica->topic, replica->index);
     bool was_empty = list_is_empty(&cleaner->entries);
     list_push_back(&cleaner->entries, &entry->link);
     replica->cleaned = entry;
@@ -76,13 +86,10 @@ static void remove_entry(struct replica_cleaner *cleaner, struct replica *replic
         loop_timer_stop(cleaner->set->options.loop, &cleaner->timer);
 }
 
-void replica_cleaner_follow(struct replica_cleaner *cleaner, struct replica *replica, bool compacts,
-                            bool is_new)
+void replica_cleaner_follow(struct replica_cleaner *cleaner, struct replica *replica, bool compacts)
 {
     if (cleaner == NULL || replica->partition == NULL)
         return;
-    if (is_new) /* what the file says is of an earlier topic of this name */
-        cleaner_checkpoint_drop(checkpoint_of(cleaner, replica), replica->topic, replica->index);
     if (compacts && replica->cleaned == NULL) {
         add_entry(cleaner, replica);
     } else if (!compacts && replica->cleaned != NULL) {
@@ -97,45 +104,6 @@ void replica_cleaner_follow(struct replica_cleaner *cleaner, struct replica *rep
     }
 }
 
-/* ---- the checkpoint files */
-
-static bool save_on_worker(struct env_job *job)
-{
-    struct replica_cleaner *cleaner = container_of(job, struct replica_cleaner, save_job);
-    struct replica_set *set = cleaner->set;
-    for (size_t i = 0; i < set->options.dir_count; i++) {
-        struct strbuf *text = &cleaner->texts[i];
-        if (text->len == 0 || replica_set_dir_is_offline(set, i))
-            continue;
-        enum err e = cleaner_checkpoint_write(set->env, log_dir_path(set->options.dirs[i]), text);
-        if (e != ERR_OK)
-            log_warn(set->env, "cleaner-offset-checkpoint of %s could not be written: %s",
-                     log_dir_path(set->options.dirs[i]), err_text(e));
-    }
-    loop_post(set->options.loop, &cleaner->saved);
-    return false;
-}
-
-static void save(struct replica_cleaner *cleaner)
-{
-    bool is_dirty = false;
-    for (size_t i = 0; i < cleaner->set->options.dir_count; i++)
-        is_dirty |= cleaner->checkpoints[i].is_dirty;
-    if (cleaner->save_is_busy || !is_dirty)
-        return;
-    for (size_t i = 0; i < cleaner->set->options.dir_count; i++) {
-        struct cleaner_checkpoint *checkpoint = &cleaner->checkpoints[i];
-        strbuf_init(&cleaner->texts[i]);
-        if (checkpoint->is_dirty)
-            cleaner_checkpoint_text(checkpoint, &cleaner->texts[i]);
-        checkpoint->is_dirty = false;
-    }
-    cleaner->save_is_busy = true;
-    list_splice_back(&cleaner->closing_now, &cleaner->closing);
-    cleaner->save_job = (struct env_job){.run = save_on_worker, .queue = ENV_QUEUE_BACKGROUND};
-    env_submit(cleaner->set->env, &cleaner->save_job);
-}
-
 /* The end of the last thing on a worker may be what a stop waits for. */
 static void go_on(struct replica_cleaner *cleaner)
 {
@@ -144,44 +112,18 @@ static void go_on(struct replica_cleaner *cleaner)
         replica_set_follow_step(set);
 }
 
-static void saved(struct loop_task *task)
-{
-    struct replica_cleaner *cleaner = container_of(task, struct replica_cleaner, saved);
-    for (size_t i = 0; i < cleaner->set->options.dir_count; i++)
-        strbuf_deinit(&cleaner->texts[i]);
-    cleaner->save_is_busy = false;
-    struct list closing;
-    list_init(&closing);
-    list_splice_back(&closing, &cleaner->closing_now);
-    for (struct list *node; (node = list_pop_front(&closing)) != NULL;)
-        replica_set_close_released(cleaner->set, container_of(node, struct replica, link));
-    save(cleaner);
-    go_on(cleaner);
-}
-
 /* ---- closing */
 
-bool replica_cleaner_release(struct replica_cleaner *cleaner, struct replica *replica,
-                             bool for_good)
+bool replica_cleaner_release(struct replica_cleaner *cleaner, struct replica *replica)
 {
-    if (cleaner == NULL || replica->dir == SIZE_MAX)
+    if (cleaner == NULL || replica->cleaned == NULL)
         return true;
-    if (replica->cleaned != NULL && replica->cleaned->run != NULL) {
-        replica->cleaned->wants_close = true;
-        replica->cleaned->closes_for_good = for_good;
-        cleaner_run_stop(replica->cleaned->run);
-        return false;
-    }
-    if (replica->cleaned != NULL)
+    if (replica->cleaned->run == NULL) {
         remove_entry(cleaner, replica);
-    struct cleaner_checkpoint *checkpoint = checkpoint_of(cleaner, replica);
-    if (!for_good || cleaner_checkpoint_of(checkpoint, replica->topic, replica->index) == 0)
         return true;
-    /* Before its directory goes: a topic of this name that is made again must not be believed
-     * clean. */
-    cleaner_checkpoint_drop(checkpoint, replica->topic, replica->index);
-    list_push_back(&cleaner->closing, &replica->link);
-    save(cleaner);
+    }
+    replica->cleaned->wants_close = true;
+    cleaner_run_stop(replica->cleaned->run);
     return false;
 }
 
@@ -195,17 +137,10 @@ bool replica_cleaner_pause(struct replica_cleaner *cleaner, struct replica *repl
     return false;
 }
 
-void replica_cleaner_moved(struct replica_cleaner *cleaner, struct replica *replica, size_t from)
+void replica_cleaner_moved(struct replica_cleaner *cleaner, struct replica *replica)
 {
-    if (cleaner == NULL)
-        return;
-    struct cleaner_checkpoint *left = &cleaner->checkpoints[from];
-    int64_t first_dirty = cleaner_checkpoint_of(left, replica->topic, replica->index);
-    cleaner_checkpoint_drop(left, replica->topic, replica->index);
-    if (first_dirty > 0)
-        cleaner_checkpoint_set(checkpoint_of(cleaner, replica), replica->topic, replica->index,
-                               first_dirty);
-    save(cleaner);
+    if (cleaner != NULL && replica->cleaned != NULL)
+        save(cleaner, replica->cleaned);
 }
 
 /* ---- whom to compact */
@@ -218,6 +153,7 @@ static bool look_at(struct cleaner_candidate *candidate, int64_t now_ms)
     if (partition_cleanable(candidate->partition, candidate->first_dirty, now_ms, &cleanable) !=
         ERR_OK)
         return false;
+    candidate->first_dirty = cleanable.first_dirty;
     candidate->ratio = log_cleanable_ratio(&cleanable);
     bool is_late = cleanable.oldest_dirty_ms < now_ms - MAX(config.max_compaction_lag_ms, 0);
     candidate->is_wanted =
@@ -276,6 +212,18 @@ static void look(struct replica_cleaner *cleaner)
     env_submit(cleaner->set->env, &cleaner->look_job);
 }
 
+/* The log ends before what was clean of it: what comes behind is not. */
+static void believe_less(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
+                         int64_t first_dirty)
+{
+    log_warn(cleaner->set->env,
+             "%s-%d cannot be clean up to %" PRId64 ", where it does not reach; from %" PRId64
+             " on it is looked at again",
+             entry->replica->topic, entry->replica->index, entry->first_dirty, first_dirty);
+    entry->first_dirty = first_dirty;
+    save(cleaner, entry);
+}
+
 static void looked(struct loop_task *task)
 {
     struct replica_cleaner *cleaner = container_of(task, struct replica_cleaner, looked);
@@ -288,6 +236,8 @@ static void looked(struct loop_task *task)
     for (size_t i = 0; i < count; i++) {
         struct cleaner_candidate *candidate = &cleaner->candidates[i];
         struct cleaner_entry *entry = candidate->entry;
+        if (entry->replica != NULL && candidate->first_dirty < entry->first_dirty)
+            believe_less(cleaner, entry, candidate->first_dirty);
         bool may_begin = candidate->is_wanted && entry->replica != NULL && entry->run == NULL &&
                          entry->replica->move == NULL && !set->is_closed &&
                          cleaner->run_count < cleaner->settings.runs_max;
@@ -321,9 +271,7 @@ static void settle(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
     switch (outcome->error) {
     case ERR_OK:
         entry->first_dirty = outcome->end;
-        cleaner_checkpoint_set(checkpoint_of(cleaner, replica), replica->topic, replica->index,
-                               outcome->end);
-        save(cleaner);
+        save(cleaner, entry);
         break;
     case ERR_CORRUPT:
     case ERR_INVALID:
@@ -352,8 +300,8 @@ void replica_cleaner_run_ended(struct replica_cleaner *cleaner, struct cleaner_e
     cleaner->run_count--;
     settle(cleaner, entry, outcome);
     if (entry->wants_close) {
-        if (replica_cleaner_release(cleaner, replica, entry->closes_for_good))
-            replica_set_close_released(cleaner->set, replica);
+        remove_entry(cleaner, replica);
+        replica_set_close_released(cleaner->set, replica);
     } else if (entry->wants_out) {
         remove_entry(cleaner, replica);
     }
@@ -420,34 +368,15 @@ void replica_cleaner_configure(struct replica_cleaner *cleaner)
 
 /* ---- life */
 
-static void load_checkpoints(struct replica_cleaner *cleaner)
-{
-    struct replica_set *set = cleaner->set;
-    for (size_t i = 0; i < set->options.dir_count; i++) {
-        const char *path = log_dir_path(set->options.dirs[i]);
-        cleaner_checkpoint_init(&cleaner->checkpoints[i], set->env);
-        enum err e = cleaner_checkpoint_load(&cleaner->checkpoints[i], set->env, path);
-        if (e != ERR_OK)
-            log_warn(set->env, "%s/cleaner-offset-checkpoint cannot be read and counts as empty",
-                     path);
-    }
-}
-
 struct replica_cleaner *replica_cleaner_new(struct replica_set *set)
 {
     struct replica_cleaner *cleaner = mem_alloc(sizeof(*cleaner));
     cleaner->set = set;
     list_init(&cleaner->entries);
-    list_init(&cleaner->closing);
-    list_init(&cleaner->closing_now);
     cleaner->timer = (struct loop_timer){.fire = timer_fired};
     cleaner->looked = (struct loop_task){.run = looked};
-    cleaner->saved = (struct loop_task){.run = saved};
-    cleaner->checkpoints = mem_alloc(set->options.dir_count * sizeof(*cleaner->checkpoints));
-    cleaner->texts = mem_alloc(set->options.dir_count * sizeof(*cleaner->texts));
     cleaner->settings = settings_of(&set->layers);
     pacer_init(&cleaner->pacer, cleaner->settings.bytes_per_second);
-    load_checkpoints(cleaner);
     return cleaner;
 }
 
@@ -458,17 +387,12 @@ void replica_cleaner_free(struct replica_cleaner *cleaner)
     ASSERT(!replica_cleaner_is_busy(cleaner));
     for (struct list *node; (node = list_pop_front(&cleaner->entries)) != NULL;)
         mem_free(container_of(node, struct cleaner_entry, link));
-    for (size_t i = 0; i < cleaner->set->options.dir_count; i++)
-        cleaner_checkpoint_deinit(&cleaner->checkpoints[i]);
-    mem_free(cleaner->checkpoints);
-    mem_free(cleaner->texts);
     mem_free(cleaner);
 }
 
 bool replica_cleaner_is_busy(const struct replica_cleaner *cleaner)
 {
-    return cleaner != NULL &&
-           (cleaner->look_is_busy || cleaner->save_is_busy || cleaner->run_count > 0);
+    return cleaner != NULL && (cleaner->look_is_busy || cleaner->run_count > 0);
 }
 
 const struct cleaner_stats *replica_cleaner_stats(const struct replica_cleaner *cleaner)

@@ -37,7 +37,6 @@ struct cleaner_stats {
     _Atomic uint32_t dirty_max_ppm; /* the largest dirty share at the last look, of a million */
 };
 
-/* Blocks: reads the checkpoints. */
 struct replica_cleaner *replica_cleaner_new(struct replica_set *set);
 void replica_cleaner_free(struct replica_cleaner *cleaner);
 
@@ -45,21 +44,19 @@ void replica_cleaner_free(struct replica_cleaner *cleaner);
  * holds for those that begin later, and whether one may begin is looked at now. */
 void replica_cleaner_configure(struct replica_cleaner *cleaner);
 
-/* The replica was opened, or its topic's configuration is another. `is_new`: its directory was made
- * just now. */
-void replica_cleaner_follow(struct replica_cleaner *cleaner, struct replica *replica, bool compacts,
-                            bool is_new);
+/* The replica was opened, or its topic's configuration is another. */
+void replica_cleaner_follow(struct replica_cleaner *cleaner, struct replica *replica,
+                            bool compacts);
 
-/* The replica is about to be closed; `for_good`: its files go. True: go on. False:
- * replica_set_close_released is called when it may be. */
-bool replica_cleaner_release(struct replica_cleaner *cleaner, struct replica *replica,
-                             bool for_good);
+/* The replica is about to be closed. True: go on. False: replica_set_close_released is called when
+ * it may be. */
+bool replica_cleaner_release(struct replica_cleaner *cleaner, struct replica *replica);
 
 /* The replica moves to another directory (replica->move): is no worker at it? None will be until
  * then. False: replica_set_moves_cleaned is called when it is so. */
 bool replica_cleaner_pause(struct replica_cleaner *cleaner, struct replica *replica);
 /* It lives in replica->dir now. */
-void replica_cleaner_moved(struct replica_cleaner *cleaner, struct replica *replica, size_t from);
+void replica_cleaner_moved(struct replica_cleaner *cleaner, struct replica *replica);
 
 /* Is something of it still on a worker? Its end goes on with the update under way. */
 bool replica_cleaner_is_busy(const struct replica_cleaner *cleaner);

@@ -291,8 +291,7 @@ static void opened_on_loop(struct loop_task *task)
     forget_report(set, replica);
     if (err_may_pass(replica->error))
         replica_set_reopen_add(set, replica);
-    replica_cleaner_follow(set->cleaner, replica, replica->config.cleanup_compact,
-                           replica->is_placed);
+    replica_cleaner_follow(set->cleaner, replica, replica->config.cleanup_compact);
     set->follow.opening--;
     replica_set_follow_step(set);
 }
@@ -491,7 +490,7 @@ static void start_closing(struct replica_set *set, struct replica *replica)
     if (!replica_reopen_give_up(replica) ||
         !replica_move_release(replica, !set->follow.is_stopping))
         return;
-    if (replica_cleaner_release(set->cleaner, replica, !set->follow.is_stopping))
+    if (replica_cleaner_release(set->cleaner, replica))
         replica_set_close_released(set, replica);
 }
 
@@ -618,7 +617,7 @@ static void follow_config(struct replica_set *set, const struct topic_image *top
         struct replica *replica = replica_set_lookup(set, topic_id(topic), i);
         monitor_leave(&set->monitor);
         if (replica != NULL) /* only the loop takes one out */
-            replica_cleaner_follow(set->cleaner, replica, config->cleanup_compact, false);
+            replica_cleaner_follow(set->cleaner, replica, config->cleanup_compact);
         partition_unref(partition);
     }
 }

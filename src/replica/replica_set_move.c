@@ -425,7 +425,7 @@ static void arrived(struct replica_move *move)
         snprintf(what, sizeof(what), "%s-%d, which has left", replica->topic, replica->index);
         replica_set_dir_failed(set, move->from, move->sw.left_behind, what);
     }
-    replica_cleaner_moved(set->cleaner, replica, move->from);
+    replica_cleaner_moved(set->cleaner, replica);
     if (replica_set_dir_is_offline(set, move->to))
         partition_fail(move->partition); /* since it went over, and before others saw where it is */
     move->is_announced = false;

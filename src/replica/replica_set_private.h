@@ -91,6 +91,7 @@ struct replica_set {
     atomic_bool due_is_posted;
     struct env_job checkpoint_job;
     bool checkpoint_is_busy;
+    bool checkpoint_again; /* somebody asked meanwhile */
     struct loop_task checkpoint_task;
     enum err
         *dir_saved; /* by directory: how the last checkpoint went; while it is busy, its job's */

@@ -97,8 +97,7 @@ static void come_online(struct replica_set *set, struct replica_reopen *reopen)
     bool has_failed = set->dir_is_offline[replica->dir]; /* while it was not in the table */
     monitor_leave(&set->monitor);
     set->reopening.has_opened = true;
-    replica_cleaner_follow(set->cleaner, replica, reopen->config.cleanup_compact,
-                           replica->is_placed);
+    replica_cleaner_follow(set->cleaner, replica, reopen->config.cleanup_compact);
     reopen_free(reopen);
     if (has_failed) {
         partition_fail(partition);

@@ -148,7 +148,7 @@ static void checkpoint_written(struct loop_task *task)
         return;
     }
     bool opens = free_names(set);
-    bool goes_on = has_more_to_save(set);
+    bool goes_on = set->checkpoint_again || has_more_to_save(set);
     if (goes_on)
         start_checkpoints(set);
     else if (atomic_load(&set->wants_checkpoints) && !set->is_closed)
@@ -163,6 +163,7 @@ static void begin_checkpoint(struct replica_set *set, bool (*write)(struct env_j
 {
     ASSERT(!set->checkpoint_is_busy && list_is_empty(&set->saving_now));
     set->checkpoint_is_busy = true;
+    set->checkpoint_again = false;
     atomic_store(&set->wants_checkpoints, false);
     monitor_enter(&set->monitor);
     list_splice_back(&set->saving_now, &set->saving);
@@ -198,8 +199,10 @@ static bool write_checkpoints(struct env_job *job)
 
 static void start_checkpoints(struct replica_set *set)
 {
-    if (set->checkpoint_is_busy)
-        return; /* its end looks again */
+    if (set->checkpoint_is_busy) {
+        set->checkpoint_again = true;
+        return;
+    }
     begin_checkpoint(set, write_checkpoints,
                      has_more_to_save(set) ? ENV_QUEUE_WRITE : ENV_QUEUE_BACKGROUND);
 }
