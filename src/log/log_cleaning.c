@@ -266,7 +266,7 @@ static enum err map_step(struct log_cleaning *c)
         bool is_dirty = e == ERR_OK && batch_last_offset(&header) >= c->plan.first_dirty;
         if (is_dirty)
             e = map_batch(c, &header, data);
-        if (e == ERR_FULL)
+        if (is_dirty && e == ERR_FULL) /* else there is no descriptor just now */
             return map_is_full(c, header.base_offset);
         if (is_dirty && e == ERR_CORRUPT)
             say_corrupt(c, pos);

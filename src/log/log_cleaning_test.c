@@ -9,6 +9,7 @@
 #include "base/prng.h"
 #include "base/testing.h"
 #include "log/clean_fixture.h"
+#include "log/partition_log_private.h"
 #include "log/scrub.h"
 
 enum { DAY_MS = 86400000 };
@@ -705,4 +706,31 @@ TEST(what_cannot_be_removed_ends_the_round)
             world_free(w);
         }
     }
+}
+
+/* The nth call finds no descriptor; false: there are fewer. */
+static bool cleaned_without_a_descriptor(int nth)
+{
+    struct world *w = world_new();
+    put_many(w, 120, 50, 0);
+    for (uint32_t i = 0; i < partition_log_segment_count(w->c.log); i++)
+        segment_close_files(w->c.log->segments[i]);
+    w->f.m.fail_at = nth;
+    w->f.m.fail_with = ERR_FULL;
+    enum err e = clean_run(&w->c);
+    bool was_reached = w->f.m.fail_at == 0;
+    w->f.m.fail_at = 0;
+    CHECK(w->c.first_dirty <= partition_log_written(w->c.log).offset);
+    CHECK(e == ERR_OK || w->c.first_dirty == 0); /* it is not taken for a map that is full */
+    check_last_values(w);
+    world_free(w);
+    return was_reached;
+}
+
+TEST(without_a_descriptor_a_round_ends_and_says_nothing_of_what_is_clean)
+{
+    int nth = 1;
+    while (cleaned_without_a_descriptor(nth))
+        nth++;
+    CHECK(nth > 50);
 }
