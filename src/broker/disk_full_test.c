@@ -2,9 +2,11 @@
 /* disk_full_test: a whole broker in memory whose disk is full or whose descriptors have run out
  * when partitions are made, and what becomes of them when that is over. Thread: main. */
 #include "base/macros.h"
+#include "base/mem.h"
 #include "broker/broker_fixture.h"
 #include "broker/broker_private.h"
 #include "wire/codec.h"
+#include "wire/create_topics.h"
 #include "wire/delete_records.h"
 #include "wire/fetch.h"
 #include "wire/find_coordinator.h"
@@ -17,6 +19,7 @@ enum {
     FETCH = 1,
     FIND_COORDINATOR = 10,
     JOIN_GROUP = 11,
+    CREATE_TOPICS = 19,
     DELETE_RECORDS = 21,
     RESERVE = 100000,
     VALUE_BYTES = 5000,
@@ -63,7 +66,7 @@ static bool partitions_come_online_after(int fail_at, enum err fail_with, uint32
 
 TEST(a_partition_that_found_no_room_or_descriptor_comes_online_by_itself)
 {
-    static const enum err errors[] = {ERR_NO_SPACE, ERR_FULL};
+    static const enum err errors[] = {ERR_NO_SPACE, ERR_FULL, ERR_NO_MEMORY};
     for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
         uint32_t offline_seen = 0;
         int fail_at = 1;
@@ -72,6 +75,33 @@ TEST(a_partition_that_found_no_room_or_descriptor_comes_online_by_itself)
         CHECK(fail_at > 20);
         CHECK(offline_seen > 10);
     }
+}
+
+/* The same without memory at the nth allocation. What the client is told is another matter. */
+static uint32_t offline_without_memory(int nth)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    struct create_topics_request_creatable_topic topic = {
+        .name = wire_str_of("t"), .num_partitions = 1, .replication_factor = 1};
+    struct create_topics_request request = {.topics = {&topic, 1}, .timeout_ms = 1000};
+    fixture_send(f.peer, CREATE_TOPICS, 7, &request);
+    mem_fail_at(nth);
+    mem_env_run_until_idle(&f.m);
+    mem_fail_at(0);
+    uint32_t seen = fixture_offline(&f);
+    mem_env_advance_ms(&f.m, 2000);
+    CHECK_EQUAL(fixture_offline(&f), 0);
+    fixture_stop(&f);
+    return seen;
+}
+
+TEST(a_partition_that_found_no_memory_comes_online_by_itself)
+{
+    uint32_t seen = 0;
+    for (int nth = 1; nth < 40; nth++)
+        seen += offline_without_memory(nth);
+    CHECK(seen > 0);
 }
 
 TEST(partitions_made_on_a_full_disk_are_tried_again_less_and_less_often)

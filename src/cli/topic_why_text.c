@@ -119,7 +119,7 @@ static void tell_retried(const struct telling *t, const struct describe_log_dirs
     add_unopened(t, r);
     strbuf_puts(t->out,
                 ". It is tried again by itself, at latest after half a minute: there has to "
-                "be room on the disk, and there have to be file descriptors.\n");
+                "be room on the disk, memory, and file descriptors.\n");
 }
 
 static void tell_no_dir(const struct telling *t, const struct describe_log_dirs_response_reason *r)

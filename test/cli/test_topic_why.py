@@ -204,7 +204,7 @@ def told_by_fake(binary, row, *reasons, directory=DIR):
      "grows. The next start of the broker tries again."),
     ({"Kind": 11, "SinceMs": NOW - 3_000, "Error": "disk full"},
      "tried_again", "Its log could not be opened 3.0 s ago: disk full. It is tried again by itself, at latest "
-     "after half a minute: there has to be room on the disk, and there have to be file descriptors."),
+     "after half a minute: there has to be room on the disk, memory, and file descriptors."),
     ({"Kind": 6, "SinceMs": NOW - 4_000, "Amount": 20},
      "sync_slow", "A sync has been under way for 4.0 s, and 20 records wait for it: the disk is slow, or "
      "hangs."),
