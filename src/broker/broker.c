@@ -108,6 +108,7 @@ static void replicas_new(struct broker *broker)
         .loop = broker->loop,
         .dirs = broker->dirs,
         .dir_count = broker->dir_count,
+        .missing = &broker->missing,
         .node_id = broker->node_id,
         .layers = &config->layers,
         .retention_check_ms = config->retention_check_interval_ms,
@@ -322,6 +323,7 @@ static bool set_strays_aside(struct env_job *job)
     struct broker *broker = container_of(job, struct broker, strays_job);
     struct image *image = image_slot_get(&broker->image);
     replica_set_set_strays_aside(broker->replicas, image);
+    broker_forget_missing(broker);
     replica_set_settle_journals(broker->replicas);
     image_unref(image);
     loop_post(broker->loop, &broker->strays_done);

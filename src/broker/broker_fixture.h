@@ -37,6 +37,11 @@ void fixture_load_config(struct broker_fixture *f, const char *const *sets);
  */
 void fixture_restart(struct broker_fixture *f, const char *const *sets);
 
+/* The same, but for a try with `bad` before, which is refused: *why, the caller's, is what it says.
+ */
+void fixture_restart_refused(struct broker_fixture *f, const char *const *bad,
+                             const char *const *sets, struct strbuf *why);
+
 /* Sends a request of this API and version and returns the decoded answer, which lives until
  * fixture_stop; NULL: the connection was closed (there is a new one then). */
 void *fixture_ask(struct broker_fixture *f, int16_t key, int16_t version, const void *request);

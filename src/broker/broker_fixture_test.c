@@ -52,7 +52,7 @@ void fixture_load_config(struct broker_fixture *f, const char *const *sets)
     strbuf_deinit(&error);
 }
 
-static void start_here(struct broker_fixture *f, const char *const *sets)
+static enum err make_broker(struct broker_fixture *f, const char *const *sets, struct strbuf *why)
 {
     fixture_load_config(f, sets);
     struct loop *loop = mem_env_loop(&f->m, 0);
@@ -63,9 +63,14 @@ static void start_here(struct broker_fixture *f, const char *const *sets)
         .config = f->config,
         .events = {.arg = f, .ready = on_ready, .failed = on_failed},
     };
+    return broker_new(&options, why, &f->broker);
+}
+
+static void start_here(struct broker_fixture *f, const char *const *sets)
+{
     struct strbuf why;
     strbuf_init(&why);
-    enum err e = broker_new(&options, &why, &f->broker);
+    enum err e = make_broker(f, sets, &why);
     if (e == ERR_OK)
         e = broker_start(f->broker, &why);
     if (e != ERR_OK)
@@ -99,6 +104,16 @@ static void stop_here(struct broker_fixture *f)
     CHECK(f->is_stopped);
     broker_free(f->broker);
     server_config_free(f->config);
+}
+
+void fixture_restart_refused(struct broker_fixture *f, const char *const *bad,
+                             const char *const *sets, struct strbuf *why)
+{
+    stop_here(f);
+    f->is_ready = f->is_stopped = false;
+    CHECK(make_broker(f, bad, why) != ERR_OK);
+    server_config_free(f->config);
+    start_here(f, sets);
 }
 
 void fixture_restart(struct broker_fixture *f, const char *const *sets)

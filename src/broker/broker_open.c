@@ -2,7 +2,8 @@
 /*
  * broker_open: the log directories at start: locked, of one cluster and one node, and made
  * whole where they are new. There is no format step: an empty directory becomes a broker's.
- * One whose disk fails is left out, unless it is the first, where the metadata log lies.
+ * One whose disk fails is left out, unless it is the first, where the metadata log lies. Those that
+ * earlier starts had are in broker_missing.c.
  *
  * Thread: start; blocks.
  */
@@ -95,8 +96,7 @@ static enum err keep_node_id(struct broker *broker, struct strbuf *why)
     return e;
 }
 
-/* A disk error costs the directory that it is in. *why is what it says. */
-static enum err leave_out(struct broker *broker, size_t index, enum err e, size_t said,
+enum err broker_leave_out(struct broker *broker, size_t index, enum err e, size_t said,
                           struct strbuf *why)
 {
     if (e != ERR_IO || index == 0)
@@ -117,7 +117,7 @@ static enum err open_dir(struct broker *broker, size_t index, struct strbuf *why
     enum err e =
         log_dir_open(broker->env, broker->config->log_dirs[index], why, &broker->dirs[index]);
     if (e != ERR_OK)
-        e = leave_out(broker, index, e, said, why);
+        e = broker_leave_out(broker, index, e, said, why);
     if (e != ERR_OK)
         return e;
     broker->dir_count++;
@@ -134,7 +134,7 @@ static enum err begin_dir(struct broker *broker, size_t index, struct strbuf *wh
     if (e == ERR_OK)
         e = prepare_dir(broker, dir, why);
     if (e != ERR_OK)
-        return leave_out(broker, index, e, said, why);
+        return broker_leave_out(broker, index, e, said, why);
     broker->dir_ids[broker->dir_id_count++] = log_dir_identity(dir)->directory_id;
     return ERR_OK;
 }
@@ -151,6 +151,9 @@ enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
         if (e != ERR_OK)
             return e;
     }
+    enum err looked = broker_look_for_missing(broker, why);
+    if (looked != ERR_OK)
+        return looked;
     if (broker->node_id < 0)
         broker->node_id = DEFAULT_NODE_ID;
     enum err kept = keep_node_id(broker, why);
@@ -163,6 +166,7 @@ enum err broker_open_dirs(struct broker *broker, struct strbuf *why)
         if (e != ERR_OK)
             return e;
     }
+    broker_list_dirs(broker);
     return ERR_OK;
 }
 
@@ -173,6 +177,7 @@ void broker_close_dirs(struct broker *broker)
     broker->dir_count = 0;
     mem_free(broker->dirs);
     mem_free(broker->dir_ids);
+    log_dirs_free(&broker->missing);
     broker->dirs = NULL;
     broker->dir_ids = NULL;
 }

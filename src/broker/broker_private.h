@@ -19,6 +19,7 @@
 #include "controller/controller.h"
 #include "log/journal.h"
 #include "log/log_dir.h"
+#include "log/log_dirs.h"
 #include "net/net.h"
 #include "replica/replica_set.h"
 #include "store/store.h"
@@ -57,6 +58,7 @@ struct broker {
     size_t dir_count;
     struct uuid *dir_ids; /* of those that have not failed at the start */
     size_t dir_id_count;
+    struct log_dirs missing; /* those of earlier starts that are not among them */
     char cluster_id[64];
     int32_t node_id;
 
@@ -95,6 +97,17 @@ struct broker {
 /* ---- broker_open.c: what is on disk at start. */
 enum err broker_open_dirs(struct broker *broker, struct strbuf *why) MUST_USE;
 void broker_close_dirs(struct broker *broker);
+/* A disk error costs the directory that it is in: ERR_OK. Else `e`. *why is what it says, from
+ * `said` on. */
+enum err broker_leave_out(struct broker *broker, size_t index, enum err e, size_t said,
+                          struct strbuf *why) MUST_USE;
+
+/* Before new ones are formatted. ERR_CONFLICT: the metadata is missing. */
+enum err broker_look_for_missing(struct broker *broker, struct strbuf *why) MUST_USE;
+/* Writes down which there are, and which are missing. */
+void broker_list_dirs(struct broker *broker);
+/* After the first update: what nobody lacks is not looked for at later starts. Blocks; a worker. */
+void broker_forget_missing(struct broker *broker);
 
 /* ---- broker.c */
 struct reactor *broker_reactor_of(struct broker *broker, const struct loop *loop);

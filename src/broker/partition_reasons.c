@@ -94,8 +94,9 @@ static void find_unopened(struct reasoning *r)
     const struct partition_explanation *facts = r->facts;
     if (facts->condition != PARTITION_IS_UNOPENED)
         return;
-    if (facts->dir == SIZE_MAX && facts->report.detail[0] == '\0') {
-        add(r, PARTITION_REASON_NO_DIR, facts->opened_ms);
+    bool is_missed = facts->dir == SIZE_MAX && facts->open_error == ERR_NOT_FOUND;
+    if (is_missed || (facts->dir == SIZE_MAX && facts->report.detail[0] == '\0')) {
+        add(r, PARTITION_REASON_NO_DIR, facts->opened_ms)->detail = copy(r, facts->report.detail);
         return;
     }
     struct describe_log_dirs_response_reason *row =

@@ -24,20 +24,10 @@ enum { COPY_BYTES = 1 << 20 };
 
 /* ---- opening */
 
-static bool is_file_there(struct env *env, const char *dir, const char *name)
-{
-    char path[LOG_PATH_SIZE];
-    struct env_file *file = NULL;
-    bool is_there =
-        log_file_path(path, dir, name) && env_file_open(env, path, ENV_READ, &file) == ERR_OK;
-    env_file_unref(file);
-    return is_there;
-}
-
 static bool open_dir(struct import *im, struct import_target *target)
 {
     struct strbuf why;
-    if (im->is_dry_run && !is_file_there(im->env, target->path, "meta.properties"))
+    if (im->is_dry_run && log_file_is_missing(im->env, target->path, "meta.properties"))
         return true; /* it would be made */
     strbuf_init(&why);
     enum err e = log_dir_open(im->env, target->path, &why, &target->dir);
@@ -124,7 +114,7 @@ static void open_store(struct import *im)
         return;
     }
     if (!log_dir_identity(first->dir)->is_new &&
-        !is_file_there(im->env, first->path, "klamm.metadata") && has_partitions(first->dir)) {
+        log_file_is_missing(im->env, first->path, "klamm.metadata") && has_partitions(first->dir)) {
         import_refuse(im,
                       "%s has no klamm.metadata: name the directory first that is the first of "
                       "log.dirs",

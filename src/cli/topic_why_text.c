@@ -124,9 +124,16 @@ static void tell_retried(const struct telling *t, const struct describe_log_dirs
 
 static void tell_no_dir(const struct telling *t, const struct describe_log_dirs_response_reason *r)
 {
-    (void)r;
-    strbuf_puts(t->out, "No log directory is in service that could hold it: see to the disks, then "
-                        "start the broker again.\n");
+    if (r->detail.len == 0) {
+        strbuf_puts(t->out, "No log directory is in service that could hold it: see to the disks, "
+                            "then start the broker again.\n");
+        return;
+    }
+    strbuf_puts(t->out, "It is in none of the log directories, and of those that there were at an "
+                        "earlier start this is missing");
+    add_text(t, ": ", r->detail);
+    strbuf_puts(t->out, ". Mount its disk, or name it in log.dirs again, and start the broker "
+                        "again; or, to give up what was in it, delete the topic.\n");
 }
 
 static void tell_full(const struct telling *t, const struct describe_log_dirs_response_reason *r)

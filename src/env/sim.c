@@ -45,6 +45,7 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_FAULT_MOVE] = "move",
         [SIM_FAULT_DIE_MOVING] = "die moving",
         [SIM_FAULT_BIT_FLIP] = "bit flip",
+        [SIM_FAULT_DIR_MISSING] = "directory missing",
     };
     ASSERT(fault < SIM_FAULT_COUNT);
     return names[fault];

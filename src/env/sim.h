@@ -62,6 +62,7 @@ enum sim_fault {
     SIM_FAULT_MOVE,             /* partitions that went to another log directory */
     SIM_FAULT_DIE_MOVING,       /* crashes while one was copied or went over */
     SIM_FAULT_BIT_FLIP,         /* bits that changed on the platter */
+    SIM_FAULT_DIR_MISSING,      /* starts without a log directory that there was before */
     SIM_FAULT_COUNT
 };
 

@@ -121,6 +121,17 @@ static enum err write_and_sync(struct env *env, const char *path, const void *da
     return e;
 }
 
+bool log_file_is_missing(struct env *env, const char *dir, const char *name)
+{
+    char path[LOG_PATH_SIZE];
+    struct env_file *file = NULL;
+    if (!log_file_path(path, dir, name))
+        return false;
+    enum err e = env_file_open(env, path, ENV_READ, &file);
+    env_file_unref(file);
+    return e == ERR_NOT_FOUND;
+}
+
 enum err log_file_replace(struct env *env, const char *dir, const char *name, const void *data,
                           size_t size)
 {

@@ -56,6 +56,9 @@ bool log_file_path(char out[LOG_PATH_SIZE], const char *dir, const char *name);
 enum err log_file_read(struct env *env, const char *dir, const char *name, size_t size_max,
                        uint8_t **out, size_t *size) MUST_USE;
 
+/* Is it certain that there is no such file? */
+bool log_file_is_missing(struct env *env, const char *dir, const char *name);
+
 /* Writes "name.tmp", syncs it and renames it over `name`. The name is durable only after
  * env_dir_sync(dir). */
 enum err log_file_replace(struct env *env, const char *dir, const char *name, const void *data,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/mem.h"
 #include "env/logger.h"
 #include "log/log_file.h"
@@ -44,6 +45,11 @@ static bool cleaner_is_enabled(const struct config_layers *layers)
     return config_parse_bool(text, &is_enabled) == ERR_OK && is_enabled;
 }
 
+void replica_set_forget_missing(struct replica_set *set)
+{
+    atomic_store(&set->has_missing, false);
+}
+
 struct replica_set *replica_set_new(struct env *env, const struct replica_set_options *options)
 {
     ASSERT(options->dir_count > 0);
@@ -67,6 +73,8 @@ struct replica_set *replica_set_new(struct env *env, const struct replica_set_op
         if (set->dir_is_offline[i])
             replica_set_note_dir_error(set, i, ERR_IO, "the start");
     }
+    atomic_init(&set->has_missing, options->missing != NULL && options->missing->count > 0);
+    set->has_lost_dir |= atomic_load(&set->has_missing) && !CANARY(MISSING_DIR);
     atomic_init(&set->due_is_posted, false);
     atomic_init(&set->failed_is_posted, false);
     atomic_init(&set->has_failed, false);
@@ -380,6 +388,19 @@ static struct log_open_report *report_torn(void)
     return report;
 }
 
+static struct log_open_report *report_missing(const struct replica_set *set)
+{
+    const struct log_dirs *missing = set->options.missing;
+    struct log_open_report *report = mem_alloc(sizeof(*report));
+    struct strbuf text;
+    strbuf_init(&text);
+    for (size_t i = 0; i < missing->count; i++)
+        strbuf_printf(&text, "%s%s", i > 0 ? ", " : "", missing->entries[i].path);
+    snprintf(report->detail, sizeof(report->detail), "%s", strbuf_text(&text));
+    strbuf_deinit(&text);
+    return report;
+}
+
 static void start_opening(struct replica_set *set, struct replica *replica)
 {
     ASSERT(replica->partition == NULL && replica->error == ERR_OK);
@@ -396,9 +417,12 @@ static void start_opening(struct replica_set *set, struct replica *replica)
     if (replica->dir != SIZE_MAX && replica_set_dir_is_offline(set, replica->dir))
         replica->dir = SIZE_MAX;
     if (replica->dir == SIZE_MAX) {
+        bool is_missed = place == REPLICA_IS_NOWHERE && atomic_load(&set->has_missing);
         monitor_enter(&set->monitor);
-        replica->error = ERR_IO;
-        replica->report = place == REPLICA_IS_TORN ? report_torn() : NULL;
+        replica->error = is_missed ? ERR_NOT_FOUND : ERR_IO;
+        replica->report = place == REPLICA_IS_TORN ? report_torn()
+                          : is_missed              ? report_missing(set)
+                                                   : NULL;
         replica->opened_ms = env_wall_ms(set->env);
         set->offline_count++;
         monitor_leave(&set->monitor);
@@ -463,11 +487,18 @@ static void replica_closed(void *arg, enum err e)
     loop_post(set->options.loop, &call->task);
 }
 
+/* It was found nowhere: whatever there is of it lies in a log directory that is missing. */
+static bool is_missed(const struct replica *replica)
+{
+    return replica->dir == SIZE_MAX && replica->error == ERR_NOT_FOUND;
+}
+
 /* At a stop a log that could not be opened is not clean: the next start has to look again. */
 static bool close_unopened(struct env_job *job)
 {
     struct replica *replica = container_of(job, struct replica, job);
-    replica_closed(replica, replica->set->follow.is_stopping ? replica->error : ERR_OK);
+    bool is_unclean = replica->set->follow.is_stopping && !is_missed(replica);
+    replica_closed(replica, is_unclean ? replica->error : ERR_OK);
     return false;
 }
 

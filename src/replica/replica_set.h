@@ -16,6 +16,7 @@
 
 #include "log/file_cache.h"
 #include "log/log_dir.h"
+#include "log/log_dirs.h"
 #include "metadata/config_topic.h"
 #include "metadata/image.h"
 #include "replica/partition.h"
@@ -28,6 +29,7 @@ struct replica_set_options {
     struct loop *loop;
     struct log_dir *const *dirs; /* borrowed */
     size_t dir_count;
+    const struct log_dirs *missing; /* borrowed: log directories that should be here; may be NULL */
     int32_t node_id;
     const struct config_layers *layers; /* borrowed: what the broker was started with */
     int64_t retention_check_ms;         /* between two rounds of upkeep, at most */
@@ -66,6 +68,9 @@ void replica_set_follow(struct replica_set *set, struct image *after,
 /* After the first update: directories of partitions that the metadata does not know are renamed to
  * "-stray". Blocks; on a worker or at start. Returns how many. */
 uint32_t replica_set_set_strays_aside(struct replica_set *set, const struct image *image);
+
+/* Nothing of what options.missing names is lacked. Thread: any. */
+void replica_set_forget_missing(struct replica_set *set);
 
 /* One reference or NULL; then *error says why: UNKNOWN_TOPIC_OR_PARTITION (no such index),
  * KAFKA_STORAGE_ERROR (its directory failed), NOT_LEADER_OR_FOLLOWER (not here, or not yet). */

@@ -617,7 +617,7 @@ bool replica_set_is_any_dir_offline(struct replica_set *set)
         if (replica_set_dir_is_offline(set, i))
             return true;
     }
-    return false;
+    return atomic_load(&set->has_missing);
 }
 
 static enum kerr move_replica(struct replica_set *set, struct replica *replica, size_t to)

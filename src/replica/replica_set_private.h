@@ -68,7 +68,8 @@ struct replica_set {
     uint32_t *dir_partitions; /* by directory */
     bool *dir_is_offline;
     struct log_dir_failure **dir_failures; /* by directory; NULL: it serves */
-    bool has_lost_dir;                     /* one had failed at the start */
+    bool has_lost_dir;                     /* one had failed at the start, or was missing */
+    atomic_bool has_missing;               /* the latter, and something may be in it */
     uint32_t offline_count;
     atomic_bool has_failed; /* some partition here has; stays */
     int64_t recovered_bytes;
@@ -174,7 +175,7 @@ static inline bool replica_may_be_repeated(enum err e)
     return err_may_pass(e) || e == ERR_NO_MEMORY;
 }
 
-/* Is any log directory out of service? Then a partition may have a copy nobody sees. */
+/* Is any log directory out of service, or missing? Then a partition may have a copy nobody sees. */
 bool replica_set_is_any_dir_offline(struct replica_set *set);
 
 /* Opens the log of this replica. ERR_AGAIN: there is nothing of it here yet, and the directory's

@@ -66,9 +66,12 @@ static void judge_row(struct mover *m, struct wire_str topic, int16_t error)
 {
     struct history *h = history_of(m);
     const int64_t *faults = client_sim(&m->client)->faults;
-    bool has_errors = faults[SIM_FAULT_DISK_ERROR] + faults[SIM_FAULT_DISK_FULL] > 0;
+    bool has_errors =
+        faults[SIM_FAULT_DISK_ERROR] + faults[SIM_FAULT_DISK_FULL] + faults[SIM_FAULT_DIR_MISSING] >
+        0;
     bool is_fine = error == KERR_NONE || error == KERR_REPLICA_NOT_AVAILABLE ||
                    (error == KERR_KAFKA_STORAGE_ERROR && has_errors) ||
+                   (error == KERR_LOG_DIR_NOT_FOUND && faults[SIM_FAULT_DIR_MISSING] > 0) ||
                    (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && !is_lasting(m, topic));
     if (m->asked_nowhere ? error != KERR_LOG_DIR_NOT_FOUND : !is_fine)
         history_fail(h, "movers", "AlterReplicaLogDirs answered %s for %.*s",

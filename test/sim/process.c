@@ -74,7 +74,8 @@ static bool load_config(struct broker_process *p)
     static const char *const dirs[] = {"log.dirs=/data", "log.dirs=/data,/data-2",
                                        "log.dirs=/data,/data-2,/data-3"};
     ASSERT(p->world->swarm.log_dirs >= 1 && p->world->swarm.log_dirs <= ARRAY_COUNT(dirs));
-    p->set_list[p->set_count++] = dirs[p->world->swarm.log_dirs - 1];
+    unsigned dir_count = p->world->swarm.log_dirs - p->world->lacks_dir;
+    p->set_list[p->set_count++] = dirs[dir_count - 1];
     add_set(p, "klamm.disk.workers", p->env->worker_count);
     add_set(p, "klamm.reactors", p->env->loop_count);
     add_set(p, "klamm.journal.bytes", p->world->swarm.journal_bytes);

@@ -213,13 +213,29 @@ static void start_noise(struct world *w)
 
 /* ---- the broker and its deaths */
 
+/* Somebody restarts this broker. */
+static void plan_repair(struct world *w)
+{
+    if (w->process == NULL || (w->has_repair && w->repair_start == w->starts))
+        return;
+    w->repair_start = w->starts;
+    w->has_repair = true;
+    sim_schedule(w->sim, &w->repair, w->sim->now_ns + sim_draw(w->sim, 0, REPAIR_MAX_MS * SIM_MS));
+}
+
 static void start_broker(struct world *w)
 {
     /* Where there is no room for the start in the metadata, the epochs rise later. */
     bool may_lag = w->phase == WORLD_SAFETY && w->swarm.full_interval_ns > 0;
     history_broker_starts(&w->history, may_lag);
+    w->lacks_dir = w->phase == WORLD_SAFETY && w->swarm.log_dirs > 1 &&
+                   sim_percent(w->sim, w->swarm.dir_missing_percent);
     w->process = process_start(w);
     w->starts++;
+    if (w->lacks_dir) {
+        sim_count(w->sim, SIM_FAULT_DIR_MISSING);
+        plan_repair(w);
+    }
     bool may_be_hit = w->phase == WORLD_SET_UP
                           ? w->starts <= FIRST_STARTS_HIT
                           : w->phase == WORLD_SAFETY && w->crashes_done < w->crash_count;
@@ -355,7 +371,7 @@ static void on_fill(struct sim_event *event)
     sim_schedule(w->sim, event, w->sim->now_ns + sim_draw(w->sim, 0, most_ns));
 }
 
-/* ---- a disk that failed: nothing there is tried again, until somebody restarts the broker */
+/* ---- a disk that failed, or is not there: until somebody restarts the broker */
 
 static void on_repair(struct sim_event *event)
 {
@@ -369,11 +385,7 @@ static void watch_disk(struct world *w)
     if (w->disk_errors_seen == w->sim->faults[SIM_FAULT_DISK_ERROR])
         return;
     w->disk_errors_seen = w->sim->faults[SIM_FAULT_DISK_ERROR];
-    if (w->process == NULL || (w->has_repair && w->repair_start == w->starts))
-        return;
-    w->repair_start = w->starts;
-    w->has_repair = true;
-    sim_schedule(w->sim, &w->repair, w->sim->now_ns + sim_draw(w->sim, 0, REPAIR_MAX_MS * SIM_MS));
+    plan_repair(w);
 }
 
 /* What it may still wait for comes now. */

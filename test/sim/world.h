@@ -93,6 +93,7 @@ struct swarm {
     unsigned workers;
     unsigned loops;
     unsigned log_dirs;
+    unsigned dir_missing_percent; /* of the starts: the last of several is not there */
     unsigned crashes;
     int32_t power_cut_percent; /* of crashes; the others kill the process or stop it cleanly */
     int32_t clean_stop_percent;
@@ -171,6 +172,7 @@ struct world {
     struct sim_event repair; /* somebody restarts a broker whose disk failed */
     uint32_t repair_start;   /* which of the broker's starts is meant */
     bool has_repair;
+    bool lacks_dir; /* this start does */
     int64_t disk_errors_seen;
     int64_t jumped_ms;                   /* of the broker's calendar; it survives its process */
     int64_t crash_at[WORLD_CRASHES_MAX]; /* acknowledged operations */

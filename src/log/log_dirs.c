@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/* log_dirs: see log_dirs.h; docs/formats.md has the format. Thread: any; blocks. */
+#include "log/log_dirs.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "log/log_file.h"
+
+enum { LIST_BYTES_MAX = 1 << 20 };
+
+static const char head[] = "version: 0\n";
+
+void log_dirs_add(struct log_dirs *list, struct uuid id, const char *path)
+{
+    list->entries = mem_realloc(list->entries, (list->count + 1) * sizeof(*list->entries));
+    list->entries[list->count++] = (struct log_dirs_entry){id, mem_strdup(path)};
+}
+
+const struct log_dirs_entry *log_dirs_find(const struct log_dirs *list, struct uuid id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (uuid_equals(list->entries[i].id, id))
+            return &list->entries[i];
+    }
+    return NULL;
+}
+
+void log_dirs_free(struct log_dirs *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        mem_free(list->entries[i].path);
+    mem_free(list->entries);
+    *list = (struct log_dirs){0};
+}
+
+/* "id path", the path to the line's end. */
+static bool parse_line(char *line, struct log_dirs *out)
+{
+    struct uuid id;
+    char *space = strchr(line, ' ');
+    if (space == NULL || space[1] == '\0')
+        return false;
+    *space = '\0';
+    if (!uuid_parse(line, &id) || log_dirs_find(out, id) != NULL)
+        return false;
+    log_dirs_add(out, id, space + 1);
+    return true;
+}
+
+static bool parse(char *text, size_t size, struct log_dirs *out)
+{
+    if (strlen(text) != size || strncmp(text, head, strlen(head)) != 0)
+        return false;
+    for (char *line = text + strlen(head), *end; *line != '\0'; line = end + 1) {
+        end = strchr(line, '\n');
+        if (end == NULL)
+            return false;
+        *end = '\0';
+        if (!parse_line(line, out))
+            return false;
+    }
+    return out->count > 0;
+}
+
+enum err log_dirs_read(struct env *env, const char *dir, struct log_dirs *out)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    enum err e = log_file_read(env, dir, LOG_DIRS_NAME, LIST_BYTES_MAX, &data, &size);
+    if (e == ERR_TOO_LARGE || (e == ERR_OK && !parse((char *)data, size, out)))
+        e = ERR_CORRUPT;
+    if (e == ERR_CORRUPT)
+        log_dirs_free(out);
+    mem_free(data);
+    return e;
+}
+
+static bool says_so(struct env *env, const char *dir, const struct strbuf *text)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    enum err e = log_file_read(env, dir, LOG_DIRS_NAME, LIST_BYTES_MAX, &data, &size);
+    bool is_same = e == ERR_OK && size == text->len && memcmp(data, strbuf_text(text), size) == 0;
+    mem_free(data);
+    return is_same;
+}
+
+enum err log_dirs_write(struct env *env, const char *dir, const struct log_dirs *list)
+{
+    struct strbuf text;
+    strbuf_init(&text);
+    strbuf_puts(&text, head);
+    for (size_t i = 0; i < list->count; i++) {
+        char id[UUID_TEXT_SIZE];
+        strbuf_printf(&text, "%s %s\n", uuid_format(list->entries[i].id, id),
+                      list->entries[i].path);
+    }
+    enum err e = says_so(env, dir, &text) ? ERR_OK
+                                          : log_file_replace_durably(env, dir, LOG_DIRS_NAME,
+                                                                     strbuf_text(&text), text.len);
+    strbuf_deinit(&text);
+    return e;
+}
