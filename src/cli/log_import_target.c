@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "cli/log_import.h"
 #include "cli/options.h"
+#include "log/log_dirs.h"
 #include "log/log_file.h"
 #include "metadata/config_topic.h"
 #include "store/store_frame.h"
@@ -159,6 +160,24 @@ static const char *cluster_id_of(const struct import *im)
     return first->is_new ? im->sources[0].identity.cluster_id : first->cluster_id;
 }
 
+/* Each tells of all, those that are no targets too, so that a broker misses one that is not there.
+ */
+static enum err list_targets(struct import *im)
+{
+    struct log_dirs list = {0};
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < im->target_count; i++) {
+        struct log_dir *dir = im->targets[i].dir;
+        log_dirs_add(&list, log_dir_identity(dir)->directory_id, log_dir_path(dir));
+    }
+    for (size_t i = 0; i < im->target_count && e == ERR_OK; i++)
+        e = log_dirs_add_known(im->env, log_dir_path(im->targets[i].dir), &list);
+    for (size_t i = 0; i < im->target_count && e == ERR_OK; i++)
+        e = log_dirs_write(im->env, log_dir_path(im->targets[i].dir), &list);
+    log_dirs_free(&list);
+    return e;
+}
+
 /* New ones become those of the node and cluster that the others are of, or the source is of. */
 static enum err prepare_targets(struct import *im)
 {
@@ -177,7 +196,7 @@ static enum err prepare_targets(struct import *im)
         if (e == ERR_OK)
             e = log_dir_mark_dirty(dir);
     }
-    return e;
+    return e == ERR_OK ? list_targets(im) : e;
 }
 
 /* ---- copies */

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/testing.h"
 #include "env/mem_env.h"
+#include "log/log_dirs.h"
 #include "log/log_file.h"
 #include "wire/batch_builder.h"
 #include "wire/codec.h"
@@ -433,4 +434,27 @@ TEST(what_a_killed_import_left_in_another_target_is_set_aside)
         mem_env_deinit(&m);
     }
     CHECK(done_again > 100);
+}
+
+/* One that the broker has, and that is no target, is not forgotten. */
+TEST(each_target_lists_all_log_directories)
+{
+    static const struct uuid other = {{7}};
+    struct mem_env m;
+    struct log_dirs list = {0};
+    mem_env_init(&m);
+    source(&m);
+    CHECK_EQUAL(env_dir_make(&m.env, "/klamm"), ERR_OK);
+    log_dirs_add(&list, other, "/klamm3");
+    CHECK_EQUAL(log_dirs_write(&m.env, "/klamm", &list), ERR_OK);
+    log_dirs_free(&list);
+    CHECK_EQUAL(take_all(&m), ERR_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(two_targets); i++) {
+        CHECK_EQUAL(log_dirs_read(&m.env, two_targets[i], &list), ERR_OK);
+        CHECK_EQUAL(list.count, 3);
+        CHECK_TEXT(list.entries[1].path, two_targets[1]);
+        CHECK_TEXT(log_dirs_find(&list, other)->path, "/klamm3");
+        log_dirs_free(&list);
+    }
+    mem_env_deinit(&m);
 }

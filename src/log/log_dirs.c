@@ -76,6 +76,18 @@ enum err log_dirs_read(struct env *env, const char *dir, struct log_dirs *out)
     return e;
 }
 
+enum err log_dirs_add_known(struct env *env, const char *dir, struct log_dirs *list)
+{
+    struct log_dirs known = {0};
+    enum err e = log_dirs_read(env, dir, &known);
+    for (size_t i = 0; i < known.count; i++) {
+        if (log_dirs_find(list, known.entries[i].id) == NULL)
+            log_dirs_add(list, known.entries[i].id, known.entries[i].path);
+    }
+    log_dirs_free(&known);
+    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
+}
+
 static bool says_so(struct env *env, const char *dir, const struct strbuf *text)
 {
     uint8_t *data = NULL;
