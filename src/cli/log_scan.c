@@ -11,7 +11,9 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "log/log_dirs.h"
 #include "log/log_file.h"
+#include "log/log_place.h"
 #include "log/segment_tail.h"
 
 /* ---- kinds */
@@ -23,6 +25,9 @@ static const struct {
     {"leader-epoch-checkpoint", LOG_KIND_EPOCHS},
     {"partition.metadata", LOG_KIND_PARTITION_METADATA},
     {"meta.properties", LOG_KIND_META_PROPERTIES},
+    {LOG_DIRS_NAME, LOG_KIND_LOG_DIRS},
+    {LOG_MOVED_NAME, LOG_KIND_MOVED},
+    {LOG_LEAVING_NAME, LOG_KIND_LEAVING},
     {"recovery-point-offset-checkpoint", LOG_KIND_OFFSETS},
     {"log-start-offset-checkpoint", LOG_KIND_OFFSETS},
     {"replication-offset-checkpoint", LOG_KIND_OFFSETS},
@@ -110,6 +115,12 @@ const char *log_kind_name(enum log_kind kind)
         return "partition_metadata";
     case LOG_KIND_META_PROPERTIES:
         return "meta_properties";
+    case LOG_KIND_LOG_DIRS:
+        return "log_dirs";
+    case LOG_KIND_MOVED:
+        return "moved";
+    case LOG_KIND_LEAVING:
+        return "leaving";
     case LOG_KIND_METADATA:
         return "metadata_log";
     case LOG_KIND_METADATA_SNAPSHOT:
@@ -406,6 +417,9 @@ enum err log_scan_other(struct log_scan *s, const char *path, enum log_kind kind
     case LOG_KIND_OFFSETS:
     case LOG_KIND_PARTITION_METADATA:
     case LOG_KIND_META_PROPERTIES:
+    case LOG_KIND_LOG_DIRS:
+    case LOG_KIND_MOVED:
+    case LOG_KIND_LEAVING:
         return log_scan_checkpoint(s, path, kind);
     case LOG_KIND_METADATA:
     case LOG_KIND_METADATA_SNAPSHOT:

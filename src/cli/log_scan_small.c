@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* log_scan_small: producer snapshots, checkpoints, partition.metadata, meta.properties: small files
+/* log_scan_small: producer snapshots, checkpoints, and texts such as meta.properties: small files
  * that are read whole. See log_scan.h. Thread: main. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -12,6 +13,7 @@
 #include "cli/log_scan.h"
 #include "log/checkpoint_file.h"
 #include "log/log_dir.h"
+#include "log/log_dirs.h"
 #include "log/partition_metadata.h"
 #include "wire/crc32c.h"
 
@@ -172,6 +174,44 @@ static void scan_meta_properties(struct log_scan *s, char *text)
     strbuf_deinit(&why);
 }
 
+static void scan_log_dirs(struct log_scan *s, char *text, size_t size)
+{
+    struct log_dirs list = {0};
+    if (!log_dirs_parse(text, size, &list))
+        log_scan_fault(s, 0, "not \"version: 0\", and lines of an id and a path");
+    for (size_t i = 0; i < list.count; i++) {
+        char id[UUID_TEXT_SIZE];
+        const struct log_field fields[] = {
+            log_text("directoryId", uuid_format(list.entries[i].id, id)),
+            log_text("path", list.entries[i].path)};
+        log_scan_item(s, 0, fields, ARRAY_COUNT(fields));
+    }
+    log_dirs_free(&list);
+}
+
+static void scan_moved(struct log_scan *s, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 18 || strcmp(text + digits, "\n") != 0) {
+        log_scan_fault(s, 0, "not a number and the end of a line");
+        return;
+    }
+    const struct log_field fields[] = {log_number("moved", strtoll(text, NULL, 10))};
+    log_scan_item(s, 0, fields, ARRAY_COUNT(fields));
+}
+
+static void scan_leaving(struct log_scan *s, char *text)
+{
+    struct uuid to;
+    text[strcspn(text, "\n")] = '\0';
+    if (!uuid_parse(text, &to)) {
+        log_scan_fault(s, 0, "not the id of a log directory");
+        return;
+    }
+    const struct log_field fields[] = {log_text("directoryId", text)};
+    log_scan_item(s, 0, fields, ARRAY_COUNT(fields));
+}
+
 enum err log_scan_checkpoint(struct log_scan *s, const char *path, enum log_kind kind)
 {
     uint8_t *data;
@@ -191,6 +231,12 @@ enum err log_scan_checkpoint(struct log_scan *s, const char *path, enum log_kind
         scan_offsets(s, data, size);
     else if (kind == LOG_KIND_PARTITION_METADATA)
         scan_partition_metadata(s, (char *)data);
+    else if (kind == LOG_KIND_LOG_DIRS)
+        scan_log_dirs(s, (char *)data, size);
+    else if (kind == LOG_KIND_MOVED)
+        scan_moved(s, (char *)data);
+    else if (kind == LOG_KIND_LEAVING)
+        scan_leaving(s, (char *)data);
     else
         scan_meta_properties(s, (char *)data);
     mem_free(data);

@@ -307,7 +307,7 @@ static void check_file(struct partition_check *c, const struct verify_name *name
     if (is_segment_file && parsed.stage != LOG_STAGE_LIVE)
         return; /* on its way out, or never in */
     if (kind == LOG_KIND_SNAPSHOT || kind == LOG_KIND_TXNINDEX ||
-        kind == LOG_KIND_PARTITION_METADATA)
+        kind == LOG_KIND_PARTITION_METADATA || kind == LOG_KIND_MOVED || kind == LOG_KIND_LEAVING)
         verify_other(v, path, kind);
     else if (strstr(name->text, ".rot") != NULL)
         verify_note(v, path, -1, "damaged bytes that recovery has set aside");

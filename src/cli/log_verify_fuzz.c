@@ -187,7 +187,8 @@ int fuzz_log_verify(const uint8_t *data, size_t size)
                                          "/meta.properties",
                                          "/klamm.metadata",
                                          "/klamm.metadata.snapshot",
-                                         "/klamm.journal.0"};
+                                         "/klamm.journal.0",
+                                         "/klamm.log.dirs"};
     if (size == 0)
         return 0;
     struct mem_env m;

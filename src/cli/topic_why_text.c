@@ -124,7 +124,7 @@ static void tell_retried(const struct telling *t, const struct describe_log_dirs
 
 static void tell_no_dir(const struct telling *t, const struct describe_log_dirs_response_reason *r)
 {
-    if (r->detail.len == 0) {
+    if (r->detail.len <= 0) {
         strbuf_puts(t->out, "No log directory is in service that could hold it: see to the disks, "
                             "then start the broker again.\n");
         return;

@@ -48,10 +48,8 @@ static bool parse_line(char *line, struct log_dirs *out)
     return true;
 }
 
-static bool parse(char *text, size_t size, struct log_dirs *out)
+static bool parse_lines(char *text, struct log_dirs *out)
 {
-    if (strlen(text) != size || strncmp(text, head, strlen(head)) != 0)
-        return false;
     for (char *line = text + strlen(head), *end; *line != '\0'; line = end + 1) {
         end = strchr(line, '\n');
         if (end == NULL)
@@ -63,15 +61,22 @@ static bool parse(char *text, size_t size, struct log_dirs *out)
     return out->count > 0;
 }
 
+bool log_dirs_parse(char *text, size_t size, struct log_dirs *out)
+{
+    bool is_fine =
+        strlen(text) == size && strncmp(text, head, strlen(head)) == 0 && parse_lines(text, out);
+    if (!is_fine)
+        log_dirs_free(out);
+    return is_fine;
+}
+
 enum err log_dirs_read(struct env *env, const char *dir, struct log_dirs *out)
 {
     uint8_t *data = NULL;
     size_t size = 0;
     enum err e = log_file_read(env, dir, LOG_DIRS_NAME, LIST_BYTES_MAX, &data, &size);
-    if (e == ERR_TOO_LARGE || (e == ERR_OK && !parse((char *)data, size, out)))
+    if (e == ERR_TOO_LARGE || (e == ERR_OK && !log_dirs_parse((char *)data, size, out)))
         e = ERR_CORRUPT;
-    if (e == ERR_CORRUPT)
-        log_dirs_free(out);
     mem_free(data);
     return e;
 }

@@ -35,6 +35,9 @@ void log_dirs_free(struct log_dirs *list); /* empty afterwards */
  * ERR_NOT_FOUND: it has none. ERR_CORRUPT: it makes no sense, and nothing of it is taken. */
 enum err log_dirs_read(struct env *env, const char *dir, struct log_dirs *out) MUST_USE;
 
+/* The same of a text that is NUL-terminated; it is changed. False: it makes no sense. */
+bool log_dirs_parse(char *text, size_t size, struct log_dirs *out);
+
 /* Adds those of the list in this log directory that are not in `list` yet. That it has none, or
  * that it makes no sense, is fine. */
 enum err log_dirs_add_known(struct env *env, const char *dir, struct log_dirs *list) MUST_USE;

@@ -125,7 +125,23 @@ def test_dump_knows_every_kind_of_file(log_cli, copy):
     kinds = {json.loads(line)["kind"] for line in
              log_cli.good("log", "dump", "--json", *files).lines}
     assert {"batch", "index", "timeindex", "snapshot", "leader_epochs", "partition_metadata",
-            "meta_properties", "metadata_log"} <= kinds
+            "meta_properties", "metadata_log", "log_dirs"} <= kinds
+
+
+def test_what_tells_of_a_place(log_cli, tmp_path):
+    good = {"klamm.moved": ("12\n", {"kind": "moved", "moved": 12}),
+            "klamm.leaving": ("AQAAAAAAAAAAAAAAAAAAAA\n",
+                              {"kind": "leaving", "directory_id": "AQAAAAAAAAAAAAAAAAAAAA"}),
+            "klamm.log.dirs": ("version: 0\nAQAAAAAAAAAAAAAAAAAAAA /a b\n",
+                               {"kind": "log_dirs", "directory_id": "AQAAAAAAAAAAAAAAAAAAAA", "path": "/a b"})}
+    for name, (text, wanted) in good.items():
+        path = tmp_path / name
+        path.write_text(text)
+        row = json.loads(log_cli.good("log", "dump", "--json", path).out)
+        assert {key: row[key] for key in wanted} == wanted
+        log_cli.good("log", "verify", path)
+        path.write_text("nonsense\n")
+        log_cli.failing("log", "verify", path)
 
 
 def test_dump_of_groups(log_cli, written):

@@ -190,6 +190,10 @@ def told_by_fake(binary, row, *reasons, directory=DIR):
      "3.0 s ago."),
     ({"Kind": 4}, "no_log_dir", "No log directory is in service that could hold it: see to the disks, then "
      "start the broker again."),
+    ({"Kind": 4, "Detail": "/data-2"}, "no_log_dir",
+     "It is in none of the log directories, and of those that there were at an earlier start this is "
+     "missing: /data-2. Mount its disk, or name it in log.dirs again, and start the broker again; or, to give "
+     "up what was in it, delete the topic."),
     ({"Kind": 5, "SinceMs": NOW - 3_600_000, "Amount": 512},
      "disk_full", "The disk is full (512 bytes left), for 1 h 0 min: producers are refused, consumers are "
      "served. It takes records again by itself when there is room: delete records or topics, lower "
