@@ -35,10 +35,11 @@ enum err {
     ERR_COUNT
 };
 
-/* For want of room or of descriptors: the same call may go well later, and nothing is lost. */
+/* For want of room, descriptors or memory: the same call may go well later, and nothing is lost. A
+ * sync is never so: whatever it says, it has failed. */
 static inline bool err_may_pass(enum err e)
 {
-    return e == ERR_NO_SPACE || e == ERR_FULL;
+    return e == ERR_NO_SPACE || e == ERR_FULL || e == ERR_NO_MEMORY;
 }
 
 /* "ERR_IO" and so on; a static string. */

@@ -149,7 +149,7 @@ struct env_job {
 void env_submit(struct env *env, struct env_job *job);
 
 /* Blocks a job for about this long, at most a millisecond: to let more come in before a costly
- * step. Thread: a disk worker. */
+ * step, or what is in the way go by. Thread: a disk worker. */
 void env_pause(struct env *env, int64_t ns);
 
 /* Were files synced a moment ago? Then a long read makes the next sync wait. Thread: any. */

@@ -16,6 +16,10 @@ enum err mem_env_count_io(struct mem_env *m)
     m->io_calls++;
     if (m->fail_at == 0 || --m->fail_at > 0)
         return ERR_OK;
+    if (m->fail_more > 0) {
+        m->fail_more--;
+        m->fail_at = 1;
+    }
     return m->fail_with;
 }
 

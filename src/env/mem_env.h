@@ -30,6 +30,7 @@ struct mem_env {
 
     /* For the test to set. */
     int fail_at;         /* the nth file or directory call from now on fails, once; 0: none */
+    int fail_more;       /* so many behind it fail, too */
     enum err fail_with;  /* with this: ERR_IO unless the test sets another */
     int sock_fail_at;    /* the nth sock_recv or sock_send from now on answers ERR_CLOSED */
     bool is_cold;        /* ENV_NOWAIT reads answer ERR_AGAIN, nothing is cached or sent */

@@ -25,6 +25,8 @@
 enum {
     ENTRY_BUFFER = 256, /* index entries gathered for one write */
     HELD_PART = 3,      /* a commit is held when so many of its size could be */
+    OPEN_TRIES = 10000, /* to sync a file: ten seconds */
+    OPEN_PAUSE_NS = 1000000,
 };
 
 struct log_write_run {
@@ -438,10 +440,22 @@ enum err partition_log_unhold(struct partition_log *log, struct log_commit *comm
 
 /* ---- syncing */
 
+/* A moment in which others hold all descriptors must not look like a bad disk: it is waited for,
+ * and who waits for this commit with it. */
+static enum err open_to_sync(struct segment *seg, enum log_file_kind kind, struct env_file **out)
+{
+    enum err e = segment_file(seg, kind, ENV_WAIT, out);
+    for (int tries = 1; (e == ERR_FULL || e == ERR_NO_MEMORY) && tries < OPEN_TRIES; tries++) {
+        env_pause(seg->home->env, OPEN_PAUSE_NS);
+        e = segment_file(seg, kind, ENV_WAIT, out);
+    }
+    return e;
+}
+
 static enum err sync_file(struct segment *seg, enum log_file_kind kind)
 {
     struct env_file *file = NULL;
-    enum err e = segment_file(seg, kind, ENV_WAIT, &file);
+    enum err e = open_to_sync(seg, kind, &file);
     if (e != ERR_OK)
         return e;
     e = env_file_sync(file);

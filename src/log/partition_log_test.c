@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/testing.h"
 #include "log/log_fixture.h"
+#include "log/partition_log_private.h"
 
 static struct fixture_batch plain(int32_t records, size_t payload)
 {
@@ -348,6 +349,46 @@ TEST(memory_that_cannot_be_had_changes_nothing)
     fixture_fill(&f, 1, 1, 150);
     CHECK_EQUAL(partition_log_segment_count(f.log), 2);
     fixture_deinit(&f);
+}
+
+/* Its file was closed since it was written, and cannot be opened so often, then it can. */
+static enum err sync_without_descriptors(enum err why, int tries)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.config.segment_bytes = 600;
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 1, 1, 400);
+    struct fixture_batch batch = plain(1, 400);
+    CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
+    struct log_commit commit;
+    log_commit_init(&commit);
+    partition_log_take(f.log, &commit, true, 0);
+    CHECK_EQUAL(partition_log_write(f.log, &commit), ERR_OK);
+    partition_log_publish_written(f.log, &commit);
+    fixture_free_appends(&commit.appends);
+    CHECK_EQUAL(partition_log_segment_count(f.log), 2);
+    segment_close_files(f.log->segments[0]);
+    f.m.fail_at = 1;
+    f.m.fail_more = tries - 1;
+    f.m.fail_with = why;
+    enum err e = partition_log_sync(f.log, &commit);
+    f.m.fail_at = 0;
+    if (e == ERR_OK) {
+        partition_log_publish_durable(f.log, &commit);
+        fixture_fill(&f, 1, 1, 150);
+    }
+    fixture_deinit(&f);
+    return e;
+}
+
+TEST(a_sync_waits_for_a_descriptor)
+{
+    CHECK_EQUAL(sync_without_descriptors(ERR_FULL, 1), ERR_OK);
+    CHECK_EQUAL(sync_without_descriptors(ERR_FULL, 400), ERR_OK);
+    CHECK_EQUAL(sync_without_descriptors(ERR_NO_MEMORY, 3), ERR_OK);
+    CHECK_EQUAL(sync_without_descriptors(ERR_FULL, 100000), ERR_IO); /* not for ever */
+    CHECK_EQUAL(sync_without_descriptors(ERR_IO, 1), ERR_IO);
 }
 
 TEST(epochs_begin_at_the_assigned_end_and_come_back)

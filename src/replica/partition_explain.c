@@ -136,7 +136,7 @@ bool replica_set_explain(struct replica_set *set, struct uuid topic_id, int32_t 
             out->uncleanable_ms = replica->uncleanable_ms;
             snprintf(out->uncleanable, sizeof(out->uncleanable), "%s", replica->uncleanable);
         }
-        out->is_tried_again = replica_may_be_repeated(replica->error);
+        out->is_tried_again = err_may_pass(replica->error);
         if (replica->dir != SIZE_MAX)
             explain_room(log_dir_room(set->options.dirs[replica->dir]), out);
         if (replica->dir != SIZE_MAX && set->dir_failures[replica->dir] != NULL)

@@ -173,9 +173,9 @@ enum err partition_read(struct partition *p, const struct partition_read *read,
         ASSERT(mode == ENV_NOWAIT);
         return ERR_AGAIN;
     }
-    /* ERR_FULL: no descriptors just now: nothing to send, try again. Of what is damaged clients can
-     * tell people, who may pass over it. */
-    if (e != ERR_OK && e != ERR_FULL)
+    /* No descriptors or no memory just now: nothing to send, try again. Of what is damaged clients
+     * can tell people, who may pass over it. */
+    if (e != ERR_OK && !err_may_pass(e))
         found.error = e == ERR_CORRUPT ? KERR_CORRUPT_MESSAGE : KERR_KAFKA_STORAGE_ERROR;
     hide_offsets(&found);
     *result = found;

@@ -297,7 +297,7 @@ static void opened_on_loop(struct loop_task *task)
                  replica->index, (long long)report->missing_offsets, report->detail);
     opening_progress_finished(&set->progress, &replica->opening, replica->error == ERR_OK);
     forget_report(set, replica);
-    if (replica_may_be_repeated(replica->error))
+    if (err_may_pass(replica->error))
         replica_set_reopen_add(set, replica);
     replica_cleaner_follow(set->cleaner, replica, replica->config.cleanup_compact);
     set->follow.opening--;

@@ -305,7 +305,7 @@ static void copied_on_loop(struct loop_task *task)
         return;
     if (e == ERR_AGAIN)
         wait_until_paid(move);
-    else if (replica_may_be_repeated(e))
+    else if (err_may_pass(e))
         wait_for_room(move, e, pause_is_over);
     else if (e == ERR_NOT_FOUND)
         leave_journal(move);
@@ -439,7 +439,7 @@ static void switched_on_loop(struct loop_task *task)
         return;
     else if (e == ERR_AGAIN)
         leave_journal(move);
-    else if (replica_may_be_repeated(e))
+    else if (err_may_pass(e))
         wait_for_room(move, e, pause_is_over);
     else
         give_up(move, e, log_copy_blames_source(move->copy) || e == ERR_CLOSED);
@@ -519,7 +519,7 @@ static void made_on_loop(struct loop_task *task)
     struct replica_move *move = container_of(task, struct replica_move, task);
     if (is_over(move))
         return;
-    if (replica_may_be_repeated(move->error)) {
+    if (err_may_pass(move->error)) {
         wait_for_room(move, move->error, make_again);
     } else if (move->error != ERR_OK) {
         give_up(move, move->error, false);

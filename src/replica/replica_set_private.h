@@ -168,13 +168,6 @@ size_t replica_set_pick_dir(struct replica_set *set);
  * elsewhere. On the loop. */
 void replica_give_up_dir(struct replica *replica);
 
-/* Opening, or moving, may go well later: there was no room, no descriptor, or no memory just now.
- */
-static inline bool replica_may_be_repeated(enum err e)
-{
-    return err_may_pass(e) || e == ERR_NO_MEMORY;
-}
-
 /* Is any log directory out of service, or missing? Then a partition may have a copy nobody sees. */
 bool replica_set_is_any_dir_offline(struct replica_set *set);
 

@@ -46,7 +46,7 @@ static void arm(struct replica_set *set, int64_t wait_ms)
 void replica_set_reopen_add(struct replica_set *set, struct replica *replica)
 {
     ASSERT(replica->reopen == NULL && replica->partition == NULL);
-    ASSERT(replica_may_be_repeated(replica->error));
+    ASSERT(err_may_pass(replica->error));
     struct replica_reopen *reopen = mem_alloc(sizeof(*reopen));
     reopen->replica = replica;
     reopen->config = replica->config;
@@ -140,7 +140,7 @@ static void stay_offline(struct replica_set *set, struct replica_reopen *reopen,
         replica->error = e;
         monitor_leave(&set->monitor);
     }
-    if (is_begun || replica_may_be_repeated(e)) {
+    if (is_begun || err_may_pass(e)) {
         list_push_back(&set->reopening.waiting, &reopen->link);
         return;
     }

@@ -29,7 +29,7 @@ struct replica_set_reopening {
 
 void replica_set_reopen_init(struct replica_set *set);
 
-/* This replica could not be opened, and that may pass (replica_may_be_repeated): it is tried
+/* This replica could not be opened, and that may pass (err_may_pass): it is tried
  * again until it can, or is closed. */
 void replica_set_reopen_add(struct replica_set *set, struct replica *replica);
 
