@@ -192,7 +192,7 @@ static int print_totals(const struct runner_options *o, const struct totals *t, 
            t->done, seconds, t->failed, t->counted, t->operations, t->records, t->crashes,
            t->events, (double)t->virtual_ms / 1000);
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
-        printf("  %-14s %10" PRId64 "\n", sim_fault_name((enum sim_fault)i), t->faults[i]);
+        printf("  %-17s %10" PRId64 "\n", sim_fault_name((enum sim_fault)i), t->faults[i]);
         if (o->wants_all_kinds && t->faults[i] == 0 && t->failed == 0) {
             printf("FAILED: no seed had this kind of fault: %s\n",
                    sim_fault_name((enum sim_fault)i));

@@ -11,7 +11,7 @@ static void set_up(struct world *w)
     if (sim_percent(sim, 60)) /* what was remembered of the old ones stays */
         w->swarm.retention_check_ms = CHECK_LATE_MS;
     w->swarm.log_dirs = (unsigned)sim_draw(sim, 1, 2);
-    w->swarm.dir_missing_percent = sim_percent(sim, 30) ? 25 : 0;
+    w->swarm.dir_missing_percent = sim_percent(sim, 60) ? 30 : 0;
     bool has_compacted = sim_percent(sim, 25);
     if (has_compacted)
         world_add_compacted_topics(w);

@@ -46,7 +46,7 @@ static void set_up(struct world *w)
 {
     struct sim *sim = w->sim;
     w->swarm.log_dirs = (unsigned)sim_draw(sim, 2, 3);
-    w->swarm.dir_missing_percent = sim_percent(sim, 30) ? 25 : 0;
+    w->swarm.dir_missing_percent = sim_percent(sim, 60) ? 30 : 0;
     w->swarm.aims_at_moves = true;
     w->swarm.crash_aimed_percent = sim_percent(sim, 50) ? 50 : 90;
     if (w->swarm.journal_bytes > 0)
