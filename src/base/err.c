@@ -26,6 +26,7 @@ static const struct {
     [ERR_CLOSED] = {"ERR_CLOSED", "closed"},
     [ERR_TIMEOUT] = {"ERR_TIMEOUT", "timed out"},
     [ERR_DENIED] = {"ERR_DENIED", "permission denied"},
+    [ERR_READ_ONLY] = {"ERR_READ_ONLY", "read-only file system"},
     [ERR_STALE] = {"ERR_STALE", "stale epoch"},
 };
 

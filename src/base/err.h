@@ -31,6 +31,7 @@ enum err {
     ERR_CLOSED,      /* the peer or the owner closed it */
     ERR_TIMEOUT,     /* the deadline passed */
     ERR_DENIED,      /* the kernel's permissions or ours say no */
+    ERR_READ_ONLY,   /* the file system takes no writes: mounted so, or turned so by an error */
     ERR_STALE,       /* an older epoch or generation than what is here */
     ERR_COUNT
 };
@@ -40,6 +41,12 @@ enum err {
 static inline bool err_may_pass(enum err e)
 {
     return e == ERR_NO_SPACE || e == ERR_FULL || e == ERR_NO_MEMORY;
+}
+
+/* The disk, or where it should be, cannot be used: no fault of what was asked for. */
+static inline bool err_is_of_disk(enum err e)
+{
+    return e == ERR_IO || e == ERR_READ_ONLY || e == ERR_DENIED || e == ERR_NOT_FOUND;
 }
 
 /* "ERR_IO" and so on; a static string. */

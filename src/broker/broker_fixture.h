@@ -36,6 +36,9 @@ void fixture_load_config(struct broker_fixture *f, const char *const *sets);
 /* Stops this broker in good order, as far as its disk lets it, and starts another on what is left.
  */
 void fixture_restart(struct broker_fixture *f, const char *const *sets);
+/* The two halves of it. */
+void fixture_halt(struct broker_fixture *f);
+void fixture_go_on(struct broker_fixture *f, const char *const *sets);
 
 /* The same, but for a try with `bad` before, which is refused: *why, the caller's, is what it says.
  */

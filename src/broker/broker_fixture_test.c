@@ -106,21 +106,30 @@ static void stop_here(struct broker_fixture *f)
     server_config_free(f->config);
 }
 
-void fixture_restart_refused(struct broker_fixture *f, const char *const *bad,
-                             const char *const *sets, struct strbuf *why)
+void fixture_halt(struct broker_fixture *f)
 {
     stop_here(f);
     f->is_ready = f->is_stopped = false;
+}
+
+void fixture_go_on(struct broker_fixture *f, const char *const *sets)
+{
+    start_here(f, sets);
+}
+
+void fixture_restart_refused(struct broker_fixture *f, const char *const *bad,
+                             const char *const *sets, struct strbuf *why)
+{
+    fixture_halt(f);
     CHECK(make_broker(f, bad, why) != ERR_OK);
     server_config_free(f->config);
-    start_here(f, sets);
+    fixture_go_on(f, sets);
 }
 
 void fixture_restart(struct broker_fixture *f, const char *const *sets)
 {
-    stop_here(f);
-    f->is_ready = f->is_stopped = false;
-    start_here(f, sets);
+    fixture_halt(f);
+    fixture_go_on(f, sets);
 }
 
 void fixture_stop(struct broker_fixture *f)

@@ -38,10 +38,11 @@ static bool has_failed_at(const struct broker *broker, const char *path)
 static void add_missing(struct broker *broker, const struct log_dirs_entry *entry)
 {
     char id[UUID_TEXT_SIZE];
-    if (is_here(broker, entry->id) || log_dirs_find(&broker->missing, entry->id) != NULL)
+    struct log_dirs *to = has_failed_at(broker, entry->path) ? &broker->failed : &broker->missing;
+    if (is_here(broker, entry->id) || log_dirs_find(to, entry->id) != NULL)
         return;
-    log_dirs_add(&broker->missing, entry->id, entry->path);
-    if (!has_failed_at(broker, entry->path))
+    log_dirs_add(to, entry->id, entry->path);
+    if (to == &broker->missing)
         log_error(broker->env,
                   "the log directory that was %s (directory.id %s) is missing: not mounted, or not "
                   "in log.dirs. What cannot be found elsewhere is offline until it is back",
@@ -74,6 +75,32 @@ static enum err read_lists(struct broker *broker, struct strbuf *why)
             return e;
     }
     return ERR_OK;
+}
+
+static bool was_at(const struct broker *broker, const char *path)
+{
+    for (size_t i = 0; i < broker->missing.count; i++) {
+        if (strcmp(broker->missing.entries[i].path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Its place is there, and it is not: what is written there would be below the disk that is to be
+ * mounted. */
+static void leave_out_empty(struct broker *broker)
+{
+    for (size_t i = 1; i < broker->dir_count; i++) {
+        struct log_dir *dir = broker->dirs[i];
+        if (log_dir_has_failed(dir) || !log_dir_identity(dir)->is_new ||
+            !was_at(broker, log_dir_path(dir)))
+            continue;
+        log_error(broker->env,
+                  "%s is empty, and had partitions before: it is offline until its disk is mounted "
+                  "and the broker started again. (A new disk needs a place of another name.)",
+                  log_dir_path(dir));
+        log_dir_fail(dir);
+    }
 }
 
 /* ---- the metadata */
@@ -136,10 +163,20 @@ static enum err check_metadata(struct broker *broker, struct strbuf *why)
 enum err broker_look_for_missing(struct broker *broker, struct strbuf *why)
 {
     enum err e = read_lists(broker, why);
-    return e == ERR_OK ? check_metadata(broker, why) : e;
+    if (e == ERR_OK)
+        e = check_metadata(broker, why);
+    if (e == ERR_OK)
+        leave_out_empty(broker);
+    return e;
 }
 
 /* ---- writing */
+
+static void add_all(struct log_dirs *list, const struct log_dirs *more)
+{
+    for (size_t i = 0; i < more->count; i++)
+        log_dirs_add(list, more->entries[i].id, more->entries[i].path);
+}
 
 /* Each of those that are here gets the list. */
 static enum err write_lists(struct broker *broker, bool with_missing)
@@ -151,8 +188,9 @@ static enum err write_lists(struct broker *broker, bool with_missing)
             log_dirs_add(&list, log_dir_identity(broker->dirs[i])->directory_id,
                          log_dir_path(broker->dirs[i]));
     }
-    for (size_t i = 0; i < broker->missing.count && with_missing; i++)
-        log_dirs_add(&list, broker->missing.entries[i].id, broker->missing.entries[i].path);
+    add_all(&list, &broker->failed);
+    if (with_missing)
+        add_all(&list, &broker->missing);
     for (size_t i = 0; i < broker->dir_count; i++) {
         const char *path = log_dir_path(broker->dirs[i]);
         enum err e =

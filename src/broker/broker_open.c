@@ -99,7 +99,7 @@ static enum err keep_node_id(struct broker *broker, struct strbuf *why)
 enum err broker_leave_out(struct broker *broker, size_t index, enum err e, size_t said,
                           struct strbuf *why)
 {
-    if (e != ERR_IO || index == 0)
+    if (!err_is_of_disk(e) || index == 0)
         return e;
     log_error(broker->env, "%s; it is offline, with all that is in it, until the next start",
               strbuf_text(why) + said);
@@ -178,6 +178,7 @@ void broker_close_dirs(struct broker *broker)
     mem_free(broker->dirs);
     mem_free(broker->dir_ids);
     log_dirs_free(&broker->missing);
+    log_dirs_free(&broker->failed);
     broker->dirs = NULL;
     broker->dir_ids = NULL;
 }

@@ -67,15 +67,17 @@ static int told_offline(struct broker_fixture *f)
 }
 
 /* True: the nth call was not reached. */
-static bool creation_survives(int fail_at, int *failures)
+static bool creation_survives(enum err with, int fail_at, int *failures)
 {
     struct broker_fixture f;
     fixture_start(&f, two_dirs);
     CHECK_EQUAL(create(&f, "old"), KERR_NONE);
     f.m.fail_at = fail_at;
+    f.m.fail_with = with;
     int16_t error = create(&f, "t");
     bool is_through = f.m.fail_at > 0;
     f.m.fail_at = 0;
+    f.m.fail_with = ERR_IO;
     int bad = told_offline(&f);
     CHECK_EQUAL(serving(&f, "old"), bad > 0 ? PARTITIONS / 2 : PARTITIONS);
     if (error == KERR_NONE) { /* else the metadata log failed */
@@ -90,12 +92,15 @@ static bool creation_survives(int fail_at, int *failures)
 
 TEST(a_partition_goes_to_another_directory_where_the_disk_of_the_first_fails)
 {
-    int failures = 0;
-    int fail_at = 1;
-    while (!creation_survives(fail_at, &failures))
-        fail_at++;
-    CHECK(fail_at > 20);
-    CHECK(failures > 10);
+    static const enum err errors[] = {ERR_IO, ERR_READ_ONLY, ERR_DENIED, ERR_NOT_FOUND};
+    for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
+        int failures = 0;
+        int fail_at = 1;
+        while (!creation_survives(errors[i], fail_at, &failures))
+            fail_at++;
+        CHECK(fail_at > 20);
+        CHECK(failures > 10);
+    }
 }
 
 TEST(a_checkpoint_that_cannot_be_written_takes_its_directory_offline)
@@ -176,7 +181,7 @@ static bool start(struct starting *s)
 }
 
 /* True: the start did not reach the nth call. */
-static bool start_survives(int fail_at, int *lost)
+static bool start_survives(enum err with, int fail_at, int *lost)
 {
     struct starting s = {0};
     mem_env_init(&s.f.m);
@@ -188,9 +193,11 @@ static bool start_survives(int fail_at, int *lost)
     sock_close(s.f.peer);
     stop(&s);
     s.f.m.fail_at = fail_at;
+    s.f.m.fail_with = with;
     bool is_up = start(&s);
     bool is_through = s.f.m.fail_at > 0;
     s.f.m.fail_at = 0;
+    s.f.m.fail_with = ERR_IO;
     if (is_up) {
         s.f.peer = mem_env_connect(&s.f.m, 9092, NULL);
         int bad = told_offline(&s.f);
@@ -214,10 +221,13 @@ static bool start_survives(int fail_at, int *lost)
 
 TEST(a_broker_starts_without_a_directory_whose_disk_fails)
 {
-    int lost = 0;
-    int fail_at = 1;
-    while (!start_survives(fail_at, &lost))
-        fail_at++;
-    CHECK(fail_at > 50);
-    CHECK(lost > 5);
+    static const enum err errors[] = {ERR_IO, ERR_READ_ONLY, ERR_DENIED};
+    for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
+        int lost = 0;
+        int fail_at = 1;
+        while (!start_survives(errors[i], fail_at, &lost))
+            fail_at++;
+        CHECK(fail_at > 50);
+        CHECK(lost > 5);
+    }
 }

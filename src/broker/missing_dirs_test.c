@@ -18,7 +18,7 @@ static const char *const both[] = {"log.dirs=d1,d2", NULL};
 static const char *const first_only[] = {"log.dirs=d1", NULL};
 static const char *const second_only[] = {"log.dirs=d2", NULL};
 static const char *const other_order[] = {"log.dirs=d2,d1", NULL};
-static const char *const empty_second[] = {"log.dirs=d1,d3", NULL}; /* d2's place, seen unmounted */
+static const char *const another_second[] = {"log.dirs=d1,d3", NULL};
 static const char *const empty_first[] = {"log.dirs=d3,d2", NULL};
 static const char *const all_three[] = {"log.dirs=d1,d2,d3", NULL};
 
@@ -111,11 +111,38 @@ TEST(what_lies_in_a_directory_that_is_left_out_is_offline_until_it_is_back)
     fixture_stop(&f);
 }
 
+/* What is mounted there is not: no new topic goes below it. */
 TEST(an_empty_place_is_not_taken_for_the_directory_that_was_there)
 {
     struct broker_fixture f;
     begin(&f);
-    fixture_restart(&f, empty_second);
+    fixture_halt(&f);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "d2", "unmounted"), ERR_OK);
+    fixture_go_on(&f, both);
+    for (int round = 0; round < 2; round++) {
+        check_missed(&f);
+        CHECK(replica_set_dir_is_offline(f.broker->replicas, 1));
+        fixture_create(&f, "v", 1);
+        CHECK_EQUAL(records_of(&f, "v"), 0);
+        CHECK_EQUAL(fixture_count_names(&f, "d2", "v-0"), 0);
+        CHECK_EQUAL(fixture_delete(&f, "v"), KERR_NONE);
+        fixture_restart(&f, both);
+    }
+    CHECK_EQUAL(fixture_count_names(&f, "d2", "meta.properties"), 0);
+    fixture_halt(&f);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "d2", "empty"), ERR_OK);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "unmounted", "d2"), ERR_OK);
+    fixture_go_on(&f, both);
+    CHECK_EQUAL(fixture_offline(&f), 0);
+    CHECK_EQUAL(records_of(&f, "t"), RECORDS);
+    fixture_stop(&f);
+}
+
+TEST(another_place_is_a_new_directory)
+{
+    struct broker_fixture f;
+    begin(&f);
+    fixture_restart(&f, another_second);
     check_missed(&f);
     CHECK_EQUAL(move(&f, "u", "d3"), KERR_KAFKA_STORAGE_ERROR); /* there may be another copy */
     fixture_create(&f, "v", 1);                                 /* in the emptier one */
@@ -179,7 +206,7 @@ TEST(a_directory_of_which_nothing_is_lacked_is_forgotten)
     CHECK_EQUAL(list.count, 1);
     log_dirs_free(&list);
     int errors = f.m.log_lines[LOG_ERROR];
-    fixture_restart(&f, empty_second);
+    fixture_restart(&f, another_second);
     CHECK_EQUAL(f.m.log_lines[LOG_ERROR], errors);
     CHECK_EQUAL(move(&f, "t", "d3"), KERR_NONE);
     CHECK_EQUAL(fixture_count_names(&f, "d3", "t-0"), 1);

@@ -21,6 +21,7 @@
 #include "broker/broker_stats.h"
 #include "console/topic_sums.h"
 #include "wire/api.h"
+#include "wire/kerr.h"
 
 struct partition_row {
     struct partition *partition; /* one reference */
@@ -45,6 +46,7 @@ struct page {
     uint64_t segments;          /* of all partitions */
     uint64_t unsynced;          /* partitions */
     uint64_t serving;           /* partitions */
+    uint64_t failed;            /* since they were opened */
     struct topic_sums topics;   /* of all of them, or the one that is wanted */
     bool leaves_rows_out;       /* there are too many */
     struct partition_row *rows; /* by topic and index */
@@ -60,7 +62,8 @@ static void collect_row(void *arg, struct partition *p)
     struct partition_offsets at;
     struct partition_traffic traffic;
     partition_offsets(p, &at);
-    page->serving++;
+    page->serving += at.error == KERR_NONE;
+    page->failed += at.error != KERR_NONE;
     page->segments += at.segment_count;
     page->unsynced += at.durable < at.written;
     if (page->topic != NULL && strcmp(partition_topic(p), page->topic) != 0)
@@ -389,9 +392,10 @@ static double plain_value(const struct page *page, enum metric metric)
     case METRIC_PARTITIONS:
         return gauges->replicas.partitions;
     case METRIC_PARTITIONS_LED:
-        return (double)gauges->replicas.partitions - gauges->replicas.offline;
+        return (double)gauges->replicas.partitions - gauges->replicas.offline -
+               (double)page->failed;
     case METRIC_PARTITIONS_OFFLINE:
-        return gauges->replicas.offline;
+        return gauges->replicas.offline + (double)page->failed;
     case METRIC_PARTITIONS_UNDER_REPLICATED:
     case METRIC_PARTITIONS_UNDER_MIN_ISR:
         return 0; /* one broker: its replica is the only one */

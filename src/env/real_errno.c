@@ -16,8 +16,9 @@ enum err real_errno(int number)
         return ERR_EXISTS;
     case EACCES:
     case EPERM:
-    case EROFS:
         return ERR_DENIED;
+    case EROFS:
+        return ERR_READ_ONLY;
     case ENOSPC:
     case EDQUOT:
         return ERR_NO_SPACE;

@@ -36,7 +36,8 @@ static enum err make_dirs(struct env *env, const char *path)
             e = log_file_sync_parent(env, part);
         part[i] = at;
         /* A directory above ours may be there and not be ours to make. */
-        if (e != ERR_OK && e != ERR_EXISTS && (at == '\0' || e != ERR_DENIED))
+        bool is_others = at != '\0' && (e == ERR_DENIED || e == ERR_READ_ONLY);
+        if (e != ERR_OK && e != ERR_EXISTS && !is_others)
             return e;
     }
     return ERR_OK;

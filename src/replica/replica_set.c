@@ -236,18 +236,18 @@ static void open_again(struct replica_set *set, struct replica *replica, struct 
     replica_set_follow_step(set);
 }
 
-void replica_give_up_dir(struct replica *replica)
+void replica_give_up_dir(struct replica *replica, enum err e)
 {
     char what[PARTITION_TOPIC_NAME_SIZE + 16];
     snprintf(what, sizeof(what), "%s-%d", replica->topic, replica->index);
-    replica_set_dir_failed(replica->set, replica->dir, ERR_IO, what);
+    replica_set_dir_failed(replica->set, replica->dir, e, what);
     replica->given_up++;
 }
 
 /* It could not be made: the disk is bad, and another may be good. */
 static void place_again(struct replica_set *set, struct replica *replica)
 {
-    replica_give_up_dir(replica);
+    replica_give_up_dir(replica, replica->error);
     replica->has_waited = false;
     open_again(set, replica, &set->follow.to_open);
 }
@@ -272,7 +272,7 @@ static void opened_on_loop(struct loop_task *task)
     ASSERT(set->follow.opening > 0);
     ASSERT((replica->error == ERR_OK) == (replica->partition != NULL));
     const struct log_open_report *report = replica->report;
-    if (replica->error == ERR_IO && replica->is_placed) {
+    if (err_is_of_disk(replica->error) && replica->is_placed) {
         place_again(set, replica);
         return;
     }

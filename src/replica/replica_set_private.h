@@ -166,7 +166,7 @@ size_t replica_set_pick_dir(struct replica_set *set);
 
 /* The directory in which it was to be made has a bad disk: it fails, and the replica is begun
  * elsewhere. On the loop. */
-void replica_give_up_dir(struct replica *replica);
+void replica_give_up_dir(struct replica *replica, enum err e);
 
 /* Is any log directory out of service, or missing? Then a partition may have a copy nobody sees. */
 bool replica_set_is_any_dir_offline(struct replica_set *set);

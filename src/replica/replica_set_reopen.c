@@ -110,9 +110,9 @@ static void come_online(struct replica_set *set, struct replica_reopen *reopen)
 }
 
 /* Its disk is bad, and nothing was ever in it: it may begin elsewhere. False: nowhere. */
-static bool place_elsewhere(struct replica_set *set, struct replica *replica)
+static bool place_elsewhere(struct replica_set *set, struct replica *replica, enum err e)
 {
-    replica_give_up_dir(replica);
+    replica_give_up_dir(replica, e);
     size_t dir = replica_set_pick_dir(set);
     if (dir == SIZE_MAX)
         return false;
@@ -129,8 +129,8 @@ static void stay_offline(struct replica_set *set, struct replica_reopen *reopen,
     struct replica *replica = reopen->replica;
     if (e == ERR_AGAIN && !replica->is_placed && set->has_lost_dir)
         e = ERR_IO; /* what was here is another's, and its own may lie in what is lost */
-    bool is_begun =
-        e == ERR_AGAIN || (e == ERR_IO && replica->is_placed && place_elsewhere(set, replica));
+    bool is_begun = e == ERR_AGAIN ||
+                    (err_is_of_disk(e) && replica->is_placed && place_elsewhere(set, replica, e));
     if (e == ERR_AGAIN) {
         replica->is_placed = true; /* nothing of it is here yet */
         replica_set_checkpoint_now(set);

@@ -41,6 +41,7 @@ enum kerr kerr_from_err(enum err e)
     case ERR_IO:
     case ERR_NO_SPACE:
     case ERR_DENIED:
+    case ERR_READ_ONLY:
         return KERR_KAFKA_STORAGE_ERROR;
     case ERR_AGAIN:
     case ERR_NO_MEMORY:
