@@ -60,6 +60,9 @@ size_t fixture_say_produce(struct sock *peer, const struct record *record, int16
 size_t fixture_say_produce_to(struct sock *peer, int32_t index, const struct record *record,
                               int16_t acks);
 
+/* The same, with all acks: the first batch of this idempotent producer. */
+void fixture_say_produce_by(struct sock *peer, int64_t producer_id, const struct record *record);
+
 /* The bytes that fixture_send sends, in a writer that the caller deinits. */
 void fixture_write(struct wire_writer *w, int16_t key, int16_t version, const void *request);
 

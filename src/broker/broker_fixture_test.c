@@ -166,15 +166,14 @@ size_t fixture_say_produce(struct sock *peer, const struct record *record, int16
     return fixture_say_produce_to(peer, 0, record, acks);
 }
 
-size_t fixture_say_produce_to(struct sock *peer, int32_t index, const struct record *record,
-                              int16_t acks)
+static size_t say_produce(struct sock *peer, int32_t index, const struct batch_options *options,
+                          const struct record *record, int16_t acks)
 {
     struct batch_builder b;
     struct batch_buffer batch;
-    struct batch_options options = batch_options_default();
     batch_buffer_init(&batch, INT32_MAX);
     batch_builder_init(&b);
-    batch_builder_start(&b, &options);
+    batch_builder_start(&b, options);
     CHECK_EQUAL(batch_builder_add(&b, record), ERR_OK);
     CHECK_EQUAL(batch_builder_finish(&b, &batch), ERR_OK);
     struct produce_request_partition_produce_data partition = {
@@ -190,6 +189,22 @@ size_t fixture_say_produce_to(struct sock *peer, int32_t index, const struct rec
     batch_builder_deinit(&b);
     batch_buffer_deinit(&batch);
     return size;
+}
+
+size_t fixture_say_produce_to(struct sock *peer, int32_t index, const struct record *record,
+                              int16_t acks)
+{
+    struct batch_options options = batch_options_default();
+    return say_produce(peer, index, &options, record, acks);
+}
+
+void fixture_say_produce_by(struct sock *peer, int64_t producer_id, const struct record *record)
+{
+    struct batch_options options = batch_options_default();
+    options.producer_id = producer_id;
+    options.producer_epoch = 0;
+    options.base_sequence = 0;
+    (void)say_produce(peer, 0, &options, record, -1);
 }
 
 /* All that is here of the next answer. */

@@ -43,18 +43,29 @@ static void create(struct broker_fixture *f, const char *policy)
 }
 
 /* NULL: a tombstone. */
-static void produce_text(struct broker_fixture *f, int32_t partition, const char *key,
-                         const char *value)
+static struct record record_of(struct broker_fixture *f, const char *key, const char *value)
 {
     struct record r = {.timestamp = env_wall_ms(&f->m.env)};
     r.key = (struct record_bytes){(const uint8_t *)key, (int32_t)strlen(key)};
     r.value =
         (struct record_bytes){(const uint8_t *)value, value != NULL ? (int32_t)strlen(value) : -1};
-    fixture_say_produce_to(f->peer, partition, &r, -1);
+    return r;
+}
+
+static void take_answer(struct broker_fixture *f)
+{
     mem_env_run_until_idle(&f->m);
     const struct produce_response *response = fixture_receive(f, f->peer, PRODUCE, 12);
     CHECK(response != NULL);
     CHECK_EQUAL(response->responses.items[0].partition_responses.items[0].error_code, KERR_NONE);
+}
+
+static void produce_text(struct broker_fixture *f, int32_t partition, const char *key,
+                         const char *value)
+{
+    struct record r = record_of(f, key, value);
+    fixture_say_produce_to(f->peer, partition, &r, -1);
+    take_answer(f);
 }
 
 static void produce_to(struct broker_fixture *f, int32_t partition, int number)
@@ -150,6 +161,33 @@ TEST(a_consumer_passes_by_a_segment_of_which_compaction_left_no_record)
     result = read_first(&f, PARTITION_READER_FOLLOWER);
     CHECK_EQUAL(result.range.len, BATCH_HEADER_BYTES);
     CHECK_EQUAL(result.range.base_offset, 0);
+    log_range_release(&result.range);
+    fixture_stop(&f);
+}
+
+/* What is remembered of producers stays in batches without records: many in a segment, before those
+ * that have some. */
+TEST(a_consumer_passes_by_batches_that_have_no_record_any_more)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    create(&f, "compact");
+    for (int id = 0; id < 60; id++) {
+        struct record r = record_of(&f, id % 20 == 7 ? "kept" : "key", "a value of some length");
+        fixture_say_produce_by(f.peer, 1000 + id, &r);
+        take_answer(&f);
+    }
+    mem_env_advance_ms(&f.m, 16000);
+    CHECK(stats_of(&f)->rounds >= 1);
+    struct partition_read_result result = read_first(&f, PARTITION_READER_FOLLOWER);
+    CHECK_EQUAL(result.range.base_offset, 0);
+    CHECK(result.range.len >= 5 * BATCH_HEADER_BYTES);
+    CHECK_EQUAL(result.range.first_batch_bytes, BATCH_HEADER_BYTES);
+    log_range_release(&result.range);
+    result = read_first(&f, PARTITION_READER_CONSUMER);
+    CHECK_EQUAL(result.range.base_offset, 47); /* the last of this key */
+    CHECK(result.range.first_batch_bytes > BATCH_HEADER_BYTES);
+    CHECK(result.range.len >= result.range.first_batch_bytes);
     log_range_release(&result.range);
     fixture_stop(&f);
 }

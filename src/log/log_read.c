@@ -14,6 +14,7 @@
 #include "log/log_segment_view.h"
 #include "log/partition_log_private.h"
 #include "log/segment_behind.h"
+#include "log/segment_walk.h"
 
 /* Readable bytes of a segment below a limit; *seeks: only a bound, the limit's place is not known.
  */
@@ -334,6 +335,27 @@ enum err log_range_read(const struct log_range *range, uint8_t *out, size_t len,
     memcpy(out, range->held.data, len);
     *got = len;
     return ERR_OK;
+}
+
+enum err log_range_empty_part(const struct log_range *range, enum env_read_mode mode,
+                              int64_t *bytes, int64_t *next_offset)
+{
+    uint8_t buffer[SEGMENT_WALK_BUFFER];
+    struct segment_walk walk;
+    struct batch_header header;
+    int64_t pos;
+    *bytes = 0;
+    if (range->file == NULL || range->first_batch_bytes != BATCH_HEADER_BYTES)
+        return ERR_OK;
+    segment_walk_init(&walk, range->file, range->pos, range->pos + range->len, mode);
+    segment_walk_use(&walk, buffer, sizeof(buffer));
+    enum err e = segment_walk_next(&walk, &header, &pos);
+    while (e == ERR_OK && header.record_count == 0) {
+        *bytes = pos + BATCH_HEADER_BYTES - range->pos;
+        *next_offset = batch_last_offset(&header) + 1;
+        e = segment_walk_next(&walk, &header, &pos);
+    }
+    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e; /* the range may end in a batch */
 }
 
 /* Safe though it lies outside the lock for a moment: the segment is the one that was searched, held

@@ -366,6 +366,11 @@ void log_range_release(struct log_range *range);
 enum err log_range_read(const struct log_range *range, uint8_t *out, size_t len, size_t *got)
     MUST_USE;
 
+/* [any] How many bytes at its begin are batches without records, which compaction leaves, and where
+ * the offsets go on behind them; 0: none. Mode and errors as log_view_find. */
+enum err log_range_empty_part(const struct log_range *range, enum env_read_mode mode,
+                              int64_t *bytes, int64_t *next_offset) MUST_USE;
+
 /* [lock] Who asks for range->next_offset soon needs no index. */
 void log_view_remember(const struct log_view *view, const struct log_range *range);
 

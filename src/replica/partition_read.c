@@ -83,21 +83,29 @@ static void hide_offsets(struct partition_read_result *result)
     result->log_start_offset = -1;
 }
 
-/* Is all that is left of this segment one batch without records, which compaction put there, and
- * does more lie behind it? A consumer has nothing from it, and clients take an answer of one batch
- * that brings no record for one that was cut off: they ask for more and more bytes. Followers need
- * it, and who comes to the end learns from it where that is. */
-static bool is_empty_rest(const struct log_view *view, const struct log_range *range)
+/* Batches without records, which compaction leaves, are passed over where more lies behind them. A
+ * consumer has nothing from them, and clients take an answer that brings no record for one that was
+ * cut off: they ask for more and more bytes. Followers need them, and who comes to the end learns
+ * from them where that is. */
+static enum err pass_empty(const struct log_view *view, enum env_read_mode mode,
+                           struct log_range *range, int64_t *hole_end)
 {
-    return range->len == BATCH_HEADER_BYTES && range->first_batch_bytes == range->len &&
-           !view->seeks_end && range->pos + range->len == view->end_pos && !view->is_last;
+    int64_t bytes;
+    int64_t next_offset;
+    enum err e = log_range_empty_part(range, mode, &bytes, &next_offset);
+    bool is_rest = range->pos + bytes == view->end_pos;
+    if (e == ERR_OK && (bytes == 0 || view->seeks_end || (is_rest && view->is_last)))
+        return ERR_OK;
+    *hole_end = is_rest ? view->end_offset : next_offset;
+    log_range_release(range);
+    return e;
 }
 
 /* One try in one segment. ERR_STALE: the segment was cut or deleted between the view and the
  * search. *hole_end: nothing lies from the offset to there; -1: there is no hole. */
 static enum err read_segment(struct partition *p, const struct partition_read *read,
-                             enum env_read_mode mode, struct partition_read_result *found,
-                             int64_t *hole_end)
+                             enum env_read_mode mode, bool passes_empty,
+                             struct partition_read_result *found, int64_t *hole_end)
 {
     struct log_view view = {0};
     *hole_end = -1;
@@ -118,35 +126,40 @@ static enum err read_segment(struct partition *p, const struct partition_read *r
         log_view_remember(&view, &found->range);
         monitor_leave(&p->monitor);
     }
-    found->has_more = e == ERR_OK && found->range.len > 0 && !view.is_last;
-    bool is_hole = e == ERR_OK && found->range.is_hole;
-    if (e == ERR_OK && read->reader == PARTITION_READER_CONSUMER &&
-        is_empty_rest(&view, &found->range)) {
-        log_range_release(&found->range);
-        found->has_more = false;
-        is_hole = true;
-    }
-    if (is_hole)
+    if (e == ERR_OK && found->range.is_hole)
         *hole_end = view.end_offset;
+    else if (e == ERR_OK && passes_empty)
+        e = pass_empty(&view, mode, &found->range, hole_end);
+    found->has_more = e == ERR_OK && found->range.len > 0 && !view.is_last;
     log_view_release(&view);
     return e;
 }
 
 /* The same, going on behind holes that compaction left. */
-static enum err read_once(struct partition *p, const struct partition_read *read,
-                          enum env_read_mode mode, struct partition_read_result *found)
+static enum err read_behind_holes(struct partition *p, const struct partition_read *read,
+                                  enum env_read_mode mode, bool passes_empty,
+                                  struct partition_read_result *found)
 {
     struct partition_read from = *read;
     int64_t hole_end;
-    enum err e = read_segment(p, &from, mode, found, &hole_end);
+    enum err e = read_segment(p, &from, mode, passes_empty, found, &hole_end);
     while (e == ERR_OK && hole_end >= 0) {
         ASSERT(hole_end > from.offset);
         from.offset = hole_end;
         from.last_fetched_epoch = -1; /* it was looked at */
-        e = read_segment(p, &from, mode, found, &hole_end);
+        e = read_segment(p, &from, mode, passes_empty, found, &hole_end);
         found->hole_end = from.offset;
     }
     return e;
+}
+
+/* Up to what is damaged a consumer is led, so that it is told of the right offset. */
+static enum err read_once(struct partition *p, const struct partition_read *read,
+                          enum env_read_mode mode, struct partition_read_result *found)
+{
+    bool passes_empty = read->reader == PARTITION_READER_CONSUMER;
+    enum err e = read_behind_holes(p, read, mode, passes_empty, found);
+    return e == ERR_CORRUPT && passes_empty ? read_behind_holes(p, read, mode, false, found) : e;
 }
 
 /* What blocks may open files: a round closes them again when nobody uses them. */
