@@ -340,22 +340,45 @@ static int64_t deleted_up_to(struct broker_fixture *f)
     return response->topics.items[0].partitions.items[0].low_watermark;
 }
 
-/* Though file.delete.delay.ms is a minute. */
+/* Though file.delete.delay.ms is a minute; also where all is in one segment, which is written to.
+ */
 TEST(records_that_are_deleted_while_there_is_little_room_free_it_at_once)
 {
-    static const char *const sets[] = {"klamm.log.dir.reserve.bytes=100000",
-                                       "log.segment.bytes=1048576", NULL};
-    struct broker_fixture f;
-    fixture_start(&f, sets);
-    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
-    for (int i = 0; i < 230; i++)
+    static const char *const small[] = {"klamm.log.dir.reserve.bytes=100000",
+                                        "log.segment.bytes=1048576", NULL};
+    static const char *const large[] = {"klamm.log.dir.reserve.bytes=100000", NULL};
+    for (int is_one = 0; is_one < 2; is_one++) {
+        struct broker_fixture f;
+        fixture_start(&f, is_one ? large : small);
+        CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
+        for (int i = 0; i < 230; i++)
+            CHECK_EQUAL(produce_error(&f), KERR_NONE);
+        make_low(&f);
+        int64_t used = f.m.used_bytes;
+        CHECK_EQUAL(deleted_up_to(&f), 231);
+        mem_env_advance_ms(&f.m, 2000);
+        CHECK(f.m.used_bytes < used - 1000000);
         CHECK_EQUAL(produce_error(&f), KERR_NONE);
-    make_low(&f);
+        fixture_restart(&f, is_one ? large : small);
+        CHECK_EQUAL(fixture_offline(&f), 0);
+        CHECK_EQUAL(produce_error(&f), KERR_NONE);
+        fixture_stop(&f);
+    }
+}
+
+/* With room it stays, as with Kafka. */
+TEST(an_active_segment_of_which_all_is_deleted_stays_while_there_is_room)
+{
+    struct broker_fixture f;
+    fixture_start(&f, with_reserve);
+    CHECK_EQUAL(fixture_try_create(&f, "t", 1), KERR_NONE);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQUAL(produce_error(&f), KERR_NONE);
     int64_t used = f.m.used_bytes;
-    CHECK_EQUAL(deleted_up_to(&f), 231);
-    mem_env_advance_ms(&f.m, 2000);
-    CHECK(f.m.used_bytes < used - 1000000);
-    CHECK_EQUAL(produce_error(&f), KERR_NONE);
+    CHECK_EQUAL(deleted_up_to(&f), 10);
+    mem_env_advance_ms(&f.m, 200000);
+    CHECK(f.m.used_bytes >= used);
+    CHECK_EQUAL(fixture_count_names(&f, "data/t-0", ".log"), 1);
     fixture_stop(&f);
 }
 

@@ -209,7 +209,7 @@ static enum err take_files(struct journal *j)
     if (e != ERR_OK)
         return e;
     if (!has_space(j))
-        return ERR_NO_SPACE;
+        return ERR_TOO_LARGE;
     e = make_files(j);
     if (e == ERR_NO_SPACE) {
         journal_close_files(j);
@@ -227,7 +227,9 @@ bool journal_make(struct env_job *job)
         e = take_files(j);
     if (e != ERR_OK) {
         log_warn(j->env, "%s has no journal: %s; every commit syncs its own segment", j->dir,
-                 err_text(e));
+                 e == ERR_TOO_LARGE ? "klamm.journal.bytes is more than a tenth of what its disk "
+                                      "has free"
+                                    : err_text(e));
         journal_close_files(j);
     }
     monitor_enter(&j->monitor);

@@ -269,7 +269,7 @@ static void retire(struct crash *c, struct member *m)
     list_init(&retired);
     m->config.retention_bytes = 8000;
     partition_log_set_config(m->log, &m->config);
-    partition_log_retire(m->log, env_wall_ms(c->b.env), m->durable, &retired);
+    partition_log_retire(m->log, env_wall_ms(c->b.env), m->durable, false, &retired);
     if (!list_is_empty(&retired))
         (void)!partition_log_delete_segments(m->log, &retired);
     partition_log_unlink_retired(c->b.env, &retired);

@@ -530,7 +530,7 @@ TEST(a_swap_is_off_when_retention_was_quicker)
     partition_log_raise_start(w->c.log, 20);
     struct list retired;
     list_init(&retired);
-    CHECK(partition_log_retire(w->c.log, w->c.now_ms, 60, &retired) > 0);
+    CHECK(partition_log_retire(w->c.log, w->c.now_ms, 60, false, &retired) > 0);
     CHECK_EQUAL(partition_log_delete_segments(w->c.log, &retired), ERR_OK);
     partition_log_unlink_retired(w->c.env, &retired);
     CHECK(!partition_log_swap_is_valid(w->c.log, log_cleaning_swap(cleaning)));

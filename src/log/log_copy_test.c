@@ -30,7 +30,7 @@ static void retire_some(struct fixture *f, struct list *retired)
     list_init(retired);
     partition_log_raise_start(f->log, RETIRED);
     CHECK_EQUAL(partition_log_retire(f->log, env_wall_ms(&f->m.env),
-                                     partition_log_written(f->log).offset, retired),
+                                     partition_log_written(f->log).offset, false, retired),
                 RETIRED);
     CHECK_EQUAL(partition_log_delete_segments(f->log, retired), ERR_OK);
 }

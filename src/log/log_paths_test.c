@@ -40,7 +40,7 @@ TEST(retention_survives_each_io_failure)
         build(&f);
         list_init(&retired);
         partition_log_raise_start(f.log, 17);
-        CHECK_EQUAL(partition_log_retire(f.log, 0, END, &retired), 2);
+        CHECK_EQUAL(partition_log_retire(f.log, 0, END, false, &retired), 2);
         f.m.fail_at = n;
         enum err e = partition_log_delete_segments(f.log, &retired);
         failed = f.m.fail_at == 0;

@@ -400,7 +400,7 @@ TEST(a_held_segment_stays_readable_while_it_is_deleted)
     list_init(&retired);
     mem_env_jump_wall_ms(&model.f.m, 2 * model.f.config.retention_ms);
     uint32_t count =
-        partition_log_retire(model.f.log, env_wall_ms(&model.f.m.env), end.offset, &retired);
+        partition_log_retire(model.f.log, env_wall_ms(&model.f.m.env), end.offset, false, &retired);
     CHECK(count > 0);
     CHECK(partition_log_start_offset(model.f.log) > 0);
     CHECK_EQUAL(fixture_read(&model.f, 0), -2);
@@ -432,9 +432,9 @@ TEST(retention_by_size_keeps_at_least_so_much)
     struct list retired;
     list_init(&retired);
     int64_t end = partition_log_written(model.f.log).offset;
-    CHECK_EQUAL(partition_log_retire(model.f.log, 0, 0, &retired),
+    CHECK_EQUAL(partition_log_retire(model.f.log, 0, 0, false, &retired),
                 0); /* above the high watermark */
-    CHECK(partition_log_retire(model.f.log, 0, end, &retired) > 0);
+    CHECK(partition_log_retire(model.f.log, 0, end, false, &retired) > 0);
     int64_t left = partition_log_size_bytes(model.f.log);
     CHECK(left >= size / 2);
     CHECK(left < size / 2 + model.f.config.segment_bytes + 7000);
@@ -443,7 +443,7 @@ TEST(retention_by_size_keeps_at_least_so_much)
     for (int64_t offset = partition_log_start_offset(model.f.log); offset < end; offset++)
         CHECK_EQUAL(fixture_read(&model.f, offset), model_find(&model, offset)->base_offset);
     partition_log_raise_start(model.f.log, end); /* DeleteRecords up to the end */
-    CHECK(partition_log_retire(model.f.log, 0, end, &retired) > 0 ||
+    CHECK(partition_log_retire(model.f.log, 0, end, false, &retired) > 0 ||
           partition_log_segment_count(model.f.log) == 1);
     CHECK_EQUAL(partition_log_segment_count(model.f.log), 1);
     CHECK_EQUAL(partition_log_delete_segments(model.f.log, &retired), ERR_OK);

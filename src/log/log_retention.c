@@ -5,8 +5,7 @@
  * and unlinked later, so that readers who hold them can finish.
  *
  * Thread: marked at each function in partition_log.h.
- * Crash:  names change oldest first and are durable before anything is unlinked; where a
- *         .log.deleted is found at open, all segments before it go too.
+ * Crash:  names change oldest first and are durable before anything is unlinked.
  */
 #include <stdio.h>
 
@@ -41,7 +40,7 @@ static bool is_too_much(const struct partition_log *log, const struct segment *s
 }
 
 static uint32_t count_unwanted(const struct partition_log *log, int64_t now_ms,
-                               int64_t high_watermark)
+                               int64_t high_watermark, bool needs_room)
 {
     int64_t bytes_left = log->size_bytes;
     uint32_t count = 0;
@@ -51,7 +50,7 @@ static uint32_t count_unwanted(const struct partition_log *log, int64_t now_ms,
         bool is_last = count + 1 == log->segment_count;
         if (end > high_watermark || (is_last && seg->tail.size == 0))
             break;
-        bool is_before_start = !is_last && end <= log->log_start;
+        bool is_before_start = (!is_last || needs_room) && end <= log->log_start;
         if (!is_before_start && !is_expired(log, seg, now_ms) && !is_too_much(log, seg, bytes_left))
             break;
         bytes_left -= seg->tail.size;
@@ -60,10 +59,10 @@ static uint32_t count_unwanted(const struct partition_log *log, int64_t now_ms,
 }
 
 uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t high_watermark,
-                              struct list *retired)
+                              bool needs_room, struct list *retired)
 {
     ASSERT(high_watermark <= log->written.offset);
-    uint32_t count = count_unwanted(log, now_ms, high_watermark);
+    uint32_t count = count_unwanted(log, now_ms, high_watermark, needs_room);
     if (count == log->segment_count) {
         log->wants_roll = true; /* the last one goes once another has begun */
         count--;

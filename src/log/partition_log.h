@@ -412,9 +412,10 @@ enum err log_segments_find_max_time(const struct log_segments *segments, struct 
 /* [lock] Takes segments that retention (time, size, log start) no longer wants out of the log; the
  * active one only after a roll, which it asks for. Returns how many; then
  * partition_log_delete_segments. The log start moves with them. High watermark: never delete above
- * it. */
+ * it. `needs_room`: the active one goes also when nothing but the log start speaks against it; else
+ * it stays, as with Kafka: who deletes all records now and then would get a segment each time. */
 uint32_t partition_log_retire(struct partition_log *log, int64_t now_ms, int64_t high_watermark,
-                              struct list *retired);
+                              bool needs_room, struct list *retired);
 
 /* [lock] Will another segment begin with the next write, or without one? */
 bool partition_log_wants_roll(const struct partition_log *log);

@@ -144,12 +144,12 @@ TEST(segments_roll_by_the_batches_time_and_on_demand)
     struct list retired;
     list_init(&retired);
     mem_env_jump_wall_ms(&f.m, 864000000);
-    CHECK_EQUAL(partition_log_retire(f.log, env_wall_ms(&f.m.env), 3, &retired), 1);
+    CHECK_EQUAL(partition_log_retire(f.log, env_wall_ms(&f.m.env), 3, false, &retired), 1);
     CHECK(partition_log_has_pending(f.log)); /* the last one rolls first */
     CHECK_EQUAL(fixture_commit(&f, false), ERR_OK);
     CHECK(!partition_log_has_pending(f.log));
     CHECK_EQUAL(partition_log_segment_count(f.log), 2);
-    CHECK_EQUAL(partition_log_retire(f.log, env_wall_ms(&f.m.env), 3, &retired), 1);
+    CHECK_EQUAL(partition_log_retire(f.log, env_wall_ms(&f.m.env), 3, false, &retired), 1);
     CHECK_EQUAL(partition_log_segment_count(f.log), 1);
     CHECK_EQUAL(partition_log_start_offset(f.log), 3);
     CHECK_EQUAL(partition_log_size_bytes(f.log), 0);

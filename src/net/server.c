@@ -141,7 +141,7 @@ static void take_in(struct net_server *server, struct sock *sock, uint32_t liste
     struct env_addr peer;
     net_count(&server->stats.accepted, 1);
     if (atomic_load(&server->stats.open) >= (int64_t)atomic_load(&server->connections_max)) {
-        refuse(server, sock, "max.connections is reached");
+        refuse(server, sock, "max.connections, or what the limit of open files allows, is reached");
         return;
     }
     sock_peer(sock, &peer);

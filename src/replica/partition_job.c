@@ -265,8 +265,10 @@ static void retire_segments(struct partition *p, int64_t now_ms)
 {
     struct list retired;
     list_init(&retired);
+    bool is_low = disk_room_is_low(log_dir_room(p->dir));
     monitor_enter(&p->monitor);
-    uint32_t count = partition_log_retire(p->log, now_ms, p->high_watermark.offset, &retired);
+    uint32_t count =
+        partition_log_retire(p->log, now_ms, p->high_watermark.offset, is_low, &retired);
     int64_t delay_ms = partition_log_config(p->log)->file_delete_delay_ms;
     partition_log_expire_producers(p->log, now_ms);
     /* Once only: where another segment cannot begin, the next round tries again. */
