@@ -101,12 +101,18 @@ static enum err pass_empty(const struct log_view *view, enum env_read_mode mode,
     return e;
 }
 
+struct reading {
+    struct partition *p;
+    enum env_read_mode mode;
+    bool passes_empty;
+};
+
 /* One try in one segment. ERR_STALE: the segment was cut or deleted between the view and the
  * search. *hole_end: nothing lies from the offset to there; -1: there is no hole. */
-static enum err read_segment(struct partition *p, const struct partition_read *read,
-                             enum env_read_mode mode, bool passes_empty,
+static enum err read_segment(const struct reading *reading, const struct partition_read *read,
                              struct partition_read_result *found, int64_t *hole_end)
 {
+    struct partition *p = reading->p;
     struct log_view view = {0};
     *hole_end = -1;
     *found = (struct partition_read_result){
@@ -119,8 +125,8 @@ static enum err read_segment(struct partition *p, const struct partition_read *r
         log_view_release(&view);
         return ERR_OK;
     }
-    enum err e =
-        log_view_find(&view, read->offset, read->bytes_max, read->whole_first, mode, &found->range);
+    enum err e = log_view_find(&view, read->offset, read->bytes_max, read->whole_first,
+                               reading->mode, &found->range);
     if (e == ERR_OK && found->range.next_offset >= 0) {
         monitor_enter(&p->monitor);
         log_view_remember(&view, &found->range);
@@ -128,26 +134,25 @@ static enum err read_segment(struct partition *p, const struct partition_read *r
     }
     if (e == ERR_OK && found->range.is_hole)
         *hole_end = view.end_offset;
-    else if (e == ERR_OK && passes_empty)
-        e = pass_empty(&view, mode, &found->range, hole_end);
+    else if (e == ERR_OK && reading->passes_empty)
+        e = pass_empty(&view, reading->mode, &found->range, hole_end);
     found->has_more = e == ERR_OK && found->range.len > 0 && !view.is_last;
     log_view_release(&view);
     return e;
 }
 
 /* The same, going on behind holes that compaction left. */
-static enum err read_behind_holes(struct partition *p, const struct partition_read *read,
-                                  enum env_read_mode mode, bool passes_empty,
+static enum err read_behind_holes(const struct reading *reading, const struct partition_read *read,
                                   struct partition_read_result *found)
 {
     struct partition_read from = *read;
     int64_t hole_end;
-    enum err e = read_segment(p, &from, mode, passes_empty, found, &hole_end);
+    enum err e = read_segment(reading, &from, found, &hole_end);
     while (e == ERR_OK && hole_end >= 0) {
         ASSERT(hole_end > from.offset);
         from.offset = hole_end;
         from.last_fetched_epoch = -1; /* it was looked at */
-        e = read_segment(p, &from, mode, passes_empty, found, &hole_end);
+        e = read_segment(reading, &from, found, &hole_end);
         found->hole_end = from.offset;
     }
     return e;
@@ -157,9 +162,12 @@ static enum err read_behind_holes(struct partition *p, const struct partition_re
 static enum err read_once(struct partition *p, const struct partition_read *read,
                           enum env_read_mode mode, struct partition_read_result *found)
 {
-    bool passes_empty = read->reader == PARTITION_READER_CONSUMER;
-    enum err e = read_behind_holes(p, read, mode, passes_empty, found);
-    return e == ERR_CORRUPT && passes_empty ? read_behind_holes(p, read, mode, false, found) : e;
+    struct reading reading = {p, mode, read->reader == PARTITION_READER_CONSUMER};
+    enum err e = read_behind_holes(&reading, read, found);
+    if (e != ERR_CORRUPT || !reading.passes_empty)
+        return e;
+    reading.passes_empty = false;
+    return read_behind_holes(&reading, read, found);
 }
 
 /* What blocks may open files: a round closes them again when nobody uses them. */
