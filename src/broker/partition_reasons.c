@@ -146,7 +146,11 @@ static void find_lag(struct reasoning *r)
 static void find_cut(struct reasoning *r)
 {
     const struct log_open_report *report = &r->facts->report;
-    if (report->cut_bytes <= 0 || r->facts->condition == PARTITION_IS_UNOPENED)
+    if (r->facts->condition == PARTITION_IS_UNOPENED)
+        return;
+    if (report->cut_below_recovery_point)
+        add(r, PARTITION_REASON_LOST, r->facts->opened_ms)->detail = copy(r, report->detail);
+    if (report->cut_bytes <= 0 || report->cut_below_recovery_point)
         return;
     struct describe_log_dirs_response_reason *row = add(
         r, report->found_rot ? PARTITION_REASON_ROT : PARTITION_REASON_CUT, r->facts->opened_ms);

@@ -205,3 +205,25 @@ TEST(a_partition_in_two_directories_is_offline_where_nobody_can_tell_which_count
           NULL);
     fixture_stop(&f);
 }
+
+TEST(files_that_are_gone_are_told)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    fixture_create(&f, "t", 2);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQUAL(produce(&f, 0), KERR_NONE);
+    fixture_halt(&f);
+    CHECK_EQUAL(env_path_unlink(&f.m.env, "data/t-0/00000000000000000000.log"), ERR_OK);
+    int errors = f.m.log_lines[LOG_ERROR];
+    fixture_go_on(&f, NULL);
+    CHECK(f.m.log_lines[LOG_ERROR] > errors);
+    const explained *row = explain(&f, 0);
+    CHECK_EQUAL(row->state, PARTITION_IS_SERVING);
+    const struct describe_log_dirs_response_reason *lost = find(row, PARTITION_REASON_LOST);
+    CHECK(lost != NULL && lost->detail.len > 0);
+    CHECK_EQUAL(explain(&f, 1)->reasons.count, 0);
+    fixture_restart(&f, NULL); /* it is told once */
+    CHECK_EQUAL(explain(&f, 0)->reasons.count, 0);
+    fixture_stop(&f);
+}

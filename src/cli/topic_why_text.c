@@ -241,6 +241,14 @@ static void tell_rot(const struct telling *t, const struct describe_log_dirs_res
                 "be in it: records may be missing here. See to the disk.\n");
 }
 
+static void tell_lost(const struct telling *t, const struct describe_log_dirs_response_reason *r)
+{
+    strbuf_puts(t->out, "Records are missing");
+    add_opening(t, r);
+    strbuf_puts(t->out, ". What is gone had been synced: files were removed, or the disk lost what "
+                        "it had promised. New records take the offsets of the lost ones.\n");
+}
+
 static void tell_uncleanable(const struct telling *t,
                              const struct describe_log_dirs_response_reason *r)
 {
@@ -298,6 +306,7 @@ static const struct reason_words {
     [PARTITION_REASON_RESERVE] = {"reserve", tell_reserve},
     [PARTITION_REASON_RETRIED] = {"tried_again", tell_retried},
     [PARTITION_REASON_UNCLEANABLE] = {"uncleanable", tell_uncleanable},
+    [PARTITION_REASON_LOST] = {"records_lost", tell_lost},
     [PARTITION_REASON_SCRUB] = {"scrub", tell_scrub},
 };
 

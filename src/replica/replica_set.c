@@ -287,6 +287,9 @@ static void opened_on_loop(struct loop_task *task)
     if (replica->error != ERR_OK)
         log_error(set->env, "%s-%d is offline: %s%s%s", replica->topic, replica->index,
                   err_text(replica->error), report->detail[0] != '\0' ? ": " : "", report->detail);
+    else if (report->cut_below_recovery_point)
+        log_error(set->env, "%s-%d: records are missing: %s", replica->topic, replica->index,
+                  report->detail);
     else if (report->cut_bytes > 0)
         log_warn(set->env, "%s-%d: %lld bytes behind the last whole batch were cut%s: %s",
                  replica->topic, replica->index, (long long)report->cut_bytes,

@@ -41,6 +41,7 @@ enum partition_reason {
     PARTITION_REASON_SCRUB = 13, /* the scrub found a damaged place: Error, File, Position; Amount:
                                     bytes; Offset to EndOffset: what cannot be read; Detail: how
                                     many more places there are */
+    PARTITION_REASON_LOST = 14,  /* its end was synced further on before: Detail: where it ends */
     PARTITION_REASON_COUNT
 };
 

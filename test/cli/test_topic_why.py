@@ -190,6 +190,10 @@ def told_by_fake(binary, row, *reasons, directory=DIR):
      "3.0 s ago."),
     ({"Kind": 4}, "no_log_dir", "No log directory is in service that could hold it: see to the disks, then "
      "start the broker again."),
+    ({"Kind": 14, "SinceMs": NOW - 3_000, "Detail": "ends at offset 0, below the recovery point 4000"},
+     "records_lost", "Records are missing when it was opened 3.0 s ago: ends at offset 0, below the recovery "
+     "point 4000. What is gone had been synced: files were removed, or the disk lost what it had promised. New "
+     "records take the offsets of the lost ones."),
     ({"Kind": 4, "Detail": "/data-2"}, "no_log_dir",
      "It is in none of the log directories, and of those that there were at an earlier start this is "
      "missing: /data-2. Mount its disk, or name it in log.dirs again, and start the broker again; or, to give "
