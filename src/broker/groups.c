@@ -269,10 +269,12 @@ static void start_all(struct groups *groups, const struct topic_image *topic)
     int32_t count = topic_partition_count(topic);
     struct group_homes *homes = atomic_load(&groups->homes);
     if (homes != NULL && homes->count != count) {
-        log_error(broker->env,
-                  GROUPS_TOPIC " has %d partitions now and had %d when this broker "
-                               "started: its groups are served after a restart",
-                  count, homes->count);
+        if (!groups->has_told_count)
+            log_error(broker->env,
+                      GROUPS_TOPIC " has %d partitions now and had %d when this broker "
+                                   "started: its groups are served after a restart",
+                      count, homes->count);
+        groups->has_told_count = true;
         return;
     }
     if (homes == NULL)

@@ -39,6 +39,7 @@ struct groups {
     enum groups_state state;             /* all below: the first loop's */
     struct uuid topic_id;
     uint32_t closing;
+    bool has_told_count; /* that the topic has another number of partitions now */
     bool is_stopping;
     void (*stopped)(void *arg);
     void *stopped_arg;
