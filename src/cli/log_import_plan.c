@@ -260,6 +260,14 @@ static void read_small_files(struct import *im, const char *dir, struct import_p
     verify_names_free(&names);
 }
 
+static void refuse_fault(struct import *im, const struct verify_fault *fault)
+{
+    if (fault->pos >= 0)
+        import_refuse(im, "%s: position %" PRId64 ": %s", fault->path, fault->pos, fault->text);
+    else
+        import_refuse(im, "%s: %s", fault->path, fault->text);
+}
+
 static void check_partition(struct import *im, const struct import_topic *topic,
                             struct import_partition *partition)
 {
@@ -274,8 +282,7 @@ static void check_partition(struct import *im, const struct import_topic *topic,
     v->home = own;
     read_small_files(im, path, partition);
     for (size_t i = 0; i < v->faults.count; i++)
-        import_refuse(im, "%s: position %" PRId64 ": %s", v->faults.items[i].path,
-                      MAX(v->faults.items[i].pos, 0), v->faults.items[i].text);
+        refuse_fault(im, &v->faults.items[i]);
     verify_faults_free(&v->faults);
     verify_faults_free(&v->notes);
     if (partition->has_transactions && !im->allows_transactions)

@@ -237,6 +237,8 @@ TEST(what_speaks_against_it_is_found_before_anything_is_written)
                                                 "has more than sixty-one bytes"},
         {"/kafka/a-1/leader-epoch-checkpoint", "0\n2\n4 0\n"},
         {"/kafka/a-1/00000000000000000003.snapshot", "short"},
+        {"/kafka/a-1/00000000000000000000.log", NULL}, /* by the checkpoint it ended at 3 */
+        {"/kafka/a-1/00000000000000000002.index", ""}, /* its segment is lost */
         {"/kafka/meta.properties", "version=1\n"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(harm); i++) {

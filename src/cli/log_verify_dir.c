@@ -214,8 +214,9 @@ struct partition_check {
     const struct verify_names *names;
     struct verify_epochs epochs;
     struct verify_marks marks;
-    int64_t next_offset; /* behind the segment before; -1 */
+    int64_t next_offset; /* behind the segment before; -1: there was none */
     int32_t last_epoch;
+    bool is_unread; /* a segment could not be read: where the log ends is not known */
 };
 
 static bool is_live_log(const struct verify_name *name)
@@ -271,27 +272,78 @@ static void check_segment(struct partition_check *c, size_t i)
     verify_segment(v, &segment);
     if (segment.is_read)
         check_neighbours(c, &segment);
+    else
+        c->is_unread = true;
 }
 
-/* What the checkpoints of the directory say, after a clean stop. */
+static void check_mark(struct partition_check *c, const char *what, int64_t offset)
+{
+    if (offset <= MAX(c->next_offset, 0))
+        return;
+    if (c->next_offset < 0)
+        verify_fault(c->verify, c->dir, -1,
+                     "%s is %" PRId64 " by its checkpoint, and there is no segment", what, offset);
+    else
+        verify_fault(c->verify, c->dir, -1,
+                     "%s is %" PRId64 " by its checkpoint, and the log ends at %" PRId64, what,
+                     offset, c->next_offset);
+}
+
+/* What the checkpoints of the directory say. A log that was emptied has a last segment all the
+ * same, named by its end. Records below the recovery point were synced, so no crash takes them;
+ * those between it and the other two may go with a torn end, but not with every segment's name. */
 static void check_marks(struct partition_check *c)
 {
-    struct verify *v = c->verify;
-    const struct verify_marks *m = &c->marks;
-    const struct {
-        const char *what;
-        int64_t offset;
-    } marks[] = {{"the recovery point", m->recovery_point},
-                 {"the log start", m->log_start},
-                 {"the high watermark", m->high_watermark}};
-    if (!v->home.is_clean || c->next_offset < 0)
+    const struct verify_home *home = &c->verify->home;
+    if (!home->is_known || home->is_in_use || c->is_unread)
         return;
-    for (size_t i = 0; i < ARRAY_COUNT(marks); i++) {
-        if (marks[i].offset > c->next_offset)
-            verify_fault(v, c->dir, -1,
-                         "%s is %" PRId64 " by its checkpoint, and the log ends at %" PRId64,
-                         marks[i].what, marks[i].offset, c->next_offset);
-    }
+    check_mark(c, "the recovery point", c->marks.recovery_point);
+    if (!home->is_clean && c->next_offset >= 0)
+        return;
+    check_mark(c, "the log start", c->marks.log_start);
+    check_mark(c, "the high watermark", c->marks.high_watermark);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const struct verify_name *x = a, *y = b;
+    return strcmp(x->text, y->text);
+}
+
+static bool has_segment(const struct partition_check *c, int64_t offset, enum log_file_stage stage)
+{
+    const struct log_file_name name = {.offset = offset, .kind = LOG_FILE_LOG, .stage = stage};
+    char text[LOG_NAME_SIZE];
+    struct verify_name wanted = {log_file_name_format(text, &name), false};
+    return bsearch(&wanted, c->names->items, c->names->count, sizeof(wanted), by_text) != NULL;
+}
+
+/* A segment's name goes before those of its indexes, and comes after them: a crash in between
+ * leaves indexes beside another stage of it, or behind the end of the log. The next start removes
+ * them, or puts the segment in place. */
+static bool may_lack_segment(const struct partition_check *c, int64_t offset)
+{
+    const struct verify_home *home = &c->verify->home;
+    if (!home->is_known || home->is_clean || home->is_in_use)
+        return false;
+    return has_segment(c, offset, LOG_STAGE_DELETED) || has_segment(c, offset, LOG_STAGE_CLEANED) ||
+           has_segment(c, offset, LOG_STAGE_SWAP) ||
+           offset >= MAX(c->next_offset, c->marks.recovery_point);
+}
+
+/* Snapshots are kept where no segment begins, too. */
+static void check_segment_of(struct partition_check *c, const char *name)
+{
+    char path[LOG_PATH_SIZE];
+    struct log_file_name parsed;
+    if (!log_file_name_parse(name, &parsed) || parsed.stage != LOG_STAGE_LIVE ||
+        parsed.kind == LOG_FILE_LOG || parsed.kind == LOG_FILE_SNAPSHOT ||
+        !log_file_path(path, c->dir, name) || has_segment(c, parsed.offset, LOG_STAGE_LIVE))
+        return;
+    if (may_lack_segment(c, parsed.offset))
+        verify_note(c->verify, path, -1, "an index without its .log, as a crash may leave it");
+    else
+        verify_fault(c->verify, path, -1, "an index without its .log, which is not there");
 }
 
 /* Files that belong to no segment alone. */
@@ -332,6 +384,8 @@ void verify_partition(struct verify *v, const char *path)
             check_file(&c, &names.items[i]);
     }
     check_marks(&c);
+    for (size_t i = 0; i < names.count; i++) /* now that it is known where the log ends */
+        check_segment_of(&c, names.items[i].text);
     v->partitions++;
     mem_free(c.epochs.items);
     verify_names_free(&names);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/testing.h"
 #include "env/mem_env.h"
+#include "log/log_file.h"
 #include "log/producer_state.h"
 #include "wire/batch_builder.h"
 
@@ -90,8 +91,14 @@ static void put(struct fixture *f, const char *path, const void *data, size_t si
     struct iovec iov = {(void *)(uintptr_t)data, size};
     CHECK_EQUAL(env_file_open(&f->m.env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNCATE, &file),
                 ERR_OK);
-    CHECK_EQUAL(env_file_write(file, &iov, 1, 0), ERR_OK);
+    if (size > 0)
+        CHECK_EQUAL(env_file_write(file, &iov, 1, 0), ERR_OK);
     env_file_unref(file);
+}
+
+static void put_text(struct fixture *f, const char *path, const char *text)
+{
+    put(f, path, text, strlen(text));
 }
 
 static struct verify_segment look_at(struct fixture *f, size_t size)
@@ -330,7 +337,7 @@ TEST(a_time_index_has_the_largest_times)
 
 static void look_at_text(struct fixture *f, const char *path, const char *text)
 {
-    put(f, path, text, strlen(text));
+    put_text(f, path, text);
     verify_other(&f->v, path, log_kind_of(log_path_name(path)));
 }
 
@@ -384,6 +391,176 @@ TEST(a_snapshot_has_a_checksum_and_knows_its_offset)
     CHECK_EQUAL(f.v.faults.items[0].pos, 2);
     producer_state_deinit(&known);
     teardown(&f);
+}
+
+/* ---- segments that are not there */
+
+/* A log directory whose checkpoints say that `t-0` ended at 12 when they were written. */
+static void a_log_dir(struct fixture *f, bool is_clean)
+{
+    setup(f);
+    CHECK_EQUAL(env_dir_make(&f->m.env, "/d"), ERR_OK);
+    CHECK_EQUAL(env_dir_make(&f->m.env, "/d/t-0"), ERR_OK);
+    put_text(f, "/d/meta.properties", "version=1\nnode.id=1\ncluster.id=c\n");
+    put_text(f, "/d/recovery-point-offset-checkpoint", "0\n1\nt 0 12\n");
+    put_text(f, "/d/replication-offset-checkpoint", "0\n1\nt 0 12\n");
+    put_text(f, "/d/t-0/leader-epoch-checkpoint", "0\n1\n0 0\n");
+    if (is_clean)
+        put_text(f, "/d/.kafka_cleanshutdown", "");
+}
+
+/* Two batches each, from offset 0 and from 6 on. */
+static void put_segment(struct fixture *f, int64_t base_offset)
+{
+    char path[LOG_PATH_SIZE];
+    f->log.len = 0;
+    f->count = 0;
+    add_batch(f, base_offset, 0, 1000, COMPRESS_NONE);
+    add_batch(f, base_offset + 3, 0, 1000, COMPRESS_NONE);
+    snprintf(path, sizeof(path), "/d/t-0/%020" PRId64 ".log", base_offset);
+    put(f, path, f->log.data, f->log.len);
+}
+
+static void look_at_partition(struct fixture *f)
+{
+    verify_home_free(&f->v.home);
+    verify_home_read(&f->v, "/d");
+    verify_partition(&f->v, "/d/t-0");
+}
+
+static void end_log_dir(struct fixture *f)
+{
+    verify_home_free(&f->v.home);
+    teardown(f);
+}
+
+TEST(a_log_that_lost_all_its_segments_is_not_empty)
+{
+    static const char recovery_points[] = "/d/recovery-point-offset-checkpoint";
+    for (int is_clean = 0; is_clean < 2; is_clean++) {
+        struct fixture f;
+        a_log_dir(&f, is_clean);
+        look_at_partition(&f);
+        CHECK_EQUAL(f.v.faults.count, 2);
+        for (size_t i = 0; i < f.v.faults.count; i++) {
+            CHECK_TEXT(f.v.faults.items[i].path, "/d/t-0");
+            CHECK(strstr(f.v.faults.items[i].text, "12 by its checkpoint, and there is no "
+                                                   "segment") != NULL);
+        }
+        forget(&f);
+        put_text(&f, recovery_points, ""); /* nothing was synced yet, and consumers had it */
+        look_at_partition(&f);
+        check_fault(&f, "/d/t-0", -1, "the high watermark is 12");
+        put_text(&f, "/d/replication-offset-checkpoint", "0\n1\nt 0 0\n");
+        look_at_partition(&f);
+        CHECK_EQUAL(f.v.faults.count, 0); /* one that was just made */
+        end_log_dir(&f);
+    }
+}
+
+/* A log that was emptied still has a last segment, named by its begin. */
+TEST(an_emptied_log_has_not_lost_anything)
+{
+    struct fixture f;
+    a_log_dir(&f, true);
+    put_text(&f, "/d/log-start-offset-checkpoint", "0\n1\nt 0 12\n");
+    put_text(&f, "/d/t-0/00000000000000000012.log", "");
+    look_at_partition(&f);
+    CHECK_EQUAL(f.v.faults.count, 0);
+    end_log_dir(&f);
+}
+
+/* After a crash a log may end before its high watermark, and never before its recovery point. */
+TEST(the_end_of_a_killed_log_is_lost_only_below_its_recovery_point)
+{
+    struct fixture f;
+    a_log_dir(&f, false);
+    put_segment(&f, 0);
+    look_at_partition(&f);
+    check_fault(&f, "/d/t-0", -1,
+                "the recovery point is 12 by its checkpoint, and the log ends at 6");
+    put_text(&f, "/d/recovery-point-offset-checkpoint", "0\n1\nt 0 6\n");
+    look_at_partition(&f);
+    CHECK_EQUAL(f.v.faults.count, 0);
+    end_log_dir(&f);
+}
+
+TEST(an_index_needs_its_segment)
+{
+    static const char *const names[] = {
+        "/d/t-0/00000000000000000003.index",
+        "/d/t-0/00000000000000000003.timeindex",
+        "/d/t-0/00000000000000000003.txnindex",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct fixture f;
+        a_log_dir(&f, true);
+        put_segment(&f, 0);
+        put_segment(&f, 6);
+        put_text(&f, names[i], "");
+        look_at_partition(&f);
+        check_fault(&f, names[i], -1, "an index without its .log");
+        CHECK_EQUAL(env_path_unlink(&f.m.env, "/d/.kafka_cleanshutdown"), ERR_OK);
+        look_at_partition(&f);
+        check_fault(&f, names[i], -1, "an index without its .log");
+        end_log_dir(&f);
+    }
+}
+
+/* The name of a segment goes before those of its indexes, and comes after them. */
+TEST(an_index_without_its_segment_may_be_left_by_a_crash)
+{
+    static const char *const beside[] = {"/d/t-0/00000000000000000003.log.deleted",
+                                         "/d/t-0/00000000000000000003.log.swap",
+                                         "/d/t-0/00000000000000000003.log.cleaned"};
+    static const char index[] = "/d/t-0/00000000000000000003.index";
+    for (size_t i = 0; i < ARRAY_COUNT(beside); i++) {
+        struct fixture f;
+        a_log_dir(&f, false);
+        put_segment(&f, 0);
+        put_segment(&f, 6);
+        put_text(&f, index, "");
+        put_text(&f, beside[i], "");
+        look_at_partition(&f);
+        CHECK_EQUAL(f.v.faults.count, 0);
+        CHECK(f.v.notes.count > 0);
+        if (f.v.notes.count > 0)
+            CHECK_TEXT(f.v.notes.items[f.v.notes.count - 1].path, index);
+        forget(&f);
+        put_text(&f, "/d/.kafka_cleanshutdown", "");
+        look_at_partition(&f);
+        check_fault(&f, index, -1, "an index without its .log");
+        end_log_dir(&f);
+    }
+    struct fixture f; /* behind the end: a segment that was begun */
+    a_log_dir(&f, false);
+    put_segment(&f, 0);
+    put_segment(&f, 6);
+    put_text(&f, "/d/t-0/00000000000000000012.index", "");
+    look_at_partition(&f);
+    CHECK_EQUAL(f.v.faults.count, 0);
+    end_log_dir(&f);
+}
+
+/* Kafka keeps them where no segment begins. */
+TEST(a_snapshot_needs_no_segment)
+{
+    struct fixture f;
+    struct producer_state known;
+    uint8_t bytes[64];
+    a_log_dir(&f, true);
+    put_segment(&f, 0);
+    put_segment(&f, 6);
+    producer_state_init(&known);
+    size_t size = producer_snapshot_size(&known);
+    CHECK(size <= sizeof(bytes));
+    producer_snapshot_write(&known, bytes, size);
+    producer_state_deinit(&known);
+    put(&f, "/d/t-0/00000000000000000003.snapshot", bytes, size);
+    put(&f, "/d/t-0/00000000000000000012.snapshot", bytes, size);
+    look_at_partition(&f);
+    CHECK_EQUAL(f.v.faults.count, 0);
+    end_log_dir(&f);
 }
 
 /* ---- every call may fail: then it is told, and nothing leaks */

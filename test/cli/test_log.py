@@ -97,6 +97,18 @@ def test_each_damage_is_found(log_cli, copy):
     assert alone.code == 1 and f"klamm: {logs[0]}: position 0: " in alone.err
 
 
+def test_lost_segments_are_found(log_cli, copy):
+    lost = sorted((copy / "none-0").glob("*.log"))[1]
+    lost.unlink()
+    for log in (copy / "none-1").glob("*.log"):
+        log.unlink()
+    (copy / "replication-offset-checkpoint").write_text("0\n1\nnone 1 7\n")
+    faults = {fault["file"]: fault["text"] for fault in verify(log_cli, copy)["faults"]}
+    assert "the high watermark is 7 by its checkpoint, and there is no segment" in faults[str(copy / "none-1")]
+    for suffix in (".index", ".timeindex"):
+        assert "an index without its .log" in faults[str(lost.with_suffix(suffix))]
+
+
 def test_dump_shows_what_was_produced(log_cli, copy):
     for codec in ("none", "zstd"):
         seen = []
