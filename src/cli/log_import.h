@@ -29,6 +29,7 @@ struct import_partition {
     int32_t leader_epoch; /* by Kafka's metadata or the epoch checkpoint; -1 */
     size_t source;        /* of import.sources; SIZE_MAX: it is not here */
     bool is_assigned;     /* Kafka's metadata has it */
+    bool is_replica;      /* and by it the source's broker has it */
     bool has_transactions;
     int64_t bytes;
     struct verify_marks marks;

@@ -94,6 +94,15 @@ static enum err apply_topic(struct import *im, const struct kraft_topic *record)
     return ERR_OK;
 }
 
+static bool has_source(const struct import *im, const struct wire_i32_array *replicas)
+{
+    for (int32_t i = 0; i < replicas->count; i++) {
+        if (replicas->items[i] == im->sources[0].identity.node_id)
+            return true;
+    }
+    return false;
+}
+
 static enum err apply_partition(struct import *im, const struct kraft_partition *record)
 {
     struct import_topic *topic = import_topic_by_id(im, record->topic_id);
@@ -102,6 +111,7 @@ static enum err apply_partition(struct import *im, const struct kraft_partition 
     if (partition == NULL)
         return ERR_CORRUPT;
     partition->is_assigned = true;
+    partition->is_replica = has_source(im, &record->replicas);
     partition->leader_epoch = MAX(partition->leader_epoch, record->leader_epoch);
     return ERR_OK;
 }
@@ -112,8 +122,11 @@ static enum err apply_change(struct import *im, const struct kraft_partition_cha
     struct import_topic *topic = import_topic_by_id(im, record->topic_id);
     if (topic == NULL || record->partition_id < 0 || record->partition_id >= topic->partition_count)
         return ERR_CORRUPT;
+    struct import_partition *partition = &topic->partitions[record->partition_id];
     if (record->leader != -2)
-        topic->partitions[record->partition_id].leader_epoch++;
+        partition->leader_epoch++;
+    if (record->replicas.count >= 0)
+        partition->is_replica = has_source(im, &record->replicas);
     return ERR_OK;
 }
 

@@ -25,28 +25,28 @@ static bool is_asked_for(const struct import *im, const struct import_topic *top
     return im->topics.count == 0;
 }
 
-/* False: none of it lies here. */
+/* False: none of it lies here, nor should it. */
 static bool judge_partitions(struct import *im, const struct import_topic *topic)
 {
     struct strbuf missing;
-    int32_t found = 0;
+    bool is_ours = false;
     strbuf_init(&missing);
     for (int32_t i = 0; i < topic->partition_count; i++) {
         const struct import_partition *partition = &topic->partitions[i];
-        found += partition->source != SIZE_MAX;
+        is_ours = is_ours || partition->source != SIZE_MAX || partition->is_replica;
         if (partition->source == SIZE_MAX)
             strbuf_printf(&missing, " %d", i);
         else if (im->has_kraft && !partition->is_assigned)
             import_refuse(im, "partition %d of topic %s: Kafka's metadata has no such partition", i,
                           topic->name);
     }
-    if (found > 0 && missing.len > 0 && !im->allows_missing)
+    if (is_ours && missing.len > 0 && !im->allows_missing)
         import_refuse(im,
                       "topic %s: these partitions are not in the directories named:%s; --allow "
                       "missing makes them anew, empty",
                       topic->name, strbuf_text(&missing));
     strbuf_deinit(&missing);
-    return found > 0;
+    return is_ours;
 }
 
 static void judge_name(struct import *im, const struct import_topic *topic)
@@ -171,7 +171,9 @@ static void plan_topic(struct import *im, struct import_topic *topic)
     if (topic->is_removed || !is_asked_for(im, topic))
         return;
     if (!judge_partitions(im, topic)) {
-        import_leave_out(im, "topic %s: no partition of it is in the directories named",
+        import_leave_out(im,
+                         "topic %s: no partition of it is in the directories named, and by Kafka's "
+                         "metadata other brokers have them",
                          topic->name);
         return;
     }

@@ -80,7 +80,7 @@ static void put_partition(struct mem_env *m, const char *name, const char *id)
 }
 
 struct kraft_log {
-    struct wire_writer w[8];
+    struct wire_writer w[16];
     int count;
 };
 
@@ -100,8 +100,8 @@ static void add_record(struct kraft_log *k, uint32_t type, const struct wire_mes
 
 static void put_kraft(struct mem_env *m, struct kraft_log *k)
 {
-    const void *values[8];
-    size_t sizes[8];
+    const void *values[16];
+    size_t sizes[16];
     struct batch_buffer log;
     for (int i = 0; i < k->count; i++) {
         values[i] = k->w[i].data;
@@ -222,6 +222,103 @@ TEST(kafkas_metadata_says_what_there_is)
     CHECK_EQUAL(im.next_producer_id, 4000);
     import_deinit(&im);
     mem_env_deinit(&m);
+}
+
+/* ---- topics of which nothing is in the directories */
+
+/* Topic `b` with two partitions, of these replicas by Kafka's metadata; and `a`, which is here. The
+ * change counts for partition 1 of `b`, if there is one; -1: of its leader only. */
+static void put_kraft_topics(struct mem_env *m, int32_t replica, const int32_t *changed_to)
+{
+    static int32_t here = 7;
+    struct kraft_log k = {.count = 0};
+    struct kraft_topic topics[] = {{wire_str_of("a"), {{0}}}, {wire_str_of("b"), {{0}}}};
+    CHECK(uuid_parse(ID_A, &topics[0].topic_id));
+    CHECK(uuid_parse(ID_OTHER, &topics[1].topic_id));
+    for (size_t i = 0; i < ARRAY_COUNT(topics); i++) {
+        add_record(&k, 2, &kraft_topic_message, &topics[i]);
+        for (int32_t p = 0; p < 2; p++) {
+            struct kraft_partition partition;
+            wire_defaults(&kraft_partition_layout, &partition);
+            partition.topic_id = topics[i].topic_id;
+            partition.partition_id = p;
+            partition.replicas = (struct wire_i32_array){i == 0 ? &here : &replica, 1};
+            add_record(&k, 3, &kraft_partition_message, &partition);
+        }
+    }
+    if (changed_to != NULL) {
+        int32_t replicas[] = {8, *changed_to};
+        struct kraft_partition_change change;
+        wire_defaults(&kraft_partition_change_layout, &change);
+        change.topic_id = topics[1].topic_id;
+        change.partition_id = 1;
+        if (*changed_to >= 0)
+            change.replicas = (struct wire_i32_array){replicas, 2};
+        else
+            change.leader = replicas[0];
+        add_record(&k, 5, &kraft_partition_change_message, &change);
+    }
+    put_kraft(m, &k);
+}
+
+static enum err import_b(struct mem_env *m, struct import *im, bool is_named, bool allows_missing)
+{
+    static const char *name = "b";
+    begin(im, m);
+    if (is_named)
+        im->topics = (struct cli_words){&name, 1};
+    im->allows_missing = allows_missing;
+    return import_run(im);
+}
+
+TEST(a_topic_of_this_broker_that_is_nowhere_is_refused)
+{
+    static const int32_t here = 7, leader_only = -1;
+    static const struct {
+        int32_t replica;
+        const int32_t *changed_to;
+    } cases[] = {{7, NULL}, {7, &leader_only}, {9, &here}};
+    for (size_t i = 0; i < 2 * ARRAY_COUNT(cases); i++) {
+        bool is_named = i % 2 == 1;
+        struct mem_env m;
+        struct import im;
+        mem_env_init(&m);
+        source(&m);
+        put_kraft_topics(&m, cases[i / 2].replica, cases[i / 2].changed_to);
+        CHECK_EQUAL(import_b(&m, &im, is_named, false), ERR_INVALID);
+        CHECK_EQUAL(im.refusals, 1);
+        CHECK_EQUAL(json_array_size(im.left_out), 0);
+        import_deinit(&im);
+        CHECK_EQUAL(import_b(&m, &im, is_named, true), ERR_OK);
+        CHECK_EQUAL(json_array_size(im.left_out), 0);
+        const struct import_topic *b = import_topic_find(&im, "b", 1);
+        CHECK(b->is_chosen);
+        CHECK_EQUAL(b->partition_count, 2);
+        CHECK(image_topic(im.image, "b", 1) != NULL);
+        import_deinit(&im);
+        mem_env_deinit(&m);
+    }
+}
+
+TEST(a_topic_of_other_brokers_is_left_out)
+{
+    static const int32_t elsewhere = 9;
+    static const struct {
+        int32_t replica;
+        const int32_t *changed_to;
+    } cases[] = {{9, NULL}, {9, &elsewhere}};
+    for (size_t i = 0; i < 4 * ARRAY_COUNT(cases); i++) {
+        struct mem_env m;
+        struct import im;
+        mem_env_init(&m);
+        source(&m);
+        put_kraft_topics(&m, cases[i / 4].replica, cases[i / 4].changed_to);
+        CHECK_EQUAL(import_b(&m, &im, i % 2 == 1, i / 2 % 2 == 1), ERR_OK);
+        CHECK_EQUAL(json_array_size(im.left_out), 1);
+        CHECK(!import_topic_find(&im, "b", 1)->is_chosen);
+        import_deinit(&im);
+        mem_env_deinit(&m);
+    }
 }
 
 TEST(what_speaks_against_it_is_found_before_anything_is_written)
