@@ -44,4 +44,7 @@ enum log_decoder {
 bool log_decode(enum log_decoder decoder, const struct record *record, struct strbuf *key,
                 struct strbuf *value);
 
+/* Of a record of __cluster_metadata; NULL: one that is of no use here. */
+const struct wire_message *log_kraft_message(uint32_t type);
+
 #endif

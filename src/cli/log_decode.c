@@ -56,23 +56,43 @@ static bool decode_offsets(const struct record *record, struct strbuf *key, stru
                         version, &v, value);
 }
 
+const struct wire_message *log_kraft_message(uint32_t type)
+{
+    static const struct wire_message *const messages[] = {
+        [2] = &kraft_topic_message,
+        [3] = &kraft_partition_message,
+        [4] = &kraft_config_message,
+        [5] = &kraft_partition_change_message,
+        [9] = &kraft_remove_topic_message,
+        [10] = &kraft_delegation_token_message,
+        [11] = &kraft_user_scram_credential_message,
+        [14] = &kraft_client_quota_message,
+        [15] = &kraft_producer_ids_message,
+        [18] = &kraft_access_control_entry_message,
+        [19] = &kraft_remove_access_control_entry_message,
+        [22] = &kraft_remove_user_scram_credential_message,
+        [23] = &kraft_begin_transaction_message,
+        [26] = &kraft_remove_delegation_token_message,
+    };
+    return type < ARRAY_COUNT(messages) ? messages[type] : NULL;
+}
+
+/* A dump may be shown to others; what is in such a one is as good as a password. */
+static bool is_secret(const struct wire_message *m)
+{
+    return m == &kraft_user_scram_credential_message;
+}
+
 static bool decode_kraft(const struct record *record, struct strbuf *value)
 {
-    static const struct wire_message *const messages[] = {[2] = &kraft_topic_message,
-                                                          [3] = &kraft_partition_message,
-                                                          [4] = &kraft_config_message,
-                                                          [5] = &kraft_partition_change_message,
-                                                          [9] = &kraft_remove_topic_message,
-                                                          [15] = &kraft_producer_ids_message,
-                                                          [23] = &kraft_begin_transaction_message};
     struct wire_reader r = wire_reader_of(record->value.data, (size_t)MAX(record->value.len, 0));
     uint32_t frame = wire_read_uvarint(&r);
     uint32_t type = wire_read_uvarint(&r);
     uint32_t version = wire_read_uvarint(&r);
     if (r.failed || frame != KRAFT_FRAME_VERSION || version > INT16_MAX)
         return false;
-    const struct wire_message *m = type < ARRAY_COUNT(messages) ? messages[type] : NULL;
-    if (m == NULL) {
+    const struct wire_message *m = log_kraft_message(type);
+    if (m == NULL || is_secret(m)) {
         strbuf_printf(value, "{\"type\":%" PRIu32 ",\"version\":%" PRIu32 "}", type, version);
         return true;
     }

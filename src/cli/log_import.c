@@ -153,6 +153,7 @@ void import_init(struct import *im, struct env *env)
 {
     im->env = env;
     im->left_out = json_array();
+    map_init(&im->leftovers);
     log_scan_init(&im->verify.scan, env);
     cli_progress_init(&im->verify.progress, env);
     im->verify.scan.owner = &im->verify;
@@ -189,6 +190,7 @@ void import_deinit(struct import *im)
     mem_free(im->all);
     mem_free(im->sources);
     mem_free(im->targets);
+    import_leftovers_free(im);
     json_decref(im->left_out);
     verify_faults_free(&im->verify.faults);
     verify_faults_free(&im->verify.notes);

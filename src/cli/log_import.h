@@ -15,6 +15,7 @@
 #ifndef CLI_LOG_IMPORT_H
 #define CLI_LOG_IMPORT_H
 
+#include "base/map.h"
 #include "base/strbuf.h"
 #include "base/uuid.h"
 #include "cli/log_verify.h"
@@ -105,8 +106,9 @@ struct import {
     int64_t bytes; /* to copy */
     int64_t copied;
     int refusals;
-    bool is_silent; /* tests */
-    bool is_killed; /* tests: after a failure nothing is cleared away */
+    bool is_silent;       /* tests */
+    bool is_killed;       /* tests: after a failure nothing is cleared away */
+    struct map leftovers; /* of log_import_leftover.c */
     json_t *left_out;
 };
 
@@ -126,6 +128,22 @@ struct import_partition *import_partition_at(struct import_topic *topic, int32_t
 void import_read_sources(struct import *im);
 /* What Kafka's metadata says. */
 void import_read_kraft(struct import *im);
+
+/* What it says of things that are not taken over. Each is told once, as it is in the end. */
+struct kraft_config;
+struct kraft_client_quota;
+struct kraft_access_control_entry;
+void import_leave_config(struct import *im, const struct kraft_config *record);
+void import_leave_quota(struct import *im, const struct kraft_client_quota *record);
+void import_leave_scram_user(struct import *im, struct wire_str name, int8_t mechanism,
+                             bool is_there);
+void import_leave_acl(struct import *im, const struct kraft_access_control_entry *record);
+void import_forget_acl(struct import *im, struct uuid id);
+/* `owner` NULL: it is gone. */
+void import_leave_token(struct import *im, struct wire_str id, const struct wire_str *owner);
+void import_leftovers_tell(struct import *im);
+void import_leftovers_free(struct import *im);
+
 /* What is to be done; refusals where that cannot be. */
 void import_open_targets(struct import *im);
 void import_plan(struct import *im);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * log_import_kraft: what Apache Kafka's own metadata log, __cluster_metadata-0, says of topics:
- * ids, partitions, leader epochs, configs, and which producer ids are given out. The newest
- * snapshot, then the records behind it; what stands in a transaction counts when that has ended.
+ * ids, partitions, leader epochs, configs, which producer ids are given out; and what else there
+ * is, which log_import_leftover.c tells of. The newest snapshot, then the records behind it; what
+ * stands in a transaction counts when that has ended.
  *
  * Thread: main.
  */
@@ -25,11 +26,17 @@ enum {
     KRAFT_CONFIG = 4,
     KRAFT_PARTITION_CHANGE = 5,
     KRAFT_REMOVE_TOPIC = 9,
+    KRAFT_TOKEN = 10,
+    KRAFT_SCRAM_USER = 11,
+    KRAFT_QUOTA = 14,
     KRAFT_PRODUCER_IDS = 15,
+    KRAFT_ACL = 18,
+    KRAFT_REMOVE_ACL = 19,
+    KRAFT_REMOVE_SCRAM_USER = 22,
     KRAFT_BEGIN = 23,
     KRAFT_END = 24,
     KRAFT_ABORT = 25,
-    KRAFT_RESOURCE_TOPIC = 2,
+    KRAFT_REMOVE_TOKEN = 26,
     RECORD_ARENA_BYTES = 64 << 20,
 };
 
@@ -40,6 +47,13 @@ union kraft_record {
     struct kraft_partition_change change;
     struct kraft_remove_topic remove;
     struct kraft_producer_ids producer_ids;
+    struct kraft_client_quota quota;
+    struct kraft_user_scram_credential scram_user;
+    struct kraft_remove_user_scram_credential remove_scram_user;
+    struct kraft_access_control_entry acl;
+    struct kraft_remove_access_control_entry remove_acl;
+    struct kraft_delegation_token token;
+    struct kraft_remove_delegation_token remove_token;
 };
 
 /* A record that waits for the end of its transaction. */
@@ -132,16 +146,18 @@ static enum err apply_change(struct import *im, const struct kraft_partition_cha
 
 static void apply_config(struct import *im, const struct kraft_config *record)
 {
+    if (record->name.len <= 0)
+        return;
+    if (record->resource_type != RESOURCE_TOPIC) {
+        import_leave_config(im, record);
+        return;
+    }
     struct import_topic *topic =
-        record->resource_type == KRAFT_RESOURCE_TOPIC && record->resource_name.len > 0
+        record->resource_name.len > 0
             ? import_topic_find(im, record->resource_name.data, (size_t)record->resource_name.len)
             : NULL;
-    if (topic != NULL && record->name.len > 0)
+    if (topic != NULL)
         set_config(topic, record);
-    else if (record->resource_type != KRAFT_RESOURCE_TOPIC && record->name.len > 0)
-        import_leave_out(im, "config %.*s of %s \"%.*s\"", (int)record->name.len, record->name.data,
-                         record->resource_type == 4 ? "broker" : "another resource",
-                         MAX(record->resource_name.len, 0), record->resource_name.data);
 }
 
 static enum err apply_remove(struct import *im, const struct kraft_remove_topic *record)
@@ -153,24 +169,39 @@ static enum err apply_remove(struct import *im, const struct kraft_remove_topic 
     return ERR_OK;
 }
 
-static const struct wire_message *message_of(uint32_t type)
+static enum err apply_other(struct import *im, uint32_t type, const union kraft_record *record)
 {
     switch (type) {
-    case KRAFT_TOPIC:
-        return &kraft_topic_message;
-    case KRAFT_PARTITION:
-        return &kraft_partition_message;
-    case KRAFT_CONFIG:
-        return &kraft_config_message;
-    case KRAFT_PARTITION_CHANGE:
-        return &kraft_partition_change_message;
-    case KRAFT_REMOVE_TOPIC:
-        return &kraft_remove_topic_message;
     case KRAFT_PRODUCER_IDS:
-        return &kraft_producer_ids_message;
+        im->next_producer_id = MAX(im->next_producer_id, record->producer_ids.next_producer_id);
+        break;
+    case KRAFT_CONFIG:
+        apply_config(im, &record->config);
+        break;
+    case KRAFT_QUOTA:
+        import_leave_quota(im, &record->quota);
+        break;
+    case KRAFT_SCRAM_USER:
+        import_leave_scram_user(im, record->scram_user.name, record->scram_user.mechanism, true);
+        break;
+    case KRAFT_REMOVE_SCRAM_USER:
+        import_leave_scram_user(im, record->remove_scram_user.name,
+                                record->remove_scram_user.mechanism, false);
+        break;
+    case KRAFT_ACL:
+        import_leave_acl(im, &record->acl);
+        break;
+    case KRAFT_REMOVE_ACL:
+        import_forget_acl(im, record->remove_acl.id);
+        break;
+    case KRAFT_TOKEN:
+        import_leave_token(im, record->token.token_id, &record->token.owner);
+        break;
     default:
-        return NULL;
+        ASSERT(type == KRAFT_REMOVE_TOKEN);
+        import_leave_token(im, record->remove_token.token_id, NULL);
     }
+    return ERR_OK;
 }
 
 static enum err apply(struct import *im, uint32_t type, const union kraft_record *record)
@@ -184,13 +215,8 @@ static enum err apply(struct import *im, uint32_t type, const union kraft_record
         return apply_change(im, &record->change);
     case KRAFT_REMOVE_TOPIC:
         return apply_remove(im, &record->remove);
-    case KRAFT_CONFIG:
-        apply_config(im, &record->config);
-        return ERR_OK;
     default:
-        ASSERT(type == KRAFT_PRODUCER_IDS);
-        im->next_producer_id = MAX(im->next_producer_id, record->producer_ids.next_producer_id);
-        return ERR_OK;
+        return apply_other(im, type, record);
     }
 }
 
@@ -236,8 +262,8 @@ static enum err take_record(struct kraft_reader *k, struct wire_reader r)
         return end_transaction(k, type == KRAFT_END);
     if (type == KRAFT_BEGIN)
         k->in_transaction = true;
-    const struct wire_message *m = message_of(type);
-    if (m == NULL)
+    const struct wire_message *m = log_kraft_message(type);
+    if (m == NULL || type == KRAFT_BEGIN)
         return ERR_OK;
     if (k->in_transaction) {
         wait_for_end(k, &whole);
@@ -245,6 +271,7 @@ static enum err take_record(struct kraft_reader *k, struct wire_reader r)
     }
     union kraft_record record;
     struct arena arena;
+    ASSERT(m->body->size <= sizeof(record));
     arena_init(&arena, RECORD_ARENA_BYTES);
     enum err e = wire_decode(m, (int16_t)version, &r, &arena, &record);
     if (e == ERR_OK)
@@ -344,6 +371,7 @@ void import_read_kraft(struct import *im)
         im->has_kraft = true;
         read_log(&k, dir);
     }
+    import_leftovers_tell(im);
     if (!im->has_kraft && im->kraft_path != NULL)
         import_refuse(im, "%s cannot be read", im->kraft_path);
     mem_free(k.waiting);

@@ -79,6 +79,11 @@ static void put_partition(struct mem_env *m, const char *name, const char *id)
     put_text(m, path, "0\n1\n4 0\n");
 }
 
+static void remove_partition(struct mem_env *m, const char *path)
+{
+    CHECK_EQUAL(log_file_remove_dir(&m->env, path), ERR_OK);
+}
+
 struct kraft_log {
     struct wire_writer w[16];
     int count;
@@ -321,6 +326,132 @@ TEST(a_topic_of_other_brokers_is_left_out)
     }
 }
 
+/* ---- what is left out */
+
+static void add_config(struct kraft_log *k, int8_t type, const char *resource, const char *value)
+{
+    struct kraft_config config = {type, wire_str_of(resource), wire_str_of("some.key"), {NULL, -1}};
+    if (value != NULL)
+        config.value = wire_str_of(value);
+    add_record(k, 4, &kraft_config_message, &config);
+}
+
+static void add_quota(struct kraft_log *k, const char *user, double value, bool is_removed)
+{
+    struct kraft_client_quota_entity_data entity[] = {{wire_str_of("client-id"), {NULL, -1}},
+                                                      {wire_str_of("user"), wire_str_of(user)}};
+    struct kraft_client_quota quota = {
+        {entity, 2}, wire_str_of("producer_byte_rate"), value, is_removed};
+    add_record(k, 14, &kraft_client_quota_message, &quota);
+}
+
+static void add_scram_user(struct kraft_log *k, const char *name, int8_t mechanism)
+{
+    struct kraft_user_scram_credential user = {
+        .name = wire_str_of(name), .mechanism = mechanism, .iterations = 4096};
+    add_record(k, 11, &kraft_user_scram_credential_message, &user);
+}
+
+static void add_acl(struct kraft_log *k, uint8_t id, int8_t operation)
+{
+    struct kraft_access_control_entry acl = {
+        {{id}},    2, wire_str_of("orders"), 3, wire_str_of("User:al\nice"), wire_str_of("*"),
+        operation, 3};
+    add_record(k, 18, &kraft_access_control_entry_message, &acl);
+}
+
+static void add_token(struct kraft_log *k, const char *id)
+{
+    struct kraft_delegation_token token = {.owner = wire_str_of("User:alice"),
+                                           .requester = wire_str_of("User:alice"),
+                                           .token_id = wire_str_of(id)};
+    add_record(k, 10, &kraft_delegation_token_message, &token);
+}
+
+/* Each of the lines once, and no others. */
+static void check_left_out(const struct import *im, const char *const *lines, size_t count)
+{
+    CHECK_EQUAL(json_array_size(im->left_out), count);
+    for (size_t i = 0; i < MIN(count, json_array_size(im->left_out)); i++)
+        CHECK_TEXT(json_string_value(json_array_get(im->left_out, i)), lines[i]);
+}
+
+static void import_left_out(struct kraft_log *k, const char *const *lines, size_t count)
+{
+    struct mem_env m;
+    struct import im;
+    mem_env_init(&m);
+    source(&m);
+    remove_partition(&m, "/kafka/a-0");
+    remove_partition(&m, "/kafka/a-1");
+    put_kraft(&m, k);
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    check_left_out(&im, lines, count);
+    import_deinit(&im);
+    mem_env_deinit(&m);
+}
+
+TEST(configs_that_are_in_force_are_told)
+{
+    static const char *const lines[] = {
+        "config some.key of all brokers",          "config some.key of broker \"2\"",
+        "config some.key of client metrics \"m\"", "config some.key of group \"g1\"",
+        "config some.key of resource 77 \"x\"",
+    };
+    struct kraft_log k = {.count = 0};
+    add_config(&k, 4, "1", "5");
+    add_config(&k, 4, "1", "6");
+    add_config(&k, 4, "2", "5");
+    add_config(&k, 4, "2", "6");
+    add_config(&k, 4, "", "5");
+    add_config(&k, 4, "1", NULL);
+    add_config(&k, 4, "3", NULL);
+    add_config(&k, 32, "g1", "5");
+    add_config(&k, 16, "m", "5");
+    add_config(&k, 77, "x", "5");
+    import_left_out(&k, lines, ARRAY_COUNT(lines));
+}
+
+TEST(quotas_and_users_that_are_in_force_are_told)
+{
+    static const char *const lines[] = {
+        "SCRAM-SHA-256 credentials of user \"alice\"",
+        "quota producer_byte_rate of user \"alice\", default client-id",
+    };
+    struct kraft_remove_user_scram_credential gone = {wire_str_of("alice"), 2};
+    struct kraft_log k = {.count = 0};
+    add_quota(&k, "alice", 1.5, false);
+    add_quota(&k, "alice", 2.5, false);
+    add_quota(&k, "bob", 1.5, false);
+    add_quota(&k, "bob", 0, true);
+    add_scram_user(&k, "alice", 1);
+    add_scram_user(&k, "alice", 2);
+    add_scram_user(&k, "alice", 1);
+    add_record(&k, 22, &kraft_remove_user_scram_credential_message, &gone);
+    import_left_out(&k, lines, ARRAY_COUNT(lines));
+}
+
+TEST(acls_and_tokens_that_are_in_force_are_told)
+{
+    static const char *const lines[] = {
+        "ACL: User:al\\x0aice from * ALLOW READ on LITERAL TOPIC \"orders\"",
+        "ACL: User:al\\x0aice from * ALLOW UNKNOWN on LITERAL TOPIC \"orders\"",
+        "delegation token \"two\" of User:alice",
+    };
+    struct kraft_remove_access_control_entry gone = {{{2}}};
+    struct kraft_remove_delegation_token gone_token = {wire_str_of("one")};
+    struct kraft_log k = {.count = 0};
+    add_acl(&k, 1, 3);
+    add_acl(&k, 2, 4);
+    add_acl(&k, 3, 99);
+    add_record(&k, 19, &kraft_remove_access_control_entry_message, &gone);
+    add_token(&k, "one");
+    add_token(&k, "two");
+    add_record(&k, 26, &kraft_remove_delegation_token_message, &gone_token);
+    import_left_out(&k, lines, ARRAY_COUNT(lines));
+}
+
 TEST(what_speaks_against_it_is_found_before_anything_is_written)
 {
     static const struct {
@@ -468,11 +599,6 @@ static int count_dirs(struct mem_env *m, const char *partition)
         verify_names_free(&names);
     }
     return found;
-}
-
-static void remove_partition(struct mem_env *m, const char *path)
-{
-    CHECK_EQUAL(log_file_remove_dir(&m->env, path), ERR_OK);
 }
 
 /* True: it was killed. */
