@@ -207,6 +207,7 @@ enum err import_run(struct import *im)
         import_plan(im);
     if (im->refusals == 0)
         import_check_records(im);
+    import_leftovers_tell(im);
     if (im->refusals > 0)
         return ERR_INVALID;
     return im->is_dry_run ? ERR_OK : import_execute(im);

@@ -129,7 +129,8 @@ void import_read_sources(struct import *im);
 /* What Kafka's metadata says. */
 void import_read_kraft(struct import *im);
 
-/* What it says of things that are not taken over. Each is told once, as it is in the end. */
+/* What it says of things that are not taken over. Each is told once, as it is in the end, when all
+ * is read. */
 struct kraft_config;
 struct kraft_client_quota;
 struct kraft_access_control_entry;
@@ -141,6 +142,9 @@ void import_leave_acl(struct import *im, const struct kraft_access_control_entry
 void import_forget_acl(struct import *im, struct uuid id);
 /* `owner` NULL: it is gone. */
 void import_leave_token(struct import *im, struct wire_str id, const struct wire_str *owner);
+/* What a record of __consumer_offsets says of a group, of one of the kinds that came after the
+ * classic one. */
+void import_leave_group(struct import *im, const struct record *record);
 void import_leftovers_tell(struct import *im);
 void import_leftovers_free(struct import *im);
 

@@ -371,7 +371,6 @@ void import_read_kraft(struct import *im)
         im->has_kraft = true;
         read_log(&k, dir);
     }
-    import_leftovers_tell(im);
     if (!im->has_kraft && im->kraft_path != NULL)
         import_refuse(im, "%s cannot be read", im->kraft_path);
     mem_free(k.waiting);

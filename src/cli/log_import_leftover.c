@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * log_import_leftover: what Kafka's metadata has besides topics and is not taken over: configs of
- * brokers, groups and client metrics, quotas, SCRAM users, ACLs, delegation tokens. A line for each
- * that is in force where the metadata log ends. Values are not told: they may be secrets.
+ * log_import_leftover: what is in Kafka's logs and is not taken over: of its metadata configs of
+ * brokers, groups and client metrics, quotas, SCRAM users, ACLs, delegation tokens; of the offsets'
+ * topic what groups keep besides. A line for each that is in force where the log ends. Values are
+ * not told: they may be secrets.
  *
  * Thread: main.
  */
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "cli/log_import.h"
 #include "wire/kraft.h"
+#include "wire/reader.h"
 
 struct leftover {
     struct map_node node; /* of import.leftovers */
@@ -260,4 +262,36 @@ void import_leave_token(struct import *im, struct wire_str id, const struct wire
     set(im, strbuf_text(&key), owner != NULL ? strbuf_text(&text) : NULL);
     strbuf_deinit(&key);
     strbuf_deinit(&text);
+}
+
+/* ---- groups */
+
+/* By the number in front of the key; each such group has one record of this kind. */
+static const char *group_kind(int16_t number)
+{
+    switch (number) {
+    case 3:
+        return "consumer";
+    case 11:
+        return "share";
+    case 17:
+        return "streams";
+    default:
+        return NULL;
+    }
+}
+
+void import_leave_group(struct import *im, const struct record *record)
+{
+    struct wire_reader r = wire_reader_of(record->key.data, (size_t)MAX(record->key.len, 0));
+    const char *kind = group_kind(wire_read_i16(&r));
+    struct wire_str name = wire_read_str(&r, false, false);
+    if (r.failed || kind == NULL)
+        return;
+    struct strbuf text;
+    strbuf_init(&text);
+    strbuf_printf(&text, "what %s group ", kind);
+    put_quoted(&text, name);
+    strbuf_puts(&text, " keeps besides its offsets");
+    set_text(im, &text, record->value.len >= 0);
 }

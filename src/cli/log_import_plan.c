@@ -262,6 +262,13 @@ static void read_small_files(struct import *im, const char *dir, struct import_p
     verify_names_free(&names);
 }
 
+static void on_group_record(struct log_scan *s, const struct log_batch *b, const struct record *r)
+{
+    struct verify *v = s->owner;
+    if (!batch_is_control(&b->header))
+        import_leave_group(container_of(v, struct import, verify), r);
+}
+
 static void refuse_fault(struct import *im, const struct verify_fault *fault)
 {
     if (fault->pos >= 0)
@@ -280,7 +287,10 @@ static void check_partition(struct import *im, const struct import_topic *topic,
         return;
     struct verify_home own = v->home;
     v->home = im->sources[partition->source].home;
+    bool is_of_groups = strcmp(topic->name, "__consumer_offsets") == 0;
+    v->scan.record = is_of_groups ? on_group_record : NULL;
     verify_partition(v, path);
+    v->scan.record = NULL;
     v->home = own;
     read_small_files(im, path, partition);
     for (size_t i = 0; i < v->faults.count; i++)

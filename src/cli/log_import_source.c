@@ -152,13 +152,14 @@ static bool read_id(struct import *im, const char *dir, struct uuid *out)
     return is_read;
 }
 
-/* Names of Kafka's own topics that Klamm has no use for. */
+/* Kafka's own topics that Klamm has no use for. */
+static const char *const left_out_names[] = {"__transaction_state", "__share_group_state",
+                                             "__remote_log_metadata"};
+
 static bool is_left_out(const char *topic)
 {
-    static const char *const names[] = {"__transaction_state", "__share_group_state",
-                                        "__remote_log_metadata"};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (strcmp(topic, names[i]) == 0)
+    for (size_t i = 0; i < ARRAY_COUNT(left_out_names); i++) {
+        if (strcmp(topic, left_out_names[i]) == 0)
             return true;
     }
     return false;
@@ -201,8 +202,13 @@ static void take_partition(struct import *im, size_t source, const char *name)
     struct uuid id = {{0}};
     if (!log_dir_parse_partition(name, topic_name, sizeof(topic_name), &index) ||
         !log_file_path(path, im->sources[source].path, name) ||
-        strcmp(topic_name, "__cluster_metadata") == 0 || is_left_out(topic_name))
+        strcmp(topic_name, "__cluster_metadata") == 0)
         return;
+    if (is_left_out(topic_name)) {
+        if (import_topic_find(im, topic_name, strlen(topic_name)) == NULL)
+            import_topic_add(im, topic_name, strlen(topic_name)); /* for tell_left_out */
+        return;
+    }
     if (!read_id(im, path, &id)) {
         import_refuse(im, "%s has no valid partition.metadata, so its topic's id is not known",
                       path);
@@ -231,6 +237,15 @@ static void take_partition(struct import *im, size_t source, const char *name)
     add_facts(im, path, partition);
 }
 
+/* "topic-0.ID-delete" or "-stray". */
+static bool is_set_aside(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    const char *dash = strrchr(name, '-');
+    return dot != NULL && dash > dot &&
+           (strcmp(dash, "-delete") == 0 || strcmp(dash, "-stray") == 0);
+}
+
 static void take_partitions(struct import *im, size_t source)
 {
     struct verify_names names;
@@ -239,8 +254,12 @@ static void take_partitions(struct import *im, size_t source)
         return;
     }
     for (size_t i = 0; i < names.count; i++) {
-        if (names.items[i].is_dir)
-            take_partition(im, source, names.items[i].text);
+        const struct verify_name *name = &names.items[i];
+        if (name->is_dir && is_set_aside(name->text))
+            import_leave_out(im, "%s/%s: Kafka has deleted it, or set it aside",
+                             im->sources[source].path, name->text);
+        else if (name->is_dir)
+            take_partition(im, source, name->text);
     }
     verify_names_free(&names);
 }
@@ -248,13 +267,12 @@ static void take_partitions(struct import *im, size_t source)
 /* Once for each topic, not for each of its partitions. */
 static void tell_left_out(struct import *im)
 {
-    static const char *const names[] = {"__transaction_state", "__share_group_state",
-                                        "__remote_log_metadata"};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        struct import_topic *topic = import_topic_find(im, names[i], strlen(names[i]));
+    for (size_t i = 0; i < ARRAY_COUNT(left_out_names); i++) {
+        const char *name = left_out_names[i];
+        struct import_topic *topic = import_topic_find(im, name, strlen(name));
         if (topic != NULL) {
             topic->is_removed = true;
-            import_leave_out(im, "topic %s: Klamm keeps no such state", names[i]);
+            import_leave_out(im, "topic %s: Klamm keeps no such state", name);
         }
     }
 }
@@ -269,7 +287,7 @@ void import_read_sources(struct import *im)
             return;
     }
     import_read_kraft(im);
-    tell_left_out(im);
     for (size_t i = 0; i < im->source_count && im->refusals == 0; i++)
         take_partitions(im, i);
+    tell_left_out(im);
 }

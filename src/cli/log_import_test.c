@@ -392,6 +392,77 @@ static void import_left_out(struct kraft_log *k, const char *const *lines, size_
     mem_env_deinit(&m);
 }
 
+/* Without Kafka's metadata. */
+TEST(directories_that_are_left_are_told)
+{
+    static const char *const lines[] = {
+        "/kafka/a-7.0123-delete: Kafka has deleted it, or set it aside",
+        "/kafka/b-0.0123-stray: Kafka has deleted it, or set it aside",
+        "topic __transaction_state: Klamm keeps no such state",
+    };
+    struct mem_env m;
+    struct import im;
+    mem_env_init(&m);
+    source(&m);
+    put_partition(&m, "__transaction_state-0", ID_OTHER);
+    put_partition(&m, "__transaction_state-1", ID_OTHER);
+    put_partition(&m, "a-7.0123-delete", ID_A);
+    put_partition(&m, "b-0.0123-stray", ID_OTHER);
+    put_partition(&m, "a-0.0123-future", ID_A); /* of what lies in another directory */
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    check_left_out(&im, lines, ARRAY_COUNT(lines));
+    import_deinit(&im);
+    mem_env_deinit(&m);
+}
+
+/* What tells of a group in __consumer_offsets; `has_value` false: it is gone. */
+static void add_group(struct batch_builder *b, uint8_t kind, char name, bool has_value)
+{
+    const uint8_t key[] = {0, kind, 0, 1, (uint8_t)name};
+    struct record r = {.timestamp = 1000,
+                       .key = {key, sizeof(key)},
+                       .value = {key, has_value ? (int32_t)sizeof(key) : -1}};
+    CHECK_EQUAL(batch_builder_add(b, &r), ERR_OK);
+}
+
+TEST(what_newer_groups_keep_is_told)
+{
+    static const char *const lines[] = {
+        "what consumer group \"c\" keeps besides its offsets",
+        "what share group \"s\" keeps besides its offsets",
+        "what streams group \"k\" keeps besides its offsets",
+    };
+    struct batch_options options = batch_options_default();
+    struct batch_builder b;
+    struct batch_buffer log;
+    struct mem_env m;
+    struct import im;
+    mem_env_init(&m);
+    source(&m);
+    put_partition(&m, "__consumer_offsets-0", ID_OTHER);
+    options.leader_epoch = 4;
+    batch_builder_init(&b);
+    batch_builder_start(&b, &options);
+    add_group(&b, 2, 'x', true); /* a classic one comes along */
+    add_group(&b, 3, 'c', true);
+    add_group(&b, 3, 'd', true);
+    add_group(&b, 11, 's', true);
+    add_group(&b, 17, 'k', true);
+    add_group(&b, 3, 'c', true);
+    add_group(&b, 3, 'd', false);
+    batch_buffer_init(&log, SIZE_MAX);
+    CHECK_EQUAL(batch_builder_finish(&b, &log), ERR_OK);
+    batch_builder_deinit(&b);
+    put(&m, "/kafka/__consumer_offsets-0/00000000000000000000.log", log.data, log.len);
+    batch_buffer_deinit(&log);
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    check_left_out(&im, lines, ARRAY_COUNT(lines));
+    import_deinit(&im);
+    mem_env_deinit(&m);
+}
+
 TEST(configs_that_are_in_force_are_told)
 {
     static const char *const lines[] = {
