@@ -137,7 +137,10 @@ static int show(struct import *im)
     table_print(&table, 0);
     table_deinit(&table);
     json_array_foreach(im->left_out, index, line) printf("left out: %s\n", json_string_value(line));
-    puts(im->is_dry_run ? "a dry run: nothing was done" : "all of it was taken over");
+    if (im->chosen_count == 0)
+        puts("there was nothing to take over");
+    else
+        puts(im->is_dry_run ? "a dry run: nothing was done" : "all of it was taken over");
     return CLI_OK;
 }
 
@@ -210,7 +213,7 @@ enum err import_run(struct import *im)
     import_leftovers_tell(im);
     if (im->refusals > 0)
         return ERR_INVALID;
-    return im->is_dry_run ? ERR_OK : import_execute(im);
+    return im->is_dry_run || im->chosen_count == 0 ? ERR_OK : import_execute(im);
 }
 
 /* ---- the command */

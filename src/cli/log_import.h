@@ -92,7 +92,8 @@ struct import {
     struct import_topic *all;
     size_t topic_count;
     size_t topic_capacity;
-    size_t found; /* the one that was looked up last */
+    size_t chosen_count; /* of topics */
+    size_t found;        /* the one that was looked up last */
     int64_t next_producer_id;
     bool has_kraft;
     bool is_clean; /* all sources */

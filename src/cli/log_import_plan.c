@@ -178,6 +178,7 @@ static void plan_topic(struct import *im, struct import_topic *topic)
         return;
     }
     topic->is_chosen = true;
+    im->chosen_count++;
     judge_name(im, topic);
     take_configs(im, topic);
     for (int32_t i = 0; i < topic->partition_count; i++) {

@@ -121,6 +121,12 @@ static void put_kraft(struct mem_env *m, struct kraft_log *k)
         wire_writer_deinit(&k->w[i]);
 }
 
+static void source_topic(struct mem_env *m)
+{
+    put_partition(m, "a-0", ID_A);
+    put_partition(m, "a-1", ID_A);
+}
+
 static void source(struct mem_env *m)
 {
     CHECK_EQUAL(env_dir_make(&m->env, "/kafka"), ERR_OK);
@@ -128,8 +134,7 @@ static void source(struct mem_env *m)
              "version=1\nnode.id=7\ncluster.id=theirs\ndirectory.id=" ID_OTHER "\n");
     put_text(m, "/kafka/.kafka_cleanshutdown", "");
     put_text(m, "/kafka/recovery-point-offset-checkpoint", "0\n2\na 0 3\na 1 3\n");
-    put_partition(m, "a-0", ID_A);
-    put_partition(m, "a-1", ID_A);
+    source_topic(m);
 }
 
 /* ---- runs */
@@ -388,6 +393,32 @@ static void import_left_out(struct kraft_log *k, const char *const *lines, size_
     begin(&im, &m);
     CHECK_EQUAL(import_run(&im), ERR_OK);
     check_left_out(&im, lines, count);
+    import_deinit(&im);
+    mem_env_deinit(&m);
+}
+
+TEST(where_nothing_is_to_be_taken_over_nothing_is_written)
+{
+    struct mem_env m;
+    struct import im;
+    struct verify_names names;
+    mem_env_init(&m);
+    source(&m);
+    remove_partition(&m, "/kafka/a-0");
+    remove_partition(&m, "/kafka/a-1");
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    int64_t head = im.store.head;
+    import_deinit(&im);
+    CHECK_EQUAL(head, 0);
+    CHECK(verify_names_list(&m.env, "/klamm", &names));
+    for (size_t i = 0; i < names.count; i++)
+        CHECK(strcmp(names.items[i].text, "meta.properties") != 0);
+    verify_names_free(&names);
+    source_topic(&m);
+    begin(&im, &m);
+    CHECK_EQUAL(import_run(&im), ERR_OK);
+    CHECK_EQUAL(im.all[0].partition_count, 2);
     import_deinit(&im);
     mem_env_deinit(&m);
 }
