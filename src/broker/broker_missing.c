@@ -17,15 +17,6 @@
 
 #define METADATA_NAME "klamm.metadata"
 
-static bool is_here(const struct broker *broker, struct uuid id)
-{
-    bool is = false;
-    for (size_t i = 0; i < broker->dir_count; i++)
-        is |= !log_dir_has_failed(broker->dirs[i]) &&
-              uuid_equals(log_dir_identity(broker->dirs[i])->directory_id, id);
-    return is;
-}
-
 static bool has_failed_at(const struct broker *broker, const char *path)
 {
     bool has = false;
@@ -35,18 +26,29 @@ static bool has_failed_at(const struct broker *broker, const char *path)
     return has;
 }
 
-static void add_missing(struct broker *broker, const struct log_dirs_entry *entry)
+static void add_known(struct broker *broker, const struct log_dirs_entry *entry)
 {
     char id[UUID_TEXT_SIZE];
-    struct log_dirs *to = has_failed_at(broker, entry->path) ? &broker->failed : &broker->missing;
-    if (is_here(broker, entry->id) || log_dirs_find(to, entry->id) != NULL)
+    if (log_dirs_find(&broker->known, entry->id) != NULL)
         return;
-    log_dirs_add(to, entry->id, entry->path);
-    if (to == &broker->missing)
-        log_error(broker->env,
-                  "the log directory that was %s (directory.id %s) is missing: not mounted, or not "
-                  "in log.dirs. What cannot be found elsewhere is offline until it is back",
-                  entry->path, uuid_format(entry->id, id));
+    log_dirs_add(&broker->known, entry->id, entry->path);
+    if (has_failed_at(broker, entry->path))
+        return; /* it is here, and nobody can read which it is */
+    log_dirs_add(&broker->missing, entry->id, entry->path);
+    log_error(broker->env,
+              "the log directory that was %s (directory.id %s) is missing: not mounted, or not in "
+              "log.dirs. What cannot be found elsewhere is offline until it is back",
+              entry->path, uuid_format(entry->id, id));
+}
+
+/* Those that are in use now. */
+static void add_present(const struct broker *broker, struct log_dirs *list)
+{
+    for (size_t i = 0; i < broker->dir_count; i++) {
+        const struct log_dir *dir = broker->dirs[i];
+        if (!log_dir_has_failed(dir) && !log_dir_identity(dir)->is_new)
+            log_dirs_add(list, log_dir_identity(dir)->directory_id, log_dir_path(dir));
+    }
 }
 
 static enum err read_list(struct broker *broker, size_t index, struct strbuf *why)
@@ -55,7 +57,7 @@ static enum err read_list(struct broker *broker, size_t index, struct strbuf *wh
     struct log_dirs list = {0};
     enum err e = log_dirs_read(broker->env, path, &list);
     for (size_t i = 0; i < list.count; i++)
-        add_missing(broker, &list.entries[i]);
+        add_known(broker, &list.entries[i]);
     log_dirs_free(&list);
     if (e == ERR_CORRUPT)
         log_warn(broker->env, "%s/" LOG_DIRS_NAME " makes no sense; it is written anew", path);
@@ -66,6 +68,7 @@ static enum err read_list(struct broker *broker, size_t index, struct strbuf *wh
 
 static enum err read_lists(struct broker *broker, struct strbuf *why)
 {
+    add_present(broker, &broker->known);
     for (size_t i = 0; i < broker->dir_count; i++) {
         size_t said = why->len;
         enum err e = log_dir_has_failed(broker->dirs[i]) ? ERR_OK : read_list(broker, i, why);
@@ -172,25 +175,19 @@ enum err broker_look_for_missing(struct broker *broker, struct strbuf *why)
 
 /* ---- writing */
 
-static void add_all(struct log_dirs *list, const struct log_dirs *more)
-{
-    for (size_t i = 0; i < more->count; i++)
-        log_dirs_add(list, more->entries[i].id, more->entries[i].path);
-}
-
-/* Each of those that are here gets the list. */
+/* Each of those that are in use gets the list: of these, and of all that are known, also when they
+ * have failed since. */
 static enum err write_lists(struct broker *broker, bool with_missing)
 {
     struct log_dirs list = {0};
     enum err result = ERR_OK;
-    for (size_t i = 0; i < broker->dir_count; i++) {
-        if (!log_dir_has_failed(broker->dirs[i]))
-            log_dirs_add(&list, log_dir_identity(broker->dirs[i])->directory_id,
-                         log_dir_path(broker->dirs[i]));
+    add_present(broker, &list);
+    for (size_t i = 0; i < broker->known.count; i++) {
+        const struct log_dirs_entry *entry = &broker->known.entries[i];
+        bool is_missing = log_dirs_find(&broker->missing, entry->id) != NULL;
+        if (log_dirs_find(&list, entry->id) == NULL && (with_missing || !is_missing))
+            log_dirs_add(&list, entry->id, entry->path);
     }
-    add_all(&list, &broker->failed);
-    if (with_missing)
-        add_all(&list, &broker->missing);
     for (size_t i = 0; i < broker->dir_count; i++) {
         const char *path = log_dir_path(broker->dirs[i]);
         enum err e =

@@ -178,7 +178,7 @@ void broker_close_dirs(struct broker *broker)
     mem_free(broker->dirs);
     mem_free(broker->dir_ids);
     log_dirs_free(&broker->missing);
-    log_dirs_free(&broker->failed);
+    log_dirs_free(&broker->known);
     broker->dirs = NULL;
     broker->dir_ids = NULL;
 }

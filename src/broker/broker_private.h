@@ -58,8 +58,8 @@ struct broker {
     size_t dir_count;
     struct uuid *dir_ids; /* of those that have not failed at the start */
     size_t dir_id_count;
-    struct log_dirs missing; /* those of earlier starts that are not among them, nor */
-    struct log_dirs failed; /* those whose disk failed at the start, where anything tells of them */
+    struct log_dirs known;   /* of earlier starts and of this one, but for new ones */
+    struct log_dirs missing; /* of those that are not in log.dirs, or are not at their place */
     char cluster_id[64];
     int32_t node_id;
 
