@@ -321,19 +321,27 @@ enum err log_dir_list(struct log_dir *dir,
     return e;
 }
 
-/* The part of the name before ".<id>-future". */
-static bool parse_future(const char *name, char *topic, size_t size, int32_t *partition)
+enum { OWN_NAME_SIZE = CHECKPOINT_TOPIC_SIZE + 16 };
+
+/* The part of the name before ".<id>" and the suffix. */
+static bool parse_suffixed(const char *name, const char *suffix, char own[OWN_NAME_SIZE])
 {
-    char own[CHECKPOINT_TOPIC_SIZE + 16];
     size_t len = strlen(name);
-    size_t suffix_len = sizeof(LOG_DIR_FUTURE_SUFFIX) - 1;
+    size_t suffix_len = strlen(suffix);
     const char *dot = strrchr(name, '.');
-    if (len <= suffix_len || strcmp(name + len - suffix_len, LOG_DIR_FUTURE_SUFFIX) != 0 ||
-        dot == NULL || (size_t)(dot - name) >= sizeof(own))
+    if (len <= suffix_len || strcmp(name + len - suffix_len, suffix) != 0 || dot == NULL ||
+        dot - name >= OWN_NAME_SIZE)
         return false;
     memcpy(own, name, (size_t)(dot - name));
     own[dot - name] = '\0';
-    return log_dir_parse_partition(own, topic, size, partition);
+    return true;
+}
+
+static bool parse_future(const char *name, char *topic, size_t size, int32_t *partition)
+{
+    char own[OWN_NAME_SIZE];
+    return parse_suffixed(name, LOG_DIR_FUTURE_SUFFIX, own) &&
+           log_dir_parse_partition(own, topic, size, partition);
 }
 
 enum err log_dir_list_futures(struct log_dir *dir,
@@ -358,14 +366,8 @@ enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t parti
     ASSERT(dir->lock != NULL);
     char from[LOG_PATH_SIZE];
     char to[LOG_PATH_SIZE];
-    uint8_t random[16];
-    char id[UUID_TEXT_SIZE];
-    env_random(dir->env, random, sizeof(random));
-    if (!log_dir_partition_path(dir, topic, partition, from, sizeof(from)))
-        return ERR_TOO_LARGE;
-    int len =
-        snprintf(to, sizeof(to), "%s.%s-stray", from, uuid_format(uuid_from_random(random), id));
-    if (len < 0 || (size_t)len >= sizeof(to))
+    if (!log_dir_partition_path(dir, topic, partition, from, sizeof(from)) ||
+        !log_file_suffixed(dir->env, from, "-stray", to))
         return ERR_TOO_LARGE;
     enum err e = env_path_rename(dir->env, from, to);
     if (e != ERR_OK)
@@ -374,14 +376,15 @@ enum err log_dir_set_aside(struct log_dir *dir, const char *topic, int32_t parti
     return env_dir_sync(dir->env, dir->path);
 }
 
-/* "topic-partition.id-delete", as deletion names it. */
+/* "topic-partition.id-delete", as deletion names it, or "import.id-delete". Others are not ours. */
 static bool is_doomed_name(const char *name)
 {
-    static const char suffix[] = "-delete";
-    size_t len = strlen(name);
-    size_t suffix_len = sizeof(suffix) - 1;
-    return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0 &&
-           strrchr(name, '.') != NULL;
+    char own[OWN_NAME_SIZE];
+    char topic[CHECKPOINT_TOPIC_SIZE];
+    int32_t partition;
+    return parse_suffixed(name, "-delete", own) &&
+           (strcmp(own, "import") == 0 ||
+            log_dir_parse_partition(own, topic, sizeof(topic), &partition));
 }
 
 enum err log_dir_sweep(struct log_dir *dir)

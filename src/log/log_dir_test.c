@@ -10,6 +10,7 @@
 #include "env/mem_env.h"
 #include "log/checkpoint_file.h"
 #include "log/leader_epochs.h"
+#include "log/log_file.h"
 
 static void put_file(struct mem_env *m, const char *path, const char *text)
 {
@@ -135,8 +136,9 @@ static void note_partition(void *arg, const char *topic, int32_t partition)
 TEST(partitions_are_found_and_others_left_alone)
 {
     static const char *const names[] = {
-        "d/a-b-3", "d/t-0", "d/t-1.x-stray",    "d/t-2.uvw-delete", "d/t-00",
-        "d/t-",    "d/-1",  "d/t-3.abc-future", "d/x-99999999999",  "d/sp ace-1"};
+        "d/a-b-3",         "d/t-0",      "d/t-1.x-stray",  "d/t-2.uvw-delete",
+        "d/t-00",          "d/t-",       "d/-1",           "d/t-3.abc-future",
+        "d/x-99999999999", "d/sp ace-1", "d/my.old-delete"};
     struct mem_env m;
     mem_env_init(&m);
     struct strbuf text;
@@ -146,16 +148,42 @@ TEST(partitions_are_found_and_others_left_alone)
     for (size_t i = 0; i < ARRAY_COUNT(names); i++)
         CHECK_EQUAL(env_dir_make(&m.env, names[i]), ERR_OK);
     put_file(&m, "d/t-2.uvw-delete/00000000000000000000.log", "x");
+    put_file(&m, "d/my.old-delete/notes", "x");
     CHECK_EQUAL(log_dir_list(dir, note_partition, &text), ERR_OK);
     CHECK_TEXT(strbuf_text(&text), "a-b/3 t/0 ");
     CHECK_EQUAL(log_dir_sweep(dir), ERR_OK);
     CHECK_EQUAL(env_dir_make(&m.env, "d/t-2.uvw-delete"), ERR_OK); /* it was gone */
+    check_text(&m, "d/my.old-delete/notes", "x");                  /* somebody else's */
     CHECK_EQUAL(log_dir_set_aside(dir, "t", 0), ERR_OK);
     strbuf_clear(&text);
     CHECK_EQUAL(log_dir_list(dir, note_partition, &text), ERR_OK);
     CHECK_TEXT(strbuf_text(&text), "a-b/3 ");
     log_dir_close(dir);
     strbuf_deinit(&text);
+    mem_env_deinit(&m);
+}
+
+/* Its own directory's name leaves no room for more. */
+TEST(the_longest_name_of_a_topic_can_be_deleted_and_set_aside)
+{
+    static const char *const suffixes[] = {"-delete", "-stray"};
+    char topic[250];
+    char path[LOG_PATH_SIZE];
+    char to[LOG_PATH_SIZE];
+    struct mem_env m;
+    mem_env_init(&m);
+    memset(topic, 'x', sizeof(topic) - 1);
+    topic[sizeof(topic) - 1] = '\0';
+    snprintf(path, sizeof(path), "/data/d/%s-12345", topic);
+    for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
+        CHECK(log_file_suffixed(&m.env, path, suffixes[i], to));
+        CHECK(memcmp(to, "/data/d/xxx", 11) == 0);
+        CHECK_EQUAL(strlen(to), strlen("/data/d/") + LOG_DIR_NAME_MAX);
+        CHECK(strstr(to, "x-12345.") != NULL && strstr(to, suffixes[i]) != NULL);
+    }
+    CHECK(log_file_suffixed(&m.env, "a-b-0", "-delete", to));
+    CHECK(memcmp(to, "a-b-0.", 6) == 0);
+    CHECK_EQUAL(strlen(to), 6 + UUID_TEXT_SIZE - 1 + strlen("-delete"));
     mem_env_deinit(&m);
 }
 

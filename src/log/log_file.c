@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 
 static const char *const kind_suffix[LOG_FILE_KIND_COUNT] = {".log", ".index", ".timeindex",
                                                              ".txnindex", ".snapshot"};
@@ -89,6 +90,25 @@ static enum err read_open_file(struct env_file *file, size_t size_max, uint8_t *
     *out = data;
     *size = got;
     return ERR_OK;
+}
+
+bool log_file_suffixed(struct env *env, const char *dir, const char *suffix,
+                       char out[LOG_PATH_SIZE])
+{
+    uint8_t random[16];
+    char id[UUID_TEXT_SIZE];
+    env_random(env, random, sizeof(random));
+    uuid_format(uuid_from_random(random), id);
+    const char *slash = strrchr(dir, '/');
+    const char *topic = slash != NULL ? slash + 1 : dir;
+    const char *partition = strrchr(topic, '-'); /* "-N" */
+    if (partition == NULL)
+        partition = topic + strlen(topic);
+    size_t rest = strlen(partition) + 1 + strlen(id) + strlen(suffix);
+    size_t topic_len = MIN((size_t)(partition - topic), LOG_DIR_NAME_MAX - rest);
+    int len = snprintf(out, LOG_PATH_SIZE, "%.*s%.*s%s.%s%s", (int)(topic - dir), dir,
+                       (int)topic_len, topic, partition, id, suffix);
+    return len > 0 && len < LOG_PATH_SIZE;
 }
 
 enum err log_file_read(struct env *env, const char *dir, const char *name, size_t size_max,

@@ -18,6 +18,8 @@
 
 enum { LOG_NAME_SIZE = 48, LOG_PATH_SIZE = 4096, LOG_OFFSET_DIGITS = 20 };
 
+enum { LOG_DIR_NAME_MAX = 255 }; /* bytes that file systems take */
+
 /* In the order in which they are written behind the records: see segment.h. */
 enum log_file_kind {
     LOG_FILE_LOG,
@@ -50,6 +52,12 @@ char *log_file_name_format(char out[LOG_NAME_SIZE], const struct log_file_name *
 
 /* "dir/name"; false when it does not fit. */
 bool log_file_path(char out[LOG_PATH_SIZE], const char *dir, const char *name);
+
+/* "topic-N.ID" and the suffix, with a new id, beside the partition's directory `dir`: what it is
+ * renamed to. Of a topic whose name leaves no room for that the end is cut off, as Kafka does.
+ * False: the path does not fit. */
+bool log_file_suffixed(struct env *env, const char *dir, const char *suffix,
+                       char out[LOG_PATH_SIZE]);
 
 /* The whole file in mem_try'ed memory (mem_free it), with a NUL behind it that does not count.
  * ERR_TOO_LARGE: more than size_max. */

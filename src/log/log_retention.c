@@ -186,14 +186,9 @@ int64_t partition_log_unlink_due(struct list *retired, int64_t now_ms)
 
 enum err partition_log_doom_dir(struct env *env, const char *dir, char *renamed)
 {
-    uint8_t random[16];
-    char id[UUID_TEXT_SIZE];
-    renamed[0] = '\0';
-    env_random(env, random, sizeof(random));
-    uuid_format(uuid_from_random(random), id);
-    int len = snprintf(renamed, LOG_PATH_SIZE, "%s.%s-delete", dir, id);
-    enum err e =
-        len < 0 || len >= LOG_PATH_SIZE ? ERR_TOO_LARGE : env_path_rename(env, dir, renamed);
+    enum err e = log_file_suffixed(env, dir, "-delete", renamed)
+                     ? env_path_rename(env, dir, renamed)
+                     : ERR_TOO_LARGE;
     if (e != ERR_OK)
         renamed[0] = '\0';
     if (e != ERR_OK)

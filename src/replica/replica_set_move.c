@@ -33,7 +33,6 @@
 #include "replica/replica_move_private.h"
 
 enum {
-    NAME_BYTES_MAX = 255,      /* of a directory */
     PAUSE_NS_MIN = 20000000,   /* shorter ones are saved up */
     NO_ROOM_NS = 1000000000,   /* then it is tried again */
     LEAVING_NS = 10000000,     /* the journal is asked again */
@@ -608,7 +607,7 @@ static size_t dir_of_path(const struct replica_set *set, const char *path)
 static bool has_room_for_suffix(const struct replica_move_request *request)
 {
     int len = snprintf(NULL, 0, "%s-%" PRId32 ".", request->topic, request->index);
-    return len + 32 + (int)strlen(LOG_DIR_FUTURE_SUFFIX) <= NAME_BYTES_MAX;
+    return len + 32 + (int)strlen(LOG_DIR_FUTURE_SUFFIX) <= LOG_DIR_NAME_MAX;
 }
 
 bool replica_set_is_any_dir_offline(struct replica_set *set)

@@ -140,6 +140,18 @@ def test_dump_knows_every_kind_of_file(log_cli, copy):
             "meta_properties", "metadata_log", "log_dirs"} <= kinds
 
 
+def test_the_longest_name_leaves_no_files(log_cli, written):
+    """Renamed for its deletion it would be longer than a file system takes."""
+    from conftest import until
+    name = "n" * 249
+    log_cli.good("topic", "create", name)
+    log_cli.good("produce", name, stdin="one\n")
+    log_cli.good("topic", "delete", name, "--yes")
+    until(lambda: [d.name for d in written.data.iterdir() if d.name == name + "-0"], [])
+    left, = (d.name for d in written.data.iterdir() if d.name.startswith("nnnn"))
+    assert len(left) == 255 and left.endswith("-delete") and "n-0." in left
+
+
 def test_what_tells_of_a_place(log_cli, tmp_path):
     good = {"klamm.moved": ("12\n", {"kind": "moved", "moved": 12}),
             "klamm.leaving": ("AQAAAAAAAAAAAAAAAAAAAA\n",
