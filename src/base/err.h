@@ -43,10 +43,10 @@ static inline bool err_may_pass(enum err e)
     return e == ERR_NO_SPACE || e == ERR_FULL || e == ERR_NO_MEMORY;
 }
 
-/* The disk, or where it should be, cannot be used: no fault of what was asked for. */
+/* The disk has failed: all else on it would fare the same. */
 static inline bool err_is_of_disk(enum err e)
 {
-    return e == ERR_IO || e == ERR_READ_ONLY || e == ERR_DENIED || e == ERR_NOT_FOUND;
+    return e == ERR_IO || e == ERR_READ_ONLY;
 }
 
 /* "ERR_IO" and so on; a static string. */

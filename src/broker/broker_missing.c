@@ -17,12 +17,25 @@
 
 #define METADATA_NAME "klamm.metadata"
 
+static size_t path_len(const char *path)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    return len;
+}
+
+static bool is_same_place(const char *a, const char *b)
+{
+    return path_len(a) == path_len(b) && memcmp(a, b, path_len(a)) == 0;
+}
+
 static bool has_failed_at(const struct broker *broker, const char *path)
 {
     bool has = false;
     for (size_t i = 0; i < broker->dir_count; i++)
-        has |=
-            log_dir_has_failed(broker->dirs[i]) && strcmp(log_dir_path(broker->dirs[i]), path) == 0;
+        has |= log_dir_has_failed(broker->dirs[i]) &&
+               is_same_place(log_dir_path(broker->dirs[i]), path);
     return has;
 }
 
@@ -58,10 +71,18 @@ static enum err read_list(struct broker *broker, size_t index, struct strbuf *wh
     enum err e = log_dirs_read(broker->env, path, &list);
     for (size_t i = 0; i < list.count; i++)
         add_known(broker, &list.entries[i]);
+    if (list.count > 0 && log_dirs_find(&broker->missing, list.entries[0].id) != NULL)
+        broker->lacks_first = true;
     log_dirs_free(&list);
-    if (e == ERR_CORRUPT)
-        log_warn(broker->env, "%s/" LOG_DIRS_NAME " makes no sense; it is written anew", path);
-    else if (e != ERR_OK && e != ERR_NOT_FOUND)
+    if (e == ERR_CORRUPT) {
+        log_error(broker->env,
+                  "%s/" LOG_DIRS_NAME " is damaged, and is written anew: it may have told of a log "
+                  "directory that is missing",
+                  path);
+        log_dirs_add(&broker->missing, (struct uuid){{0}},
+                     "what damaged " LOG_DIRS_NAME " told of");
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND && e != ERR_CORRUPT)
         strbuf_printf(why, "%s/" LOG_DIRS_NAME ": %s", path, err_text(e));
     return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
 }
@@ -83,7 +104,7 @@ static enum err read_lists(struct broker *broker, struct strbuf *why)
 static bool was_at(const struct broker *broker, const char *path)
 {
     for (size_t i = 0; i < broker->missing.count; i++) {
-        if (strcmp(broker->missing.entries[i].path, path) == 0)
+        if (is_same_place(broker->missing.entries[i].path, path))
             return true;
     }
     return false;
@@ -149,8 +170,8 @@ static enum err check_metadata(struct broker *broker, struct strbuf *why)
         return ERR_CONFLICT;
     }
     dir = find_dir(broker, has_partitions);
-    if (dir == NULL && broker->missing.count == 0)
-        return ERR_OK;
+    if (dir == NULL && !broker->lacks_first)
+        return ERR_OK; /* no start has come so far, or there is nothing */
     strbuf_printf(why, "%s, the first of log.dirs, has no " METADATA_NAME, first);
     if (dir != NULL)
         strbuf_printf(why, ", which would tell of the partitions in %s", log_dir_path(dir));

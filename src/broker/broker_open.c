@@ -99,7 +99,8 @@ static enum err keep_node_id(struct broker *broker, struct strbuf *why)
 enum err broker_leave_out(struct broker *broker, size_t index, enum err e, size_t said,
                           struct strbuf *why)
 {
-    if (!err_is_of_disk(e) || index == 0)
+    bool is_usable = !err_is_of_disk(e) && e != ERR_DENIED && e != ERR_NOT_FOUND;
+    if (is_usable || index == 0)
         return e;
     log_error(broker->env, "%s; it is offline, with all that is in it, until the next start",
               strbuf_text(why) + said);

@@ -60,6 +60,7 @@ struct broker {
     size_t dir_id_count;
     struct log_dirs known;   /* of earlier starts and of this one, but for new ones */
     struct log_dirs missing; /* of those that are not in log.dirs, or are not at their place */
+    bool lacks_first;        /* among them is the one that was the first, with the metadata */
     char cluster_id[64];
     int32_t node_id;
 

@@ -537,3 +537,16 @@ TEST(what_lies_beyond_the_end_of_a_log_is_not_believed_when_it_has_grown)
     check_deleted_stays_deleted(&f);
     fixture_stop(&f);
 }
+
+/* The same, where the log grows before the cleaner's first look. */
+TEST(what_lies_beyond_the_end_of_a_log_is_not_believed_when_it_grows_at_once)
+{
+    struct broker_fixture f;
+    fixture_start(&f, NULL);
+    create(&f, "compact");
+    fixture_restart(&f, NULL);
+    mem_env_put_file(&f.m, "data/cleaner-offset-checkpoint", "0\n1\nt 0 96\n", 11);
+    fixture_restart(&f, NULL);
+    check_deleted_stays_deleted(&f);
+    fixture_stop(&f);
+}

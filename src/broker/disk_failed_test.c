@@ -92,7 +92,7 @@ static bool creation_survives(enum err with, int fail_at, int *failures)
 
 TEST(a_partition_goes_to_another_directory_where_the_disk_of_the_first_fails)
 {
-    static const enum err errors[] = {ERR_IO, ERR_READ_ONLY, ERR_DENIED, ERR_NOT_FOUND};
+    static const enum err errors[] = {ERR_IO, ERR_READ_ONLY};
     for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
         int failures = 0;
         int fail_at = 1;
@@ -100,6 +100,49 @@ TEST(a_partition_goes_to_another_directory_where_the_disk_of_the_first_fails)
             fail_at++;
         CHECK(fail_at > 20);
         CHECK(failures > 10);
+    }
+}
+
+/* Somebody removed it while the broker runs. */
+TEST(a_partition_goes_to_another_directory_where_one_is_gone)
+{
+    struct broker_fixture f;
+    fixture_start(&f, two_dirs);
+    CHECK_EQUAL(create(&f, "old"), KERR_NONE);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "other", "gone"), ERR_OK);
+    CHECK_EQUAL(create(&f, "t"), KERR_NONE);
+    CHECK_EQUAL(told_offline(&f), 1);
+    CHECK_EQUAL(serving(&f, "t"), PARTITIONS);
+    CHECK_EQUAL(serving(&f, "old"), PARTITIONS / 2);
+    fixture_stop(&f);
+}
+
+/* A name that is taken by something else, or that may not be used, is no fault of the disk. */
+TEST(a_partition_that_alone_cannot_be_made_is_offline_alone)
+{
+    static const enum err errors[] = {ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID};
+    for (size_t i = 0; i < ARRAY_COUNT(errors); i++) {
+        int offline = 0;
+        int fail_at = 1;
+        for (bool is_through = false; !is_through; fail_at++) {
+            struct broker_fixture f;
+            fixture_start(&f, two_dirs);
+            f.m.fail_at = fail_at;
+            f.m.fail_with = errors[i];
+            int16_t error = create(&f, "t");
+            is_through = f.m.fail_at > 0;
+            f.m.fail_at = 0;
+            f.m.fail_with = ERR_IO;
+            if (error == KERR_NONE) { /* else the metadata log failed */
+                CHECK_EQUAL(told_offline(&f), 0);
+                CHECK(fixture_offline(&f) <= 1);
+                offline += fixture_offline(&f) == 1;
+                CHECK_EQUAL(create(&f, "u"), KERR_NONE);
+                CHECK_EQUAL(serving(&f, "u"), PARTITIONS);
+            }
+            fixture_stop(&f);
+        }
+        CHECK(offline > 3);
     }
 }
 

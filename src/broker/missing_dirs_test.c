@@ -255,3 +255,59 @@ TEST(without_the_metadata_there_is_no_start)
     }
     fixture_stop(&f);
 }
+
+/* Nothing that cannot be found is begun anew while nobody knows what is missing. */
+TEST(a_damaged_list_may_have_told_of_one)
+{
+    struct broker_fixture f;
+    begin(&f);
+    fixture_halt(&f);
+    mem_env_put_file(&f.m, "d1/" LOG_DIRS_NAME, "version: 0\nnonsense\n", 20);
+    fixture_go_on(&f, first_only);
+    CHECK_EQUAL(records_of(&f, "t"), -1);
+    CHECK_EQUAL(fixture_produce(&f), KERR_KAFKA_STORAGE_ERROR);
+    fixture_restart(&f, both);
+    CHECK_EQUAL(records_of(&f, "t"), RECORDS);
+    fixture_stop(&f);
+}
+
+/* The first start of all did not come up; the next has one directory less. */
+TEST(a_start_before_there_was_any_metadata_is_no_reason_to_refuse)
+{
+    struct broker_fixture f;
+    fixture_start(&f, both);
+    fixture_halt(&f);
+    CHECK_EQUAL(env_path_unlink(&f.m.env, "d1/klamm.metadata"), ERR_OK);
+    fixture_go_on(&f, first_only);
+    fixture_create(&f, "t", 1);
+    CHECK_EQUAL(records_of(&f, "t"), 0);
+    fixture_stop(&f);
+}
+
+/* The lists of two directories name the second by two paths, for one was out of service when it
+ * got another. */
+TEST(a_directory_with_two_paths_is_listed_once)
+{
+    static const char *const renamed[] = {"log.dirs=d1,d2b,d3", NULL};
+    static const char *const without[] = {"log.dirs=d1,d3", NULL};
+    struct broker_fixture f;
+    begin(&f);
+    fixture_restart(&f, all_three);
+    fixture_halt(&f);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "d3", "away"), ERR_OK);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "d2", "d2b"), ERR_OK);
+    fixture_go_on(&f, renamed);
+    CHECK_EQUAL(records_of(&f, "t"), RECORDS);
+    fixture_halt(&f);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "d3", "empty"), ERR_OK);
+    CHECK_EQUAL(env_path_rename(&f.m.env, "away", "d3"), ERR_OK);
+    fixture_go_on(&f, without);
+    CHECK_EQUAL(records_of(&f, "t"), -1);
+    struct log_dirs list = {0};
+    CHECK_EQUAL(log_dirs_read(&f.m.env, "d1", &list), ERR_OK);
+    CHECK_EQUAL(list.count, 3);
+    log_dirs_free(&list);
+    fixture_restart(&f, without);
+    CHECK_EQUAL(records_of(&f, "t"), -1); /* not begun anew */
+    fixture_stop(&f);
+}

@@ -313,6 +313,8 @@ static enum err put_in_place(struct import *im, const struct import_topic *topic
     struct log_dir_checkpoint values = {.recovery_point = MAX(partition->marks.recovery_point, 0),
                                         .log_start = MAX(partition->marks.log_start, 0),
                                         .high_watermark = MAX(partition->marks.high_watermark, 0)};
+    /* Also up to where an earlier one of the name was clean. */
+    log_dir_checkpoint_drop(dir, topic->name, partition->index);
     log_dir_checkpoint_set(dir, topic->name, partition->index, &values);
     return ERR_OK;
 }

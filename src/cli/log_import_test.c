@@ -785,3 +785,31 @@ TEST(each_target_lists_all_log_directories)
     }
     mem_env_deinit(&m);
 }
+
+/* A broker was killed right after it had deleted a topic of this name. */
+TEST(what_was_clean_of_a_topic_that_is_gone_is_not_clean_of_one_that_is_taken_over)
+{
+    struct mem_env m;
+    mem_env_init(&m);
+    source(&m);
+    CHECK_EQUAL(env_dir_make(&m.env, "/klamm"), ERR_OK);
+    put_text(&m, "/klamm/meta.properties",
+             "version=1\nnode.id=7\ncluster.id=theirs\ndirectory.id=" ID_A "\n");
+    put_text(&m, "/klamm/cleaner-offset-checkpoint", "0\n2\na 0 2\na 1 2\n");
+    CHECK_EQUAL(take_all(&m), ERR_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(two_targets); i++) {
+        uint8_t *text = NULL;
+        size_t size = 0;
+        enum err e =
+            log_file_read(&m.env, two_targets[i], "cleaner-offset-checkpoint", 1000, &text, &size);
+        CHECK(e == ERR_OK || e == ERR_NOT_FOUND);
+        bool tells_of_0 = e == ERR_OK && strstr((char *)text, "a 0 2") != NULL;
+        bool tells_of_1 = e == ERR_OK && strstr((char *)text, "a 1 2") != NULL;
+        CHECK(!tells_of_0 ||
+              log_file_is_missing(&m.env, two_targets[i], "a-0/00000000000000000000.log"));
+        CHECK(!tells_of_1 ||
+              log_file_is_missing(&m.env, two_targets[i], "a-1/00000000000000000000.log"));
+        mem_free(text);
+    }
+    mem_env_deinit(&m);
+}

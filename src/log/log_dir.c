@@ -145,6 +145,13 @@ void log_dir_fail(struct log_dir *dir)
     dir->has_failed = true;
 }
 
+enum err log_dir_judge(const struct log_dir *dir, enum err e)
+{
+    bool is_gone =
+        e == ERR_NOT_FOUND && log_file_is_missing(dir->env, dir->path, META_PROPERTIES_NAME);
+    return is_gone ? ERR_IO : e;
+}
+
 bool log_dir_has_failed(const struct log_dir *dir)
 {
     return dir->has_failed;

@@ -51,6 +51,9 @@ struct log_dir *log_dir_new_failed(struct env *env, const char *path);
 void log_dir_fail(struct log_dir *dir);
 bool log_dir_has_failed(const struct log_dir *dir);
 
+/* ERR_NOT_FOUND, of something in it: is it gone itself? Then ERR_IO. Others as they are. Blocks. */
+enum err log_dir_judge(const struct log_dir *dir, enum err e) MUST_USE;
+
 /* Releases the lock, frees the journal. Accepts NULL. */
 void log_dir_close(struct log_dir *dir);
 

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "log/log_file.h"
 
-enum { LIST_BYTES_MAX = 1 << 20 };
+/* A list is filled up to LIST_BYTES, so that one more line needs no room on the disk. */
+enum { LIST_BYTES_MAX = 1 << 20, LIST_BYTES = 4096 };
 
 static const char head[] = "version: 0\n";
 
@@ -50,7 +51,8 @@ static bool parse_line(char *line, struct log_dirs *out)
 
 static bool parse_lines(char *text, struct log_dirs *out)
 {
-    for (char *line = text + strlen(head), *end; *line != '\0'; line = end + 1) {
+    char *line = text + strlen(head);
+    for (char *end; *line != '\0' && *line != '\n'; line = end + 1) {
         end = strchr(line, '\n');
         if (end == NULL)
             return false;
@@ -58,7 +60,7 @@ static bool parse_lines(char *text, struct log_dirs *out)
         if (!parse_line(line, out))
             return false;
     }
-    return out->count > 0;
+    return out->count > 0 && strspn(line, "\n") == strlen(line);
 }
 
 bool log_dirs_parse(char *text, size_t size, struct log_dirs *out)
@@ -103,6 +105,36 @@ static bool says_so(struct env *env, const char *dir, const struct strbuf *text)
     return is_same;
 }
 
+/* On a full disk. It is one page, and what is added to it lies behind what was there. */
+static enum err write_over(struct env *env, const char *dir, const struct strbuf *text)
+{
+    char path[LOG_PATH_SIZE];
+    struct env_file *file = NULL;
+    struct iovec iov = {(void *)(uintptr_t)strbuf_text(text), text->len};
+    int64_t size = 0;
+    if (!log_file_path(path, dir, LOG_DIRS_NAME))
+        return ERR_TOO_LARGE;
+    enum err e = env_file_open(env, path, ENV_READ | ENV_WRITE, &file);
+    if (e == ERR_OK)
+        e = env_file_size(file, &size);
+    if (e == ERR_OK && size != (int64_t)text->len)
+        e = ERR_NO_SPACE;
+    if (e == ERR_OK)
+        e = env_file_write(file, &iov, 1, 0);
+    if (e == ERR_OK)
+        e = env_file_sync(file);
+    env_file_unref(file);
+    return e == ERR_NOT_FOUND ? ERR_NO_SPACE : e;
+}
+
+static enum err write_text(struct env *env, const char *dir, const struct strbuf *text)
+{
+    if (says_so(env, dir, text))
+        return ERR_OK;
+    enum err e = log_file_replace_durably(env, dir, LOG_DIRS_NAME, strbuf_text(text), text->len);
+    return e == ERR_NO_SPACE ? write_over(env, dir, text) : e;
+}
+
 enum err log_dirs_write(struct env *env, const char *dir, const struct log_dirs *list)
 {
     struct strbuf text;
@@ -113,9 +145,9 @@ enum err log_dirs_write(struct env *env, const char *dir, const struct log_dirs 
         strbuf_printf(&text, "%s %s\n", uuid_format(list->entries[i].id, id),
                       list->entries[i].path);
     }
-    enum err e = says_so(env, dir, &text) ? ERR_OK
-                                          : log_file_replace_durably(env, dir, LOG_DIRS_NAME,
-                                                                     strbuf_text(&text), text.len);
+    while (text.len < LIST_BYTES)
+        strbuf_putc(&text, '\n');
+    enum err e = write_text(env, dir, &text);
     strbuf_deinit(&text);
     return e;
 }

@@ -50,7 +50,8 @@ TEST(a_list_of_log_directories_is_read_strictly)
         "version: 0\nAQAAAAAAAAAAAAAAAAAAAA \n",
         "version: 0\nAQAAAAAAAAAAAAAAAAAAAA\n",
         "version: 0\nAQAAAAAAAAAAAAAAAAA /d\n",
-        "version: 0\nAQAAAAAAAAAAAAAAAAAAAA /d\n\n",
+        "version: 0\nAQAAAAAAAAAAAAAAAAAAAA /d\n\nx",
+        "version: 0\n\nAQAAAAAAAAAAAAAAAAAAAA /d\n",
         "version: 0\nAQAAAAAAAAAAAAAAAAAAAA /d\nAQAAAAAAAAAAAAAAAAAAAA /e\n",
     };
     struct mem_env m;
@@ -64,6 +65,25 @@ TEST(a_list_of_log_directories_is_read_strictly)
         CHECK_EQUAL(read_text(&m, bad[i], &list), ERR_CORRUPT);
         CHECK_EQUAL(list.count, 0);
     }
+    mem_env_deinit(&m);
+}
+
+TEST(a_list_grows_without_room)
+{
+    struct mem_env m;
+    struct log_dirs list = {0};
+    struct log_dirs got = {0};
+    mem_env_init(&m);
+    CHECK_EQUAL(env_dir_make(&m.env, "d"), ERR_OK);
+    log_dirs_add(&list, one, "d");
+    CHECK_EQUAL(log_dirs_write(&m.env, "d", &list), ERR_OK);
+    log_dirs_add(&list, two, "e");
+    m.space_bytes = m.used_bytes;
+    CHECK_EQUAL(log_dirs_write(&m.env, "d", &list), ERR_OK);
+    CHECK_EQUAL(log_dirs_read(&m.env, "d", &got), ERR_OK);
+    CHECK_EQUAL(got.count, 2);
+    log_dirs_free(&list);
+    log_dirs_free(&got);
     mem_env_deinit(&m);
 }
 

@@ -345,6 +345,7 @@ enum err log_range_empty_part(const struct log_range *range, enum env_read_mode 
     struct batch_header header;
     int64_t pos;
     *bytes = 0;
+    *next_offset = range->base_offset;
     if (range->file == NULL || range->first_batch_bytes != BATCH_HEADER_BYTES)
         return ERR_OK;
     segment_walk_init(&walk, range->file, range->pos, range->pos + range->len, mode);

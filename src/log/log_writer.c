@@ -341,7 +341,7 @@ static enum err take_back(struct partition_log *log, struct log_commit *commit)
         segment_unref(seg);
     }
     enum err cut = cut_back(log);
-    if (e == ERR_OK && cut != ERR_FULL)
+    if (e == ERR_OK && cut != ERR_FULL && cut != ERR_NO_MEMORY)
         e = cut;
     if (e == ERR_OK && had_segments)
         e = env_dir_sync(log->env, log->home->dir);

@@ -491,3 +491,33 @@ TEST(a_stop_of_what_did_not_change_touches_nothing)
         CHECK_EQUAL(fixture_read(&f, offset), offset - offset % 2);
     fixture_deinit(&f);
 }
+
+/* The last segment's files were closed since, and cannot be opened just now. */
+static enum err write_without_files(enum err why)
+{
+    struct fixture f;
+    fixture_init(&f);
+    CHECK_EQUAL(fixture_open(&f), ERR_OK);
+    fixture_fill(&f, 1, 1, 400);
+    struct fixture_batch batch = plain(1, 400);
+    CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
+    struct log_commit commit;
+    log_commit_init(&commit);
+    partition_log_take(f.log, &commit, true, 0);
+    segment_close_files(f.log->active);
+    f.m.fail_at = 1;
+    f.m.fail_more = 1000;
+    f.m.fail_with = why;
+    enum err e = partition_log_write(f.log, &commit);
+    f.m.fail_at = f.m.fail_more = 0;
+    partition_log_fail(f.log, &commit);
+    fixture_free_appends(&commit.appends);
+    fixture_deinit(&f);
+    return e;
+}
+
+TEST(a_write_that_finds_no_descriptor_or_no_memory_may_be_repeated)
+{
+    CHECK_EQUAL(write_without_files(ERR_FULL), ERR_FULL);
+    CHECK_EQUAL(write_without_files(ERR_NO_MEMORY), ERR_NO_MEMORY);
+}

@@ -115,6 +115,15 @@ static void plan(struct partition *p)
         p->owner.round(p->owner.arg, p, round_ms);
 }
 
+/* Behind the last segment's begin nothing was ever compacted: that is of another log, or this one
+ * lost its end. */
+static void forget_clean_end(struct partition *p)
+{
+    if (log_dir_checkpoint_clean_end(p->dir, p->topic, p->index) >
+        partition_log_written(p->log).segment_base)
+        log_dir_checkpoint_set_clean_end(p->dir, p->topic, p->index, 0);
+}
+
 enum err partition_open(struct env *env, const struct partition_options *options,
                         struct log_open_report *report, struct partition **out)
 {
@@ -150,6 +159,7 @@ enum err partition_open(struct env *env, const struct partition_options *options
     partition_log_begin_epoch(p->log, p->leader_epoch);
     p->high_watermark = partition_log_durable(p->log);
     partition_journal_opened(p);
+    forget_clean_end(p);
     /* What was found is not what the checkpoints say: they are to be written. */
     p->is_touched = at.recovery_point != partition_log_recovery_point(p->log) ||
                     at.high_watermark != p->high_watermark.offset ||

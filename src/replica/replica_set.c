@@ -355,7 +355,7 @@ enum err replica_open(struct replica *replica, const struct topic_config *config
     if (log_dir_checkpoint_is_stale(options.dir, options.topic, options.index))
         return ERR_AGAIN;
     enum err e = partition_open(set->env, &options, report, out);
-    return e == ERR_CONFLICT ? set_namesake_aside(replica) : e;
+    return e == ERR_CONFLICT ? set_namesake_aside(replica) : log_dir_judge(options.dir, e);
 }
 
 static bool open_on_worker(struct env_job *job)

@@ -189,7 +189,7 @@ static void give_up(struct replica_move *move, enum err e, bool blames_source)
               move->replica->index, dir_path(move, move->from), dir_path(move, move->to),
               err_text(e), blames_source ? " where it is" : "");
     snprintf(what, sizeof(what), "a copy of %s-%d", move->replica->topic, move->replica->index);
-    bool lost_dir = (e == ERR_IO || e == ERR_READ_ONLY) && !blames_source;
+    bool lost_dir = err_is_of_disk(e) && !blames_source;
     if (lost_dir)
         replica_set_dir_failed(set, move->to, e, what);
     /* Where the original is damaged, what there is of a copy may be all that is left. */

@@ -190,7 +190,7 @@ static bool write_checkpoints(struct env_job *job)
         if (e != ERR_OK)
             log_warn(set->env, "checkpoints of %s could not be written: %s",
                      log_dir_path(set->options.dirs[i]), err_text(e));
-        if (err_is_of_disk(e))
+        if (err_is_of_disk(log_dir_judge(set->options.dirs[i], e)))
             replica_set_dir_failed(set, i, e, "its checkpoints");
     }
     loop_post(set->options.loop, &set->checkpoint_task);
