@@ -180,6 +180,12 @@ def check_order(worker, partitions, start=0):
         assert [value for _, value in found] == sorted(value for _, value in found)
 
 
+def twice(worker):
+    """The rows of values that came more than once: whether they were read twice, or lie in the log twice."""
+    count = collections.Counter(worker.values())
+    return sorted(row for row in worker.records if count[int(row[2])] > 1)
+
+
 def spread(values, partitions):
     """Records for produce: (partition, value, timestamp or None)."""
     return [(v % partitions, b"%d" % v, None) for v in values]
@@ -312,7 +318,7 @@ class GroupScenarios:
         self.produce(own_broker, topic, spread(range(100, 200), 2))
         second = crew.hire(own_broker, topic, group, session_ms=LONE_MS)
         crew.until(lambda: len(second.records) >= 100)
-        assert sorted(second.values()) == list(range(100, 200))
+        assert sorted(second.values()) == list(range(100, 200)), twice(second)
         check_order(second, 2, 50)
 
     def test_100000_records_in_order(self, broker, topic, group, crew):
