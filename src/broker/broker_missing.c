@@ -9,7 +9,6 @@
  */
 #include <string.h>
 
-#include "base/assert.h"
 #include "broker/broker_private.h"
 #include "env/logger.h"
 #include "log/log_dirs.h"

@@ -68,16 +68,22 @@ TEST(a_list_of_log_directories_is_read_strictly)
     mem_env_deinit(&m);
 }
 
+/* A list with one is there; the one in memory has another besides. */
+static void begin_growing(struct mem_env *m, struct log_dirs *list)
+{
+    mem_env_init(m);
+    CHECK_EQUAL(env_dir_make(&m->env, "d"), ERR_OK);
+    log_dirs_add(list, one, "d");
+    CHECK_EQUAL(log_dirs_write(&m->env, "d", list), ERR_OK);
+    log_dirs_add(list, two, "e");
+}
+
 TEST(a_list_grows_without_room)
 {
     struct mem_env m;
     struct log_dirs list = {0};
     struct log_dirs got = {0};
-    mem_env_init(&m);
-    CHECK_EQUAL(env_dir_make(&m.env, "d"), ERR_OK);
-    log_dirs_add(&list, one, "d");
-    CHECK_EQUAL(log_dirs_write(&m.env, "d", &list), ERR_OK);
-    log_dirs_add(&list, two, "e");
+    begin_growing(&m, &list);
     m.space_bytes = m.used_bytes;
     CHECK_EQUAL(log_dirs_write(&m.env, "d", &list), ERR_OK);
     CHECK_EQUAL(log_dirs_read(&m.env, "d", &got), ERR_OK);
@@ -93,11 +99,7 @@ static bool written_with_a_failure(int nth)
     struct mem_env m;
     struct log_dirs list = {0};
     struct log_dirs got = {0};
-    mem_env_init(&m);
-    CHECK_EQUAL(env_dir_make(&m.env, "d"), ERR_OK);
-    log_dirs_add(&list, one, "d");
-    CHECK_EQUAL(log_dirs_write(&m.env, "d", &list), ERR_OK);
-    log_dirs_add(&list, two, "e");
+    begin_growing(&m, &list);
     m.fail_at = nth;
     enum err e = log_dirs_write(&m.env, "d", &list);
     bool was_reached = m.fail_at == 0;

@@ -241,6 +241,18 @@ TEST(a_full_disk_gives_offsets_back_and_later_goes_on)
     fixture_deinit(&f);
 }
 
+/* The batch is written and seen, and not durable yet. */
+static void write_one(struct fixture *f, const struct fixture_batch *batch, bool force_sync,
+                      struct log_commit *commit)
+{
+    CHECK_EQUAL(fixture_append(f, batch), ERR_OK);
+    log_commit_init(commit);
+    partition_log_take(f->log, commit, force_sync, 0);
+    CHECK_EQUAL(partition_log_write(f->log, commit), ERR_OK);
+    partition_log_publish_written(f->log, commit);
+    fixture_free_appends(&commit->appends);
+}
+
 TEST(after_a_failed_sync_nothing_is_written_any_more)
 {
     struct fixture f;
@@ -248,13 +260,8 @@ TEST(after_a_failed_sync_nothing_is_written_any_more)
     CHECK_EQUAL(fixture_open(&f), ERR_OK);
     fixture_fill(&f, 1, 2, 100);
     struct fixture_batch batch = plain(1, 10);
-    CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
     struct log_commit commit;
-    log_commit_init(&commit);
-    partition_log_take(f.log, &commit, false, 0);
-    CHECK_EQUAL(partition_log_write(f.log, &commit), ERR_OK);
-    partition_log_publish_written(f.log, &commit);
-    fixture_free_appends(&commit.appends);
+    write_one(&f, &batch, false, &commit);
     CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK); /* came meanwhile */
     f.m.fail_at = 1;
     CHECK_EQUAL(partition_log_sync(f.log, &commit), ERR_IO);
@@ -360,13 +367,8 @@ static enum err sync_without_descriptors(enum err why, int tries)
     CHECK_EQUAL(fixture_open(&f), ERR_OK);
     fixture_fill(&f, 1, 1, 400);
     struct fixture_batch batch = plain(1, 400);
-    CHECK_EQUAL(fixture_append(&f, &batch), ERR_OK);
     struct log_commit commit;
-    log_commit_init(&commit);
-    partition_log_take(f.log, &commit, true, 0);
-    CHECK_EQUAL(partition_log_write(f.log, &commit), ERR_OK);
-    partition_log_publish_written(f.log, &commit);
-    fixture_free_appends(&commit.appends);
+    write_one(&f, &batch, true, &commit);
     CHECK_EQUAL(partition_log_segment_count(f.log), 2);
     segment_close_files(f.log->segments[0]);
     f.m.fail_at = 1;

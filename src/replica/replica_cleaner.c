@@ -3,7 +3,6 @@
  * in cleaner_run.c. Thread: the set's loop. */
 #include "replica/replica_cleaner.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -153,7 +152,6 @@ static bool look_at(struct cleaner_candidate *candidate, int64_t now_ms)
     if (partition_cleanable(candidate->partition, candidate->first_dirty, now_ms, &cleanable) !=
         ERR_OK)
         return false;
-    candidate->first_dirty = cleanable.first_dirty;
     candidate->ratio = log_cleanable_ratio(&cleanable);
     bool is_late = cleanable.oldest_dirty_ms < now_ms - MAX(config.max_compaction_lag_ms, 0);
     candidate->is_wanted =
@@ -212,18 +210,6 @@ static void look(struct replica_cleaner *cleaner)
     env_submit(cleaner->set->env, &cleaner->look_job);
 }
 
-/* The log ends before what was clean of it: what comes behind is not. */
-static void believe_less(struct replica_cleaner *cleaner, struct cleaner_entry *entry,
-                         int64_t first_dirty)
-{
-    log_warn(cleaner->set->env,
-             "%s-%d cannot be clean up to %" PRId64 ", where it does not reach; from %" PRId64
-             " on it is looked at again",
-             entry->replica->topic, entry->replica->index, entry->first_dirty, first_dirty);
-    entry->first_dirty = first_dirty;
-    save(cleaner, entry);
-}
-
 static void looked(struct loop_task *task)
 {
     struct replica_cleaner *cleaner = container_of(task, struct replica_cleaner, looked);
@@ -236,8 +222,6 @@ static void looked(struct loop_task *task)
     for (size_t i = 0; i < count; i++) {
         struct cleaner_candidate *candidate = &cleaner->candidates[i];
         struct cleaner_entry *entry = candidate->entry;
-        if (entry->replica != NULL && candidate->first_dirty < entry->first_dirty)
-            believe_less(cleaner, entry, candidate->first_dirty);
         bool may_begin = candidate->is_wanted && entry->replica != NULL && entry->run == NULL &&
                          entry->replica->move == NULL && !set->is_closed &&
                          cleaner->run_count < cleaner->settings.runs_max;
