@@ -531,16 +531,10 @@ static void made_on_loop(struct loop_task *task)
 static bool future_path(const struct replica_set *set, const struct replica *replica, size_t to,
                         char out[LOG_PATH_SIZE])
 {
-    uint8_t random[16];
-    char id[UUID_TEXT_SIZE];
     char path[LOG_PATH_SIZE];
-    env_random(set->env, random, sizeof(random));
-    if (!log_dir_partition_path(set->options.dirs[to], replica->topic, replica->index, path,
-                                sizeof(path)))
-        return false;
-    int len = snprintf(out, LOG_PATH_SIZE, "%s.%s" LOG_DIR_FUTURE_SUFFIX, path,
-                       uuid_format(uuid_from_random(random), id));
-    return len > 0 && len < LOG_PATH_SIZE;
+    return log_dir_partition_path(set->options.dirs[to], replica->topic, replica->index, path,
+                                  sizeof(path)) &&
+           log_file_suffixed(set->env, path, LOG_DIR_FUTURE_SUFFIX, out);
 }
 
 void replica_move_start(struct replica_set *set, struct replica *replica, size_t to,
